@@ -239,7 +239,7 @@ CALLS = (
             Pause(1.0),
             agent("allison", "auth-thankyou"),
         ),
-        noise_dbfs=-36.0,
+        noise_dbfs=-33.0,
     ),
     Call(
         "10-injected-instruction",
