@@ -15,7 +15,11 @@ RATE = 8000
 FRAME = RATE // 50  # 20 ms
 _BAND = butter(4, [300, 3400], "bandpass", fs=RATE, output="sos")
 # ITU-T Q.23: the low and the high frequency (Hz) of each key.
-_KEYS = {key: (low, high) for low, row in zip((697, 770, 852, 941), ("123", "456", "789", "*0#")) for high, key in zip((1209, 1336, 1477), row)}
+_KEYS = {
+    key: (low, high)
+    for low, row in zip((697, 770, 852, 941), ("123", "456", "789", "*0#"), strict=True)
+    for key, high in zip(row, (1209, 1336, 1477), strict=True)
+}
 
 
 def voiced(audio: Audio, mode: int = 2) -> NDArray[np.bool_]:
@@ -66,11 +70,12 @@ def street_noise(rng: np.random.Generator, samples: int, level_dbfs: float) -> A
 
 
 def dtmf(digits: str, level_dbfs: float = -12.0) -> Audio:
-    """Keyed digits as tones: 90 ms each, 90 ms apart (ITU-T Q.24 asks for at least 40 ms of both). Raises KeyError for no key."""
+    """Keyed digits as tones of `level_dbfs` peak a frequency: 90 ms each, 90 ms apart (ITU-T Q.24 asks for at least 40 ms of both). Raises KeyError for no key."""
     time = np.arange(int(0.09 * RATE)) / RATE
     pause = np.zeros_like(time)
-    tones = [sum(np.sin(2 * np.pi * f * time) for f in _KEYS[digit]) / np.sqrt(2) for digit in digits]
-    return np.asarray(10 ** (level_dbfs / 20) * np.sqrt(2) * np.concatenate([part for tone in tones for part in (tone, pause)]), np.float32)
+    tones = [sum(np.sin(2 * np.pi * frequency * time) for frequency in _KEYS[digit]) for digit in digits]
+    keyed = np.concatenate([part for tone in tones for part in (tone, pause)])
+    return np.asarray(10 ** (level_dbfs / 20) * keyed, np.float32)
 
 
 def _level(audio: NDArray[np.float64], level_dbfs: float) -> Audio:

@@ -53,12 +53,7 @@ def render(call: Call, voices: Voices) -> tuple[Audio, dict[str, object], list[t
                 events.append({"at_s": round(at / RATE, 2), **event})
             case Pause(seconds=seconds):
                 at += int(seconds * RATE)
-    samples = -(-(at + RATE) // FRAME) * FRAME
-    lines = np.stack([line_noise(rng, samples) for _ in LINES], axis=1)
-    if call.noise_dbfs is not None:
-        lines[:, 0] += street_noise(rng, samples, call.noise_dbfs)
-    for line, start, audio in placed:
-        lines[start : start + len(audio), line] += audio
+    lines = _mix(placed, at + RATE, call.noise_dbfs, rng)
     manifest: dict[str, object] = {
         "call_id": call.call_id,
         "audio": f"{call.call_id}.wav",
@@ -70,6 +65,17 @@ def render(call: Call, voices: Voices) -> tuple[Audio, dict[str, object], list[t
         "expect": call.expect,
     }
     return lines, manifest, speech
+
+
+def _mix(placed: list[tuple[int, int, Audio]], samples: int, noise_dbfs: float | None, rng: np.random.Generator) -> Audio:
+    """Both channels with their line noise, the caller's street noise, and each (line, start, audio) in its place; whole frames."""
+    samples = -(-samples // FRAME) * FRAME
+    lines = np.stack([line_noise(rng, samples) for _ in LINES], axis=1)
+    if noise_dbfs is not None:
+        lines[:, 0] += street_noise(rng, samples, noise_dbfs)
+    for line, start, audio in placed:
+        lines[start : start + len(audio), line] += audio
+    return lines
 
 
 def main() -> None:

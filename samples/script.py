@@ -10,7 +10,7 @@ CALLER, AGENT = 0, 1
 class Say:
     """`items` spoken by `voice` on `line`, with short pauses between and after them."""
 
-    line: Literal[0, 1]
+    line: int
     voice: str
     items: tuple[str, ...]
 

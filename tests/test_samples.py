@@ -21,7 +21,7 @@ per_call = pytest.mark.parametrize("call", CALLS, ids=[call["call_id"] for call 
 def lines(call: dict[str, Any]) -> NDArray[np.int16]:
     """The call's samples, shape (samples, 2)."""
     audio, _ = soundfile.read(SAMPLES / call["audio"], dtype="int16", always_2d=True)
-    return audio
+    return np.asarray(audio, np.int16)
 
 
 def caller_speech(call: dict[str, Any], start_s: float = 0.0, end_s: float = 1e9) -> float:
@@ -29,7 +29,7 @@ def caller_speech(call: dict[str, Any], start_s: float = 0.0, end_s: float = 1e9
     caller = lines(call)[int(start_s * RATE) : int(min(end_s, 1e6) * RATE), 0]
     vad = webrtcvad.Vad(3)
     frames = caller[: len(caller) // FRAME * FRAME].reshape(-1, FRAME)
-    return sum(vad.is_speech(frame.tobytes(), RATE) for frame in frames) * FRAME / RATE
+    return float(sum(vad.is_speech(frame.tobytes(), RATE) for frame in frames)) * FRAME / RATE
 
 
 def at(call: dict[str, Any], kind: str) -> list[float]:
