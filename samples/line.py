@@ -70,7 +70,7 @@ def street_noise(rng: np.random.Generator, samples: int, level_dbfs: float) -> A
 
 
 def dtmf(digits: str, level_dbfs: float = -12.0) -> Audio:
-    """Keyed digits as tones of `level_dbfs` peak a frequency: 90 ms each, 90 ms apart (ITU-T Q.24 asks for at least 40 ms of both). Raises KeyError for no key."""
+    """Keyed digits as pairs of tones, each of `level_dbfs` peak: 90 ms long, 90 ms apart. Raises KeyError for no key (ITU-T Q.23)."""
     time = np.arange(int(0.09 * RATE)) / RATE
     pause = np.zeros_like(time)
     tones = [sum(np.sin(2 * np.pi * frequency * time) for frequency in _KEYS[digit]) for digit in digits]
