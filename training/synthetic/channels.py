@@ -1,0 +1,132 @@
+"""Telephone lines for training: the same random line for genuine and synthetic speech.
+
+All functions take and give float32 mono at 8 kHz in [-1, 1]. Randomness comes from the generator handed in.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+import av
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from scipy import signal
+
+RATE_HZ = 8000
+Samples = NDArray[np.float32]
+
+
+def through_line(samples: Samples, noises: Sequence[Samples], rng: np.random.Generator) -> Samples:
+    """One random call path: handset and room, noise, level, codecs, lost packets, and G.711 at the end."""
+    if rng.random() < 0.5:
+        samples = _handset(samples, rng)
+    if rng.random() < 0.15:
+        samples = _room(samples, rng)
+    if rng.random() < 0.5:
+        samples = add_noise(samples, noises[rng.integers(len(noises))], float(rng.uniform(5.0, 30.0)), rng)
+    peak = float(np.abs(samples).max()) + 1e-6
+    samples = np.clip(samples * np.float32(10 ** rng.uniform(-1.5, 0.15) / peak), -1.0, 1.0).astype(np.float32)
+    if rng.random() < 0.5:
+        samples = _CODECS[rng.integers(len(_CODECS))](samples, rng)
+    if rng.random() < 0.15:
+        samples = _lose_packets(samples, rng)
+    return g711(samples, "ULAW" if rng.random() < 0.7 else "ALAW")
+
+
+def g711(samples: Samples, law: str) -> Samples:
+    """Through G.711 and back; ``law`` is ULAW or ALAW, as libsndfile names them."""
+    return _libsndfile(samples, law)
+
+
+def add_noise(samples: Samples, noise: Samples, snr_db: float, rng: np.random.Generator) -> Samples:
+    """Mix a looped stretch of noise at a signal-to-noise ratio over the whole clip."""
+    start = int(rng.integers(len(noise)))
+    looped = np.resize(np.roll(noise, -start), len(samples))
+    noise_power = float(np.mean(looped**2)) + 1e-12
+    gain = np.sqrt(float(np.mean(samples**2)) / noise_power / 10 ** (snr_db / 10))
+    return (samples + np.float32(gain) * looped).astype(np.float32)
+
+
+def _handset(samples: Samples, rng: np.random.Generator) -> Samples:
+    low, high = rng.uniform(60.0, 400.0), rng.uniform(2900.0, 3900.0)
+    sos = signal.butter(int(rng.integers(1, 4)), [low, high], "bandpass", fs=RATE_HZ, output="sos")
+    tilt = rng.uniform(-0.5, 0.5)
+    return signal.lfilter([1.0, tilt], [1.0], signal.sosfilt(sos, samples)).astype(np.float32)
+
+
+def _room(samples: Samples, rng: np.random.Generator) -> Samples:
+    time = np.arange(int(0.25 * RATE_HZ)) / RATE_HZ
+    response = rng.standard_normal(len(time)) * 10 ** (-3.0 * time / rng.uniform(0.1, 0.5))
+    response *= rng.uniform(0.05, 0.3)
+    response[0] = 1.0
+    return signal.fftconvolve(samples, response)[: len(samples)].astype(np.float32)
+
+
+def _lose_packets(samples: Samples, rng: np.random.Generator) -> Samples:
+    packet = 160
+    out = samples.copy()
+    lost = np.flatnonzero(rng.random(len(samples) // packet) < rng.uniform(0.01, 0.1))
+    concealed = rng.random() < 0.7
+    for index in lost[lost > 0]:
+        here = slice(index * packet, (index + 1) * packet)
+        before = out[(index - 1) * packet : index * packet]
+        out[here] = before * np.float32(0.7) if concealed else 0.0
+    return out
+
+
+def _libsndfile(samples: Samples, subtype: str) -> Samples:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, RATE_HZ, format="WAV", subtype=subtype)
+    buffer.seek(0)
+    decoded, _ = soundfile.read(buffer, dtype="float32")
+    return np.asarray(decoded[: len(samples)], dtype=np.float32)
+
+
+def _gsm(samples: Samples, rng: np.random.Generator) -> Samples:
+    return _libsndfile(samples, "GSM610")
+
+
+def _opus(samples: Samples, rng: np.random.Generator) -> Samples:
+    return _libav(samples, "libopus", int(rng.choice([6000, 8000, 12000, 16000, 24000])))
+
+
+def _amr(samples: Samples, rng: np.random.Generator) -> Samples:
+    return _libav(samples, "libopencore_amrnb", int(rng.choice([4750, 6700, 7950, 12200])))
+
+
+_CODECS: tuple[Callable[[Samples, np.random.Generator], Samples], ...] = (_gsm, _opus, _amr)
+
+
+def _libav(samples: Samples, codec: str, bit_rate: int) -> Samples:
+    encoder = av.CodecContext.create(codec, "w")
+    encoder.sample_rate, encoder.bit_rate, encoder.layout = RATE_HZ, bit_rate, "mono"
+    encoder.format, encoder.time_base = encoder.codec.audio_formats[0], Fraction(1, RATE_HZ)
+    encoder.open()
+    decoder = av.CodecContext.create("libopencore_amrnb" if "amr" in codec else "libopus", "r")
+    decoder.sample_rate, decoder.layout = RATE_HZ, "mono"
+    if encoder.extradata:
+        decoder.extradata = encoder.extradata
+    decoder.open()
+    as_float = encoder.format.name.startswith("flt")
+    values = samples if as_float else np.clip(samples * 32767, -32768, 32767).astype(np.int16)
+    size = encoder.frame_size or 160
+    decoded: list[Samples] = []
+    for start in range(0, len(values), size):
+        block = np.zeros(size, values.dtype)
+        block[: len(values[start : start + size])] = values[start : start + size]
+        frame = av.AudioFrame.from_ndarray(block[None], format=encoder.format.name, layout="mono")
+        frame.sample_rate, frame.pts = RATE_HZ, start
+        for packet in encoder.encode(frame):
+            decoded.extend(_mono(out) for out in decoder.decode(packet))
+    joined = np.concatenate(decoded) if decoded else np.zeros(0, np.float32)
+    if decoder.sample_rate != RATE_HZ:
+        joined = signal.resample_poly(joined, 1, decoder.sample_rate // RATE_HZ).astype(np.float32)
+    return np.pad(joined, (0, max(0, len(samples) - len(joined))))[: len(samples)]
+
+
+def _mono(frame: av.AudioFrame) -> Samples:
+    values = frame.to_ndarray().reshape(-1)
+    return values.astype(np.float32) / 32768 if values.dtype == np.int16 else values.astype(np.float32)

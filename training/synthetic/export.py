@@ -1,0 +1,137 @@
+"""Step 4: the trained network as one ONNX file with int8 matrices, and its papers in model.json."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from training.synthetic.dataset import read_clips, read_noises, training_batch
+from training.synthetic.model import Detector
+from training.synthetic.prepare import prepared_hash
+from training.synthetic.settings import Settings, read_settings, sha256_of
+from training.synthetic.train import new_detector
+from voiceguard.detectors import synthetic
+from voiceguard.detectors.features import SAMPLE_RATE_HZ, SPECTRA_WIDTH, telephone_spectra
+
+_OPSET = 18
+_FRAMES = 400
+
+
+def main() -> None:
+    """Write ``models/<name>/model.onnx`` and ``model.json`` from ``detector.pt`` and ``calibration.json``."""
+    settings = read_settings("export")
+    model = new_detector(settings.config)
+    model.load_state_dict(torch.load(settings.work / "detector.pt", weights_only=True))
+    plain = settings.work / "float.onnx"
+    write_float(model, plain)
+    folder = Path("models") / settings.config["name"]
+    folder.mkdir(parents=True, exist_ok=True)
+    quantise(plain, folder / "model.onnx", training_windows(settings, 6))
+    description = describe(settings, folder / "model.onnx")
+    (folder / "model.json").write_text(json.dumps(description, indent=2) + "\n")
+    print(f"{(folder / 'model.onnx').stat().st_size / 1e6:.1f} MB, sha256 {description['sha256']}")
+
+
+def write_float(model: Detector, path: Path) -> None:
+    """Write the network in float32 with a dynamic batch axis."""
+    model.eval()
+    example = torch.zeros(2, _FRAMES, SPECTRA_WIDTH)
+    torch.onnx.export(
+        model,
+        (example,),
+        str(path),
+        input_names=["spectra"],
+        output_names=["score"],
+        dynamic_axes={"spectra": {0: "batch"}, "score": {0: "batch"}},
+        opset_version=_OPSET,
+        dynamo=False,
+    )
+
+
+def quantise(plain: Path, path: Path, spectra: list[NDArray[np.float32]]) -> None:
+    """Store the transformer's matrices as int8, with input ranges fixed on training windows; convolutions stay in float.
+
+    Ranges taken at run time would be quicker to make, but they span the whole batch: a caller's score would then depend on
+    who else is on the line.
+    """
+    ready = plain.with_name("ready.onnx")
+    quant_pre_process(str(plain), str(ready), skip_symbolic_shape=True)
+    quantize_static(
+        str(ready),
+        str(path),
+        _Batches(spectra),
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=["MatMul"],
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        calibrate_method=CalibrationMethod.Percentile,
+        extra_options={"MatMulConstBOnly": True, "CalibPercentile": 99.999},
+    )
+    onnx.checker.check_model(str(path))
+
+
+class _Batches(CalibrationDataReader):  # type: ignore[misc]
+    def __init__(self, spectra: list[NDArray[np.float32]]) -> None:
+        self._batches = iter(spectra)
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else {"spectra": batch}
+
+
+def training_windows(settings: Settings, batches: int) -> list[NDArray[np.float32]]:
+    """Batches of 16 full windows from the training split."""
+    clips, noises = read_clips(settings.work, {"train"}), read_noises(settings.work)
+    rng = np.random.default_rng(settings.seed)
+    drawn = (training_batch(clips, clips.sampling_weights(), noises, 16, rng)[0] for _ in range(4 * batches))
+    return [spectra for spectra in drawn if spectra.shape[1] == _FRAMES][:batches]
+
+
+def describe(settings: Settings, model_file: Path) -> dict[str, Any]:
+    """The content of model.json: what goes in, what comes out, how scores become evidence, where it all came from."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    return {
+        "name": settings.config["name"],
+        "task": "synthetic_voice",
+        "version": settings.config["version"],
+        "sha256": sha256_of(model_file),
+        "sample_rate_hz": SAMPLE_RATE_HZ,
+        "window_s": synthetic.WINDOW_S,
+        "min_window_s": synthetic.MIN_WINDOW_S,
+        "hop_s": 1.0,
+        "frontend": telephone_spectra.__name__,
+        "input": {"name": "spectra", "shape": ["batch", _FRAMES, SPECTRA_WIDTH]},
+        "output": {"name": "score", "polarity": "higher is synthetic"},
+        "calibration": json.loads((settings.work / "calibration.json").read_text()),
+        "training": {
+            "seed": settings.seed,
+            "data_sha256": {
+                "train.csv": sha256_of(settings.data / "train.csv"),
+                "noise.csv": sha256_of(settings.data / "noise.csv"),
+                "prepare": prepared_hash(settings.work),
+                "train": sha256_of(settings.work / "detector.pt"),
+                "calibrate": sha256_of(settings.work / "calibration.json"),
+            },
+            "commit": commit,
+        },
+    }
+
+
+if __name__ == "__main__":
+    main()

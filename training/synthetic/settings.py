@@ -1,0 +1,47 @@
+"""What every training step shares: the config file, the data folder, hashes of what a step wrote."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One training run: the parsed config file and two folders."""
+
+    config: dict[str, Any]
+    data: Path
+    """Folder of train.csv and noise.csv."""
+    work: Path
+    """Folder of everything a step writes; not in version control."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of every random choice."""
+        return int(self.config["seed"])
+
+
+def read_settings(step: str) -> Settings:
+    """Read ``--config`` and ``--data`` (or ``VOICEGUARD_DATA``) from the command line of a step."""
+    parser = argparse.ArgumentParser(prog=f"python -m training.synthetic.{step}")
+    parser.add_argument("--config", type=Path, default=Path("training/synthetic/config.toml"))
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("VOICEGUARD_DATA", "../shared/data")))
+    arguments = parser.parse_args()
+    config = tomllib.loads(arguments.config.read_text())
+    work = Path(config["work"])
+    work.mkdir(parents=True, exist_ok=True)
+    return Settings(config, arguments.data, work)
+
+
+def sha256_of(*paths: Path) -> str:
+    """Hash the files in the order given."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Replay driver: labelled call sets through the same core, and the measures of what came out."""

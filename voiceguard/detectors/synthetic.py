@@ -1,0 +1,52 @@
+"""The synthetic-voice detector: windows of net speech to model input, model output to calibrated evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from voiceguard.detectors.features import SAMPLE_RATE_HZ, telephone_spectra
+
+WINDOW_S = 4.0
+WINDOW_SAMPLES = int(WINDOW_S * SAMPLE_RATE_HZ)
+MIN_WINDOW_S = 2.0
+MIN_WINDOW_SAMPLES = int(MIN_WINDOW_S * SAMPLE_RATE_HZ)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Affine map of raw scores to log-likelihood ratios, fitted on speech that the model was not trained on."""
+
+    scale: float
+    """Nats of evidence per unit of raw score."""
+    offset: float
+    """Evidence of a raw score of zero, nats."""
+    limit: float
+    """Largest evidence one window may give, nats, either way: no more than the calibration set can vouch for."""
+
+
+def prepare(windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Model input (batch, 400, 181) for windows of net speech at 8 kHz, each (n,); shorter than 4 s is repeated to 4 s.
+
+    Raises ValueError for no windows, and for an empty window or one longer than 4 s.
+    """
+    if not windows:
+        raise ValueError("no windows")
+    for window in windows:
+        if not 0 < len(window) <= WINDOW_SAMPLES:
+            raise ValueError(f"a window has 1 to {WINDOW_SAMPLES} samples, not {len(window)}")
+    return np.stack([telephone_spectra(np.resize(window, WINDOW_SAMPLES)) for window in windows])
+
+
+def llr(outputs: ArrayLike, calibration: Calibration) -> NDArray[np.float64]:
+    """Raw scores (batch,) or (batch, 1) to ln p(x|spoof) / p(x|bona fide), (batch,); 0 says nothing, positive synthetic.
+
+    Raises ValueError when a score is not finite: a model that fails must not look like weak evidence.
+    """
+    raw = np.asarray(outputs, dtype=np.float64).reshape(-1)
+    if not np.isfinite(raw).all():
+        raise ValueError("the detector gave a score that is not finite")
+    return np.clip(calibration.scale * raw + calibration.offset, -calibration.limit, calibration.limit)
