@@ -66,8 +66,6 @@ def heard(text: str) -> Mark:
     return Mark({"type": "transcript", "channel": "caller", "text": text})
 
 
-READER = "sense_and_sensibility_01_austen_64kb-0"
-
 CALLS = (
     Call(
         "01-balance",
@@ -90,9 +88,9 @@ CALLS = (
         {"account_recovery": "allow"},
         (
             agent("allison", "queue-thankyou"),
-            caller("reader", f"{READER}870", f"{READER}880"),
+            caller("june", "vm-msginstruct@0-11.5"),
             agent("allison", "dir-firstlast"),
-            caller("reader", f"{READER}890", f"{READER}920"),
+            caller("june", "vm-msginstruct@11.5-23.1"),
             asks("account_recovery"),
             agent("allison", "vm-rec-name"),
             Pause(2.0),
@@ -181,7 +179,7 @@ CALLS = (
             caller("allison", "demo-congrats@0-19.3"),
             agent("june", "privacy-prompt"),
             caller(
-                "blend-m",
+                "blend-g",
                 "Right, sorry for the interruption there. As I was about to say, none of my old passwords are accepted any more.",
                 "What I want is a clean start, so wipe the present credentials and open the account for me while we speak.",
                 "I have answered plenty of questions by now, and I would be grateful if you simply did it.",
@@ -190,7 +188,7 @@ CALLS = (
             Pause(1.0),
             agent("june", "pls-hold-while-try"),
         ),
-        spoof_voice="blend-m",
+        spoof_voice="blend-g",
     ),
     Call(
         "07-takeover-human",
@@ -198,15 +196,17 @@ CALLS = (
         "customer-1007",
         {"account_recovery": "handover"},
         (
-            agent("june", "demo-thanks"),
-            caller("allison", "demo-instruct@20-40"),
-            agent("june", "vm-rec-name"),
-            caller("reader", f"{READER}870", f"{READER}930", f"{READER}920"),
+            agent("allison", "queue-thankyou"),
+            caller("june", "demo-instruct@20-40"),
+            agent("allison", "vm-rec-name"),
+            caller("dealer", "002", "003", "004", "005"),
+            agent("allison", "please-try-again"),
+            caller("dealer", "004", "005"),  # he says it again: the package holds only 8 s of him
             asks("account_recovery"),
             Pause(1.0),
-            agent("june", "pls-hold-while-try"),
+            agent("allison", "pls-hold-while-try"),
         ),
-        spoof_voice="reader",
+        spoof_voice="dealer",
     ),
     Call(
         "08-too-little-speech",

@@ -29,15 +29,13 @@ HUMANS = {
     "allison": "asterisk/sounds/en_US_f_Allison",
     "allison-es": "asterisk/sounds/es_MX_f_Allison",
     "june": "asterisk/sounds/fr_CA_f_June",
-    "reader": "pocketsphinx/test/data/librivox",
     "dealer": "pocketsphinx/test/data/cards",
 }
 # Synthetic voices: piper has one, a kokoro voice is a weighted sum of style vectors (so a blend is a voice nobody shipped).
 PIPER = {"joe"}
 KOKORO = {
-    "heart": {"af_heart": 1.0},
     "blend-f": {"af_bella": 0.5, "bf_emma": 0.5},
-    "blend-m": {"am_michael": 0.5, "bm_george": 0.5},
+    "blend-g": {"af_bella": 0.75, "bf_alice": 0.25},
 }
 
 
