@@ -1,0 +1,1 @@
+"""The synthetic-voice detector: prepare, train, calibrate, export, parity."""

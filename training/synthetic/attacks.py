@@ -46,7 +46,7 @@ def world_copy(samples: Samples) -> Samples:
     pitch = pyworld.stonemask(wide, coarse, times, rate)
     envelope = pyworld.cheaptrick(wide, pitch, times, rate)
     copied = pyworld.synthesize(pitch, envelope, pyworld.d4c(wide, pitch, times, rate), rate)
-    return signal.resample_poly(copied, 1, 2).astype(np.float32)
+    return np.asarray(signal.resample_poly(copied, 1, 2), dtype=np.float32)
 
 
 def griffin_lim_copy(samples: Samples, rng: np.random.Generator) -> Samples:
@@ -85,9 +85,10 @@ def _wav(content: bytes) -> tuple[NDArray[np.float32], int]:
     # Engines that write to a pipe cannot fill in the length, so the samples are read as raw after the header.
     start = content.index(b"data") + 8
     rate = int.from_bytes(content[24:28], "little")
-    return np.frombuffer(content[start : start + (len(content) - start) // 2 * 2], "<i2").astype(np.float32) / 32768, rate
+    whole = start + (len(content) - start) // 2 * 2
+    return np.asarray(np.frombuffer(content[start:whole], "<i2") / 32768, dtype=np.float32), rate
 
 
 def _to_8_khz(samples: NDArray[np.float32], rate: int) -> Samples:
     divisor = int(np.gcd(rate, RATE_HZ))
-    return signal.resample_poly(samples, RATE_HZ // divisor, rate // divisor).astype(np.float32)
+    return np.asarray(signal.resample_poly(samples, RATE_HZ // divisor, rate // divisor), dtype=np.float32)

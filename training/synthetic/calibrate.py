@@ -58,7 +58,9 @@ def balance(clips: Clips) -> NDArray[np.float64]:
     return weight
 
 
-def fit_affine(raw: NDArray[np.float64], labels: NDArray[np.float64], weights: NDArray[np.float64]) -> tuple[float, float]:
+def fit_affine(
+    raw: NDArray[np.float64], labels: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[float, float]:
     """Weighted logistic regression with equal priors, whose log-odds are then the log-likelihood ratio."""
     sign = np.where(labels == 1, -1.0, 1.0)
 

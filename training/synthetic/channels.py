@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Literal, cast
 
 import av
 import numpy as np
@@ -26,7 +27,7 @@ def through_line(samples: Samples, noises: Sequence[Samples], rng: np.random.Gen
     if rng.random() < 0.15:
         samples = _room(samples, rng)
     if rng.random() < 0.5:
-        samples = add_noise(samples, noises[rng.integers(len(noises))], float(rng.uniform(5.0, 30.0)), rng)
+        samples = add_noise(samples, noises[int(rng.integers(len(noises)))], float(rng.uniform(5.0, 30.0)), rng)
     peak = float(np.abs(samples).max()) + 1e-6
     samples = np.clip(samples * np.float32(10 ** rng.uniform(-1.5, 0.15) / peak), -1.0, 1.0).astype(np.float32)
     if rng.random() < 0.5:
@@ -54,7 +55,7 @@ def _handset(samples: Samples, rng: np.random.Generator) -> Samples:
     low, high = rng.uniform(60.0, 400.0), rng.uniform(2900.0, 3900.0)
     sos = signal.butter(int(rng.integers(1, 4)), [low, high], "bandpass", fs=RATE_HZ, output="sos")
     tilt = rng.uniform(-0.5, 0.5)
-    return signal.lfilter([1.0, tilt], [1.0], signal.sosfilt(sos, samples)).astype(np.float32)
+    return np.asarray(signal.lfilter([1.0, tilt], [1.0], signal.sosfilt(sos, samples)), dtype=np.float32)
 
 
 def _room(samples: Samples, rng: np.random.Generator) -> Samples:
@@ -62,7 +63,7 @@ def _room(samples: Samples, rng: np.random.Generator) -> Samples:
     response = rng.standard_normal(len(time)) * 10 ** (-3.0 * time / rng.uniform(0.1, 0.5))
     response *= rng.uniform(0.05, 0.3)
     response[0] = 1.0
-    return signal.fftconvolve(samples, response)[: len(samples)].astype(np.float32)
+    return np.asarray(signal.fftconvolve(samples, response)[: len(samples)], dtype=np.float32)
 
 
 def _lose_packets(samples: Samples, rng: np.random.Generator) -> Samples:
@@ -101,32 +102,35 @@ _CODECS: tuple[Callable[[Samples, np.random.Generator], Samples], ...] = (_gsm, 
 
 
 def _libav(samples: Samples, codec: str, bit_rate: int) -> Samples:
-    encoder = av.CodecContext.create(codec, "w")
-    encoder.sample_rate, encoder.bit_rate, encoder.layout = RATE_HZ, bit_rate, "mono"
-    encoder.format, encoder.time_base = encoder.codec.audio_formats[0], Fraction(1, RATE_HZ)
+    encoder, decoder = _context(codec, "w"), _context(codec, "r")
+    sample_format = (encoder.codec.audio_formats or [av.AudioFormat("s16")])[0]
+    encoder.bit_rate, encoder.format, encoder.time_base = bit_rate, sample_format, Fraction(1, RATE_HZ)
     encoder.open()
-    decoder = av.CodecContext.create("libopencore_amrnb" if "amr" in codec else "libopus", "r")
-    decoder.sample_rate, decoder.layout = RATE_HZ, "mono"
-    if encoder.extradata:
-        decoder.extradata = encoder.extradata
+    decoder.extradata = encoder.extradata
     decoder.open()
-    as_float = encoder.format.name.startswith("flt")
+    as_float = sample_format.name.startswith("flt")
     values = samples if as_float else np.clip(samples * 32767, -32768, 32767).astype(np.int16)
     size = encoder.frame_size or 160
     decoded: list[Samples] = []
     for start in range(0, len(values), size):
         block = np.zeros(size, values.dtype)
         block[: len(values[start : start + size])] = values[start : start + size]
-        frame = av.AudioFrame.from_ndarray(block[None], format=encoder.format.name, layout="mono")
+        frame = av.AudioFrame.from_ndarray(block[None], format=sample_format.name, layout="mono")
         frame.sample_rate, frame.pts = RATE_HZ, start
         for packet in encoder.encode(frame):
             decoded.extend(_mono(out) for out in decoder.decode(packet))
     joined = np.concatenate(decoded) if decoded else np.zeros(0, np.float32)
-    if decoder.sample_rate != RATE_HZ:
-        joined = signal.resample_poly(joined, 1, decoder.sample_rate // RATE_HZ).astype(np.float32)
+    # libopus always decodes to 48 kHz.
+    joined = np.asarray(signal.resample_poly(joined, 1, decoder.sample_rate // RATE_HZ), dtype=np.float32)
     return np.pad(joined, (0, max(0, len(samples) - len(joined))))[: len(samples)]
+
+
+def _context(codec: str, mode: Literal["r", "w"]) -> av.AudioCodecContext:
+    context = cast(av.AudioCodecContext, av.CodecContext.create(codec, mode))
+    context.sample_rate, context.layout = RATE_HZ, "mono"
+    return context
 
 
 def _mono(frame: av.AudioFrame) -> Samples:
     values = frame.to_ndarray().reshape(-1)
-    return values.astype(np.float32) / 32768 if values.dtype == np.int16 else values.astype(np.float32)
+    return np.asarray(values / (32768 if values.dtype == np.int16 else 1), dtype=np.float32)

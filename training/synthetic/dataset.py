@@ -1,4 +1,4 @@
-"""Batches of windows as the running system would see them: a line, the voice activity detector, a window of net speech."""
+"""Batches of windows as the running system sees them: a line, voice activity detection, a window of net speech."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class Clips:
     """1 for synthetic, 0 for genuine."""
     source: NDArray[np.str_]
     """Corpus or page of each clip."""
+    page: NDArray[np.str_]
+    """Where the genuine counterpart comes from: the source, or for a copy the source of its original."""
     system: NDArray[np.str_]
     """Synthesis system of each clip, empty for genuine speech."""
     kind: NDArray[np.str_]
@@ -34,13 +36,30 @@ class Clips:
 
     def audio(self, index: int) -> Samples:
         """One clip as float32."""
-        return self.samples[index].astype(np.float32) / 32767
+        return (self.samples[index] / 32767).astype(np.float32)
 
     def sampling_weights(self) -> NDArray[np.float64]:
-        """Probability of each clip: classes equal, groups of (source, system) by the square root of their size."""
-        groups = np.char.add(np.char.add(self.source, "|"), self.system)
+        """Probability of each clip; classes come out equal.
+
+        Pages that hold both classes make two thirds and are drawn half and half, so that the page does not give the
+        class away; within a page and class, systems weigh by the square root of their clips.
+        """
+        groups = np.char.add(np.char.add(self.page, "|"), self.system)
         _, group, count = np.unique(groups, return_inverse=True, return_counts=True)
-        weight = 1.0 / np.sqrt(count[group])
+        share = 1.0 / np.sqrt(count[group])
+        weight = np.zeros(len(share))
+        both = set(self.page[self.spoof == 1]) & set(self.page[self.spoof == 0])
+        paired = np.isin(self.page, sorted(both))
+        for page in both:
+            rows = self.page == page
+            for label in (0.0, 1.0):
+                part = rows & (self.spoof == label)
+                weight[part] = share[part] / share[part].sum() * np.sqrt(rows.sum())
+        unpaired_mass = max(weight.sum(), 1.0) / 4
+        for label in (0.0, 1.0):
+            part = ~paired & (self.spoof == label)
+            if part.any():
+                weight[part] = share[part] / share[part].sum() * unpaired_mass
         for label in (0.0, 1.0):
             weight[self.spoof == label] /= weight[self.spoof == label].sum()
         return np.asarray(weight / weight.sum(), dtype=np.float64)
@@ -52,9 +71,9 @@ def read_clips(work: Path, splits: set[str]) -> Clips:
         rows = [row for row in csv.DictReader(file) if row["split"] in splits]
     shards = [np.load(path, mmap_mode="r") for path in sorted(work.glob("shard-*.npy"))]
     samples = [shards[int(r["shard"])][int(r["start"]) : int(r["start"]) + int(r["length"])] for r in rows]
-    column = {name: np.array([row[name] for row in rows]) for name in ("source", "system", "kind")}
+    column = {name: np.array([row[name] for row in rows]) for name in ("source", "page", "system", "kind")}
     spoof = np.array([row["label"] == "spoof" for row in rows], dtype=np.float32)
-    return Clips(samples, spoof, column["source"], column["system"], column["kind"])
+    return Clips(samples, spoof, column["source"], column["page"], column["system"], column["kind"])
 
 
 def read_noises(work: Path) -> list[Samples]:
@@ -64,7 +83,7 @@ def read_noises(work: Path) -> list[Samples]:
 
 
 def net_speech(samples: Samples, aggressiveness: int) -> Samples:
-    """The 20 ms frames that webrtcvad takes for speech, joined; the clip itself where less than half a second is left."""
+    """The 20 ms frames that webrtcvad takes for speech, joined; the clip itself if they last under half a second."""
     vad = webrtcvad.Vad(aggressiveness)
     frames = samples[: len(samples) // _VAD_FRAME * _VAD_FRAME].reshape(-1, _VAD_FRAME)
     pcm = np.clip(frames * 32767, -32768, 32767).astype(np.int16)
@@ -75,8 +94,8 @@ def net_speech(samples: Samples, aggressiveness: int) -> Samples:
 def training_batch(
     clips: Clips, weights: NDArray[np.float64], noises: list[Samples], size: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Spectra (size, frames, 181) and labels (size,); half of the batches are windows of 4 s, half short crops of 2 s."""
-    window_s, least_s = (4.0, 2.0) if rng.random() < 0.5 else (2.0, 2.0)
+    """Spectra (size, frames, 181), labels (size,); four batches in ten are windows of 4 s, the others crops of 2 s."""
+    window_s, least_s = (4.0, 2.0) if rng.random() < 0.4 else (2.0, 2.0)
     chosen = rng.choice(len(weights), size, p=weights)
     spectra = []
     for index in chosen:
@@ -87,7 +106,9 @@ def training_batch(
     return _mask(np.stack(spectra), rng), clips.spoof[chosen]
 
 
-def evaluation_window(samples: Samples, noises: list[Samples], seconds: float, rng: np.random.Generator | None) -> Samples:
+def evaluation_window(
+    samples: Samples, noises: list[Samples], seconds: float, rng: np.random.Generator | None
+) -> Samples:
     """First ``seconds`` of net speech behind plain mu-law, or behind a random line when a generator is given."""
     line = g711(samples, "ULAW") if rng is None else through_line(samples, noises, rng)
     return net_speech(line, 2)[: int(seconds * RATE_HZ)]

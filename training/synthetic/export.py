@@ -64,10 +64,10 @@ def write_float(model: Detector, path: Path) -> None:
 
 
 def quantise(plain: Path, path: Path, spectra: list[NDArray[np.float32]]) -> None:
-    """Store the transformer's matrices as int8, with input ranges fixed on training windows; convolutions stay in float.
+    """Store the transformer's matrices as int8, input ranges fixed on training windows; convolutions stay in float.
 
-    Ranges taken at run time would be quicker to make, but they span the whole batch: a caller's score would then depend on
-    who else is on the line.
+    Ranges taken at run time would be quicker to make, but they span the whole batch: a caller's score would then
+    depend on who else is on the line.
     """
     ready = plain.with_name("ready.onnx")
     quant_pre_process(str(plain), str(ready), skip_symbolic_shape=True)

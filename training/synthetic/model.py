@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,6 +22,7 @@ class AttentiveStatistics(nn.Module):
         self.attention = nn.Sequential(nn.Conv1d(channels, hidden, 1), nn.Tanh(), nn.Conv1d(hidden, channels, 1))
 
     def forward(self, frames: Tensor) -> Tensor:
+        """Weighted mean and deviation over time."""
         weight = torch.softmax(self.attention(frames), dim=-1)
         mean = (weight * frames).sum(-1)
         variance = (weight * frames.square()).sum(-1) - mean.square()
@@ -39,16 +42,18 @@ class WhisperLayer(nn.Module):
         self.mlp_out = nn.Linear(4 * WHISPER_WIDTH, WHISPER_WIDTH)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(batch, time, width) to the same shape."""
         batch, time, width = x.shape
         heads = self.qkv(self.attention_norm(x)).view(batch, time, 3, WHISPER_HEADS, width // WHISPER_HEADS)
         query, key, value = heads.permute(2, 0, 3, 1, 4).unbind(0)
         mixed = functional.scaled_dot_product_attention(query, key, value)
         x = x + self.out(mixed.transpose(1, 2).reshape(batch, time, width))
-        return x + self.mlp_out(functional.gelu(self.mlp_in(self.mlp_norm(x))))
+        update: Tensor = self.mlp_out(functional.gelu(self.mlp_in(self.mlp_norm(x))))
+        return x + update
 
 
 class WhisperBranch(nn.Module):
-    """Convolution stem and first layers of Whisper, weighted layer sum, attentive statistics: (b, t, 80) to (b, embedding)."""
+    """Convolution stem and first layers of Whisper, weighted layer sum, attentive statistics pooling."""
 
     def __init__(self, layers: int, projection: int, dropout: float) -> None:
         super().__init__()
@@ -62,6 +67,7 @@ class WhisperBranch(nn.Module):
         self.pool = AttentiveStatistics(projection, 64)
 
     def forward(self, mel: Tensor) -> Tensor:
+        """Log-mel frames (batch, time, 80) to one embedding each."""
         x = functional.gelu(self.conv1(mel.transpose(1, 2)))
         x = functional.gelu(self.conv2(x)).transpose(1, 2)
         x = x + self.position[: x.shape[1]]
@@ -70,7 +76,8 @@ class WhisperBranch(nn.Module):
         for index, layer in enumerate(self.layers, start=1):
             x = layer(x)
             total = total + weight[index] * self.norms[index](x)
-        return self.pool(self.project(total).transpose(1, 2))
+        embedding: Tensor = self.pool(self.project(total).transpose(1, 2))
+        return embedding
 
 
 class SqueezeExcitation(nn.Module):
@@ -83,7 +90,9 @@ class SqueezeExcitation(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.gate(x.mean((2, 3)))[:, :, None, None]
+        """(batch, channels, time, bins) to the same shape."""
+        gates: Tensor = self.gate(x.mean((2, 3)))
+        return x * gates[:, :, None, None]
 
 
 class ResidualBlock(nn.Module):
@@ -91,7 +100,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.down = nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(outputs))
+        self.down = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(outputs)
+        )
         self.body = nn.Sequential(
             nn.ReLU(),
             nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
@@ -103,6 +114,7 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """(batch, inputs, time, bins) to (batch, outputs, time / 2, bins / 2)."""
         x = self.down(x)
         return functional.relu(x + self.body(x))
 
@@ -113,7 +125,7 @@ class SpectrumBranch(nn.Module):
     def __init__(self, channels: tuple[int, ...], dropout: float) -> None:
         super().__init__()
         widths = (1, *channels)
-        self.blocks = nn.Sequential(*(ResidualBlock(a, b) for a, b in zip(widths, widths[1:], strict=False)))
+        self.blocks = nn.Sequential(*(ResidualBlock(a, b) for a, b in pairwise(widths)))
         bins = LINEAR_BINS
         for _ in channels:
             bins = (bins + 1) // 2
@@ -121,13 +133,15 @@ class SpectrumBranch(nn.Module):
         self.pool = AttentiveStatistics(96, 32)
 
     def forward(self, linear: Tensor) -> Tensor:
+        """Log-power frames (batch, time, 101) to one embedding each."""
         x = self.blocks((linear - linear.mean(1, keepdim=True)).unsqueeze(1) * 2.0)
         batch, channels, time, bins = x.shape
-        return self.pool(self.project(x.permute(0, 1, 3, 2).reshape(batch, channels * bins, time)))
+        embedding: Tensor = self.pool(self.project(x.permute(0, 1, 3, 2).reshape(batch, channels * bins, time)))
+        return embedding
 
 
 class Detector(nn.Module):
-    """Spectra (batch, frames, 181) to one raw score per window, higher is synthetic; training also reads the branches."""
+    """Spectra (batch, frames, 181) to a raw score per window, higher is synthetic; training also reads the branches."""
 
     def __init__(self, layers: int, channels: tuple[int, ...], dropout: float) -> None:
         super().__init__()
@@ -143,4 +157,5 @@ class Detector(nn.Module):
         return torch.cat([whisper, spectrum], dim=1)
 
     def forward(self, spectra: Tensor) -> Tensor:
+        """Raw scores (batch,)."""
         return self.branch_scores(spectra).sum(1)

@@ -48,12 +48,15 @@ def prepared_hash(work: Path) -> str:
 def _clips(settings: Settings) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
     with (settings.data / "train.csv").open(newline="") as file:
         corpus = list(csv.DictReader(file))
-    # Genuine speech through neural codecs is neither attack nor plain speech: it stays out.
-    corpus = [row for row in corpus if row["label"] != "resynth"]
     held_out = set(settings.config["validation"]["sources"])
+    source_of = {row["path"]: row["source"] for row in corpus}
     for row in corpus:
-        split = "validation" if row["source"] in held_out else "train"
-        yield _row(row["label"], row["kind"], row["system"], row["source"], split), _read(settings.data / row["path"])
+        # A copy stays on the side of its original, and is weighed against it.
+        page = source_of.get(row["pair"], row["source"])
+        split = "validation" if page in held_out or row["source"] in held_out else "train"
+        # Codec language models end in the very decoders that made the resynth clips: for training they are attacks.
+        label = "bonafide" if row["label"] == "bonafide" else "spoof"
+        yield _row(label, row["kind"], row["system"], row["source"], page, split), _read(settings.data / row["path"])
     yield from _attacks(settings, corpus, held_out)
 
 
@@ -66,21 +69,24 @@ def _attacks(
     for index in range(wanted["espeak"]):
         language = attacks.ESPEAK_LANGUAGES[index % len(attacks.ESPEAK_LANGUAGES)]
         made = attacks.espeak(sentences[rng.integers(len(sentences))], language, rng)
-        yield _row("spoof", "tts", f"espeak-ng-{language}", "made-espeak", "train"), attacks.like_the_corpus(made, rng)
+        row = _row("spoof", "tts", "espeak-ng", "made-espeak", "made-espeak", "train")
+        yield row, attacks.like_the_corpus(made, rng)
     for index in range(wanted["flite"]):
         voice = attacks.FLITE_VOICES[index % len(attacks.FLITE_VOICES)]
         made = attacks.flite(sentences[rng.integers(len(sentences))], voice)
-        yield _row("spoof", "tts", f"flite-{voice}", "made-flite", "train"), attacks.like_the_corpus(made, rng)
+        row = _row("spoof", "tts", "flite", "made-flite", "made-flite", "train")
+        yield row, attacks.like_the_corpus(made, rng)
     genuine = [row for row in corpus if row["label"] == "bonafide" and row["source"] not in held_out]
     for system in ("world", "griffin_lim"):
         for index in rng.choice(len(genuine), wanted[system], replace=False):
             original = _read(settings.data / genuine[index]["path"])
             made = attacks.world_copy(original) if system == "world" else attacks.griffin_lim_copy(original, rng)
-            yield _row("spoof", "vocoder", system, f"made-{system}", "train"), attacks.like_the_corpus(made, rng)
+            row = _row("spoof", "vocoder", system, f"made-{system}", genuine[index]["source"], "train")
+            yield row, attacks.like_the_corpus(made, rng)
 
 
-def _row(label: str, kind: str, system: str, source: str, split: str) -> dict[str, Any]:
-    return {"label": label, "kind": kind, "system": system, "source": source, "split": split}
+def _row(label: str, kind: str, system: str, source: str, page: str, split: str) -> dict[str, Any]:
+    return {"label": label, "kind": kind, "system": system, "source": source, "page": page, "split": split}
 
 
 def _read(path: Path) -> NDArray[np.float32]:
@@ -91,7 +97,9 @@ def _read(path: Path) -> NDArray[np.float32]:
 def _write_noise(settings: Settings) -> None:
     with (settings.data / "noise.csv").open(newline="") as file:
         paths = [row["path"] for row in csv.DictReader(file)]
-    np.savez(settings.work / "noise.npz", *(np.round(_read(settings.data / path) * 32767).astype(np.int16) for path in paths))
+    np.savez(
+        settings.work / "noise.npz", *(np.round(_read(settings.data / path) * 32767).astype(np.int16) for path in paths)
+    )
 
 
 if __name__ == "__main__":

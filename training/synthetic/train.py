@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from training.synthetic.dataset import Clips, evaluation_window, read_clips, read_noises, training_batch
+from training.synthetic.dataset import evaluation_window, read_clips, read_noises, training_batch
 from training.synthetic.model import Detector
 from training.synthetic.settings import Settings, read_settings
 from training.synthetic.whisper_weights import load_encoder, read_ctranslate2
@@ -30,7 +30,9 @@ def main() -> None:
     variables = read_ctranslate2(Path(settings.config["whisper"]["file"]), settings.config["whisper"]["sha256"])
     load_encoder(model.whisper, variables)
     averaged = torch.optim.swa_utils.AveragedModel(
-        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(plan["average_decay"]), use_buffers=True
+        model,
+        multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(plan["average_decay"]),  # type: ignore[no-untyped-call]
+        use_buffers=True,
     )
     optimiser = _optimiser(model, plan)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, plan))
@@ -44,6 +46,7 @@ def main() -> None:
     clips = read_clips(settings.work, set(plan.get("splits", ["train"])))
     noises = read_noises(settings.work)
     windows, labels = validation_windows(settings, noises)
+    pages = read_clips(settings.work, {"validation"}).page
     weights = clips.sampling_weights()
     loss_sum = 0.0
     for step in range(done, plan["steps"]):
@@ -61,7 +64,7 @@ def main() -> None:
         optimiser.step()
         schedule.step()
         averaged.update_parameters(model)
-        loss_sum += float(loss)
+        loss_sum += loss.item()
         if (step + 1) % 50 == 0:
             print(f"step {step + 1} loss {loss_sum / 50:.3f}", flush=True)
             loss_sum = 0.0
@@ -77,7 +80,7 @@ def main() -> None:
                 checkpoint,
             )
             torch.save(averaged.module.state_dict(), settings.work / "detector.pt")
-            _report(settings.work, step + 1, branch_scores(averaged.module, windows), labels)
+            _report(settings.work, step + 1, branch_scores(averaged.module, windows), labels, pages)
 
 
 def new_detector(config: dict[str, Any]) -> Detector:
@@ -85,7 +88,9 @@ def new_detector(config: dict[str, Any]) -> Detector:
     return Detector(config["whisper"]["layers"], tuple(config["model"]["channels"]), config["model"]["dropout"])
 
 
-def validation_windows(settings: Settings, noises: list[NDArray[np.float32]]) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
+def validation_windows(
+    settings: Settings, noises: list[NDArray[np.float32]]
+) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
     """Windows of up to 4 s from the held-out sources, mu-law first and then a random line, with their labels."""
     clips = read_clips(settings.work, {"validation"})
     windows = []
@@ -101,12 +106,15 @@ def branch_scores(model: torch.nn.Module, windows: list[NDArray[np.float32]]) ->
     model.eval()
     assert isinstance(model, Detector)
     with torch.inference_mode():
-        batches = [model.branch_scores(torch.from_numpy(prepare(windows[i : i + 32]))) for i in range(0, len(windows), 32)]
+        batches = [
+            model.branch_scores(torch.from_numpy(prepare(windows[i : i + 32]))) for i in range(0, len(windows), 32)
+        ]
     return torch.cat(batches).float().numpy()
 
 
 def _loss(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """The sum decides; each branch also has to stand alone."""
+
     def cross_entropy(score: torch.Tensor) -> torch.Tensor:
         return functional.binary_cross_entropy_with_logits(score, targets)
 
@@ -123,18 +131,30 @@ def _optimiser(model: Detector, plan: dict[str, Any]) -> torch.optim.Optimizer:
 
 def _rate(step: int, plan: dict[str, Any]) -> float:
     warm = min(1.0, (step + 1) / plan["warmup_steps"])
-    return warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / plan["steps"]))))
+    return float(warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / plan["steps"])))))
 
 
-def _report(work: Path, step: int, scores: NDArray[np.float32], labels: NDArray[np.float32]) -> None:
+def _report(
+    work: Path, step: int, scores: NDArray[np.float32], labels: NDArray[np.float32], page: NDArray[np.str_]
+) -> None:
+    """Print and keep equal error rates: pooled, and the mean within pages that hold both classes."""
     half = len(labels) // 2
     figures: dict[str, float] = {"step": step}
     for line, part in (("pcmu", slice(0, half)), ("lines", slice(half, None))):
         for name, column in (("whisper", scores[part, 0]), ("cnn", scores[part, 1]), ("sum", scores[part].sum(1))):
-            figures[f"{line}_{name}"] = round(eer(column[labels[part] == 1], column[labels[part] == 0]), 4)
+            figures[f"{line}_{name}"] = round(_eer(column, labels[part]), 4)
+        total, label = scores[part].sum(1), labels[part]
+        both = [p for p in set(page) if min((label[page == p] == k).sum() for k in (0, 1)) >= 5]
+        figures[f"{line}_within_pages"] = round(
+            float(np.mean([_eer(total[page == p], label[page == p]) for p in both])), 4
+        )
     print(json.dumps(figures), flush=True)
     with (work / "validation.jsonl").open("a") as file:
         file.write(json.dumps(figures) + "\n")
+
+
+def _eer(scores: NDArray[np.float32], labels: NDArray[np.float32]) -> float:
+    return eer(scores[labels == 1], scores[labels == 0])
 
 
 if __name__ == "__main__":

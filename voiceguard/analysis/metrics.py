@@ -1,7 +1,7 @@
 """Measures of a detector, from scores alone. Higher scores mean synthetic; arrays of scores are one-dimensional.
 
-Costs and prior follow the ASVspoof 5 evaluation plan (Wang et al. 2024): a spoof appears with probability 0.05, a missed
-spoof costs 10, a genuine call taken for a spoof costs 1.
+Costs and prior follow the ASVspoof 5 evaluation plan (Wang et al. 2024): a spoof appears with probability 0.05, a
+missed spoof costs 10, a genuine call taken for a spoof costs 1.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ COST_MISSED_SPOOF = 10.0
 COST_FALSE_ALARM = 1.0
 
 
-def det_curve(spoof: ArrayLike, bonafide: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def det_curve(
+    spoof: ArrayLike, bonafide: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Miss rate, false-alarm rate and threshold, each (k,), for "spoof when score >= threshold", thresholds rising.
 
     The last threshold is infinite: all spoofs are missed, nothing genuine is flagged.
@@ -39,7 +41,6 @@ def eer(spoof: ArrayLike, bonafide: ArrayLike) -> float:
     gap_after = miss[after] - false_alarm[after]
     share = gap_before / (gap_before + gap_after)
     return float(miss[after - 1] + share * (miss[after] - miss[after - 1]))
-
 
 
 def act_dcf(spoof_llr: ArrayLike, bonafide_llr: ArrayLike) -> float:
@@ -104,8 +105,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Percentile interval of ``figure`` when whole sources are drawn anew, with replacement.
 
-    ``figure`` gets row numbers (repeats included) and may raise ValueError where a draw holds one class only; such draws
-    are left out. Clips of one source share speakers, rooms and encoders: drawing clips would promise too much.
+    ``figure`` gets row numbers (repeats included) and may raise ValueError where a draw holds one class only; such
+    draws are left out. Clips of one source share speakers, rooms and encoders: drawing clips would promise too much.
     Raises ValueError when no draw gave a figure.
     """
     _, group = np.unique(np.asarray(sources), return_inverse=True)

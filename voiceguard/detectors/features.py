@@ -2,11 +2,11 @@
 
 Pure numpy. Training imports this very file, so a model never sees features that the running system cannot make.
 
-The synthetic-voice detector looks at the same short-time spectrum twice: as the log-mel picture that Whisper was trained on
-(Radford et al. 2022, section 2.2) and as a plain log-power picture on a linear scale, which keeps the upper half of the
-telephone band at full resolution. Whisper frames 16 kHz audio by 400 samples every 160. At 8 kHz, 200 samples every 80
-give frames of the same 25 ms and bins of the same 40 Hz, so no resampling is needed: the mel filters above 4 kHz stay empty,
-as they do for telephone speech brought up to 16 kHz.
+The synthetic-voice detector looks at the same short-time spectrum twice: as the log-mel picture that Whisper was
+trained on (Radford et al. 2022, section 2.2) and as a plain log-power picture on a linear scale, which keeps the upper
+half of the telephone band at full resolution. Whisper frames 16 kHz audio by 400 samples every 160. At 8 kHz, 200
+samples every 80 give frames of the same 25 ms and bins of the same 40 Hz, so no resampling is needed: the mel filters
+above 4 kHz stay empty, as they do for telephone speech brought up to 16 kHz.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def power_spectrum(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 def telephone_spectra(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Whisper's log-mel bands beside linear log-power bins: (n,) at 8 kHz in, (n // 80, 181) out.
 
-    Columns 0 to 79 are the mel bands scaled as Whisper scales them; columns 80 to 180 are log10 power at 0, 40, ... 4000 Hz
-    on the same scale. The level of the input does not matter. Raises ValueError on 100 samples or fewer.
+    Columns 0 to 79 are the mel bands scaled as Whisper scales them; columns 80 to 180 are log10 power at 0, 40, ...
+    4000 Hz on the same scale. The level of the input does not matter. Raises ValueError on 100 samples or fewer.
     """
     power = power_spectrum(normalise_level(samples)) * np.float32(_POWER_AT_16_KHZ)
     mel = np.log10(np.maximum(power @ mel_filters(), _POWER_FLOOR))

@@ -29,7 +29,7 @@ class Calibration:
 
 
 def prepare(windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Model input (batch, 400, 181) for windows of net speech at 8 kHz, each (n,); shorter than 4 s is repeated to 4 s.
+    """Model input (batch, 400, 181) for windows of net speech at 8 kHz, each (n,); shorter ones are repeated to 4 s.
 
     Raises ValueError for no windows, and for an empty window or one longer than 4 s.
     """
@@ -42,7 +42,7 @@ def prepare(windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 
 def llr(outputs: ArrayLike, calibration: Calibration) -> NDArray[np.float64]:
-    """Raw scores (batch,) or (batch, 1) to ln p(x|spoof) / p(x|bona fide), (batch,); 0 says nothing, positive synthetic.
+    """Raw scores (batch,) or (batch, 1) to ln p(x|spoof) / p(x|bona fide), (batch,); positive means synthetic.
 
     Raises ValueError when a score is not finite: a model that fails must not look like weak evidence.
     """

@@ -1,0 +1,1 @@
+"""How well the synthetic-voice detector tells voices apart, and what it costs."""

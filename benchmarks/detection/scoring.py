@@ -1,0 +1,144 @@
+"""Clips of the development set to log-likelihood ratios, the way the running system hears them."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import soundfile
+import webrtcvad
+from numpy.typing import NDArray
+
+from voiceguard.detectors import synthetic
+from voiceguard.detectors.features import SAMPLE_RATE_HZ
+
+Samples = NDArray[np.float32]
+_LINES = {"pcmu": "ULAW", "pcma": "ALAW", "gsm": "GSM610"}
+_VAD_FRAME = 160
+_VAD_AGGRESSIVENESS = 2
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A loaded model: windows in, evidence out."""
+
+    score: Callable[[list[Samples]], NDArray[np.float64]]
+    """LLR of each window, nats."""
+    run: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    """Model input to raw scores."""
+    version: str
+    """name@sha256-12."""
+
+
+@dataclass(frozen=True)
+class ScoredClip:
+    """One clip of the development set with what the detector said."""
+
+    label: str
+    kind: str
+    system: str
+    seen: bool
+    """Whether the training set holds this system."""
+    source: str
+    net_speech_s: float
+    llr: float
+
+
+@cache
+def load_detector(folder: Path) -> Detector:
+    """Load ``model.onnx`` with one thread. Raises ValueError when its hash is not the one in ``model.json``."""
+    papers = json.loads((folder / "model.json").read_text())
+    content = (folder / "model.onnx").read_bytes()
+    if hashlib.sha256(content).hexdigest() != papers["sha256"]:
+        raise ValueError(f"{folder} holds another model than its papers say")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    calibration = synthetic.Calibration(**papers["calibration"])
+
+    def run(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(session.run(None, {papers["input"]["name"]: spectra})[0], dtype=np.float32)
+
+    def score(windows: list[Samples]) -> NDArray[np.float64]:
+        return synthetic.llr(run(synthetic.prepare(windows)), calibration)
+
+    return Detector(score, run, f"{papers['name']}@{papers['sha256'][:12]}")
+
+
+def net_speech(samples: Samples) -> Samples:
+    """The 20 ms frames that webrtcvad takes for speech, joined; all of the clip where it finds none."""
+    vad = webrtcvad.Vad(_VAD_AGGRESSIVENESS)
+    frames = samples[: len(samples) // _VAD_FRAME * _VAD_FRAME].reshape(-1, _VAD_FRAME)
+    pcm = np.clip(frames * 32767, -32768, 32767).astype(np.int16)
+    speech = frames[[vad.is_speech(frame.tobytes(), SAMPLE_RATE_HZ) for frame in pcm]].reshape(-1)
+    return speech if len(speech) else samples
+
+
+def through_channel(samples: Samples, channel: str) -> Samples:
+    """Encode and decode by libsndfile; ``none`` leaves the samples alone."""
+    if channel == "none":
+        return samples
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, SAMPLE_RATE_HZ, format="WAV", subtype=_LINES[channel])
+    buffer.seek(0)
+    return np.asarray(soundfile.read(buffer, dtype="float32")[0][: len(samples)], dtype=np.float32)
+
+
+def score_clips(data: Path, model: Path, channel: str, max_speech_s: float, jobs: int) -> list[ScoredClip]:
+    """Score every clip that ``dev.csv`` names, in its order."""
+    with (data / "train.csv").open(newline="") as file:
+        trained = {row["system"] for row in csv.DictReader(file)}
+    with (data / "dev.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    tasks = [(row, data / row["path"], model, channel, max_speech_s, row["system"] in trained) for row in rows]
+    if jobs == 1:
+        return [_score(task) for task in tasks]
+    with ProcessPoolExecutor(jobs) as pool:
+        return list(pool.map(_score, tasks, chunksize=32))
+
+
+def _score(task: tuple[dict[str, str], Path, Path, str, float, bool]) -> ScoredClip:
+    row, path, model, channel, max_speech_s, seen = task
+    samples, rate = soundfile.read(path, dtype="float32")
+    if rate != SAMPLE_RATE_HZ:
+        raise ValueError(f"{path} is not at 8 kHz")
+    speech = net_speech(through_channel(samples, channel))[: int(max_speech_s * SAMPLE_RATE_HZ)]
+    llr = float(load_detector(model).score([speech])[0])
+    heard_s = len(speech) / SAMPLE_RATE_HZ
+    return ScoredClip(row["label"], row["kind"], row["system"], seen, row["source"], heard_s, llr)
+
+
+def time_window(model: Path, repeats: int = 60) -> dict[str, Any]:
+    """Milliseconds of one core for a window of 4 s, alone and in batches of 8; the least disturbed tenth of runs."""
+    detector = load_detector(model)
+    window = (np.random.default_rng(1).standard_normal(synthetic.WINDOW_SAMPLES) * 0.1).astype(np.float32)
+    spectra = synthetic.prepare([window])
+    front_end_ms = _quick_ms(lambda: synthetic.prepare([window]), repeats)
+    model_ms = _quick_ms(lambda: detector.run(spectra), repeats)
+    batch_ms = _quick_ms(lambda: detector.run(np.repeat(spectra, 8, axis=0)), repeats // 4) / 8
+    return {
+        "front_end_ms": front_end_ms,
+        "model_ms": model_ms,
+        "model_ms_in_batch_of_8": batch_ms,
+        "core_share_per_window_second": (front_end_ms + model_ms) / 1000 / synthetic.WINDOW_S,
+    }
+
+
+def _quick_ms(work: Callable[[], object], repeats: int) -> float:
+    taken = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return float(np.quantile(taken, 0.1) * 1000)
