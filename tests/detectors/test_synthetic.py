@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voiceguard.detectors import synthetic
-from voiceguard.detectors.features import telephone_spectra
+from voiceguard.detectors.features import whisper_log_mel
 
 CALIBRATION = synthetic.Calibration(scale=2.0, offset=-0.5, limit=4.0)
 
@@ -21,9 +21,9 @@ def test_prepare_stacks_the_spectra_of_each_window() -> None:
 
     batch = synthetic.prepare([first, second])
 
-    assert batch.shape == (2, 400, 181)
+    assert batch.shape == (2, 400, 80)
     assert batch.dtype == np.float32
-    assert (batch[1] == telephone_spectra(second)).all()
+    assert (batch[1] == whisper_log_mel(second)).all()
 
 
 def test_prepare_repeats_a_short_window() -> None:

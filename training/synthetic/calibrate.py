@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from training.synthetic.dataset import Clips, evaluation_window, read_clips, read_noises
 from training.synthetic.settings import Settings, read_settings
-from training.synthetic.train import branch_scores, new_detector
+from training.synthetic.train import new_detector, raw_scores
 from voiceguard.analysis import metrics
 
 
@@ -23,7 +23,7 @@ def main() -> None:
     model.load_state_dict(torch.load(settings.work / "detector.pt", weights_only=True))
     clips = read_clips(settings.work, {"validation"})
     windows, labels, weights = calibration_windows(settings, clips)
-    raw = branch_scores(model, windows).sum(1).astype(np.float64)
+    raw = raw_scores(model, windows).astype(np.float64)
     scale, offset = fit_affine(raw, labels, weights)
     limit = evidence_limit(int(clips.spoof.sum()), int((1 - clips.spoof).sum()))
     calibration = {"scale": round(scale, 4), "offset": round(offset, 4), "limit": round(limit, 4)}

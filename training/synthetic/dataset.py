@@ -11,7 +11,7 @@ import webrtcvad
 from numpy.typing import NDArray
 
 from training.synthetic.channels import RATE_HZ, g711, through_line
-from voiceguard.detectors.features import telephone_spectra
+from voiceguard.detectors.features import whisper_log_mel
 
 Samples = NDArray[np.float32]
 _VAD_FRAME = 160
@@ -94,7 +94,7 @@ def net_speech(samples: Samples, aggressiveness: int) -> Samples:
 def training_batch(
     clips: Clips, weights: NDArray[np.float64], noises: list[Samples], size: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Spectra (size, frames, 181), labels (size,); four batches in ten are windows of 4 s, the others crops of 2 s."""
+    """Spectra (size, frames, 80), labels (size,); four batches in ten are windows of 4 s, the others crops of 2 s."""
     window_s, least_s = (4.0, 2.0) if rng.random() < 0.4 else (2.0, 2.0)
     chosen = rng.choice(len(weights), size, p=weights)
     spectra = []
@@ -102,7 +102,7 @@ def training_batch(
         heard = net_speech(through_line(clips.audio(int(index)), noises, rng), int(rng.integers(1, 4)))
         length = int(rng.uniform(least_s, window_s) * RATE_HZ) if least_s < window_s else int(window_s * RATE_HZ)
         start = int(rng.integers(max(1, len(heard) - length + 1)))
-        spectra.append(telephone_spectra(np.resize(heard[start : start + length], int(window_s * RATE_HZ))))
+        spectra.append(whisper_log_mel(np.resize(heard[start : start + length], int(window_s * RATE_HZ))))
     return _mask(np.stack(spectra), rng), clips.spoof[chosen]
 
 

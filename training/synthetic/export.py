@@ -26,7 +26,7 @@ from training.synthetic.prepare import prepared_hash
 from training.synthetic.settings import Settings, read_settings, sha256_of
 from training.synthetic.train import new_detector
 from voiceguard.detectors import synthetic
-from voiceguard.detectors.features import SAMPLE_RATE_HZ, SPECTRA_WIDTH, telephone_spectra
+from voiceguard.detectors.features import MEL_BANDS, SAMPLE_RATE_HZ, whisper_log_mel
 
 _OPSET = 18
 _FRAMES = 400
@@ -50,14 +50,14 @@ def main() -> None:
 def write_float(model: Detector, path: Path) -> None:
     """Write the network in float32 with a dynamic batch axis."""
     model.eval()
-    example = torch.zeros(2, _FRAMES, SPECTRA_WIDTH)
+    example = torch.zeros(2, _FRAMES, MEL_BANDS)
     torch.onnx.export(
         model,
         (example,),
         str(path),
-        input_names=["spectra"],
+        input_names=["log_mel"],
         output_names=["score"],
-        dynamic_axes={"spectra": {0: "batch"}, "score": {0: "batch"}},
+        dynamic_axes={"log_mel": {0: "batch"}, "score": {0: "batch"}},
         opset_version=_OPSET,
         dynamo=False,
     )
@@ -92,7 +92,7 @@ class _Batches(CalibrationDataReader):  # type: ignore[misc]
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         batch = next(self._batches, None)
-        return None if batch is None else {"spectra": batch}
+        return None if batch is None else {"log_mel": batch}
 
 
 def training_windows(settings: Settings, batches: int) -> list[NDArray[np.float32]]:
@@ -115,8 +115,8 @@ def describe(settings: Settings, model_file: Path) -> dict[str, Any]:
         "window_s": synthetic.WINDOW_S,
         "min_window_s": synthetic.MIN_WINDOW_S,
         "hop_s": 1.0,
-        "frontend": telephone_spectra.__name__,
-        "input": {"name": "spectra", "shape": ["batch", _FRAMES, SPECTRA_WIDTH]},
+        "frontend": whisper_log_mel.__name__,
+        "input": {"name": "log_mel", "shape": ["batch", _FRAMES, MEL_BANDS]},
         "output": {"name": "score", "polarity": "higher is synthetic"},
         "calibration": json.loads((settings.work / "calibration.json").read_text()),
         "training": {

@@ -1,17 +1,16 @@
-"""The network: early Whisper layers and a small residual CNN, each with its own pooling and its own opinion."""
+"""The network: the early layers of Whisper, all of them heard, pooled over time into one score."""
 
 from __future__ import annotations
-
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from voiceguard.detectors.features import LINEAR_BINS, MEL_BANDS
+from voiceguard.detectors.features import MEL_BANDS
 
 WHISPER_WIDTH = 384
 WHISPER_HEADS = 6
+_PROJECTION = 128
 
 
 class AttentiveStatistics(nn.Module):
@@ -52,7 +51,7 @@ class WhisperLayer(nn.Module):
         return x + update
 
 
-class WhisperBranch(nn.Module):
+class WhisperFrontLayers(nn.Module):
     """Convolution stem and first layers of Whisper, weighted layer sum, attentive statistics pooling."""
 
     def __init__(self, layers: int, projection: int, dropout: float) -> None:
@@ -80,82 +79,15 @@ class WhisperBranch(nn.Module):
         return embedding
 
 
-class SqueezeExcitation(nn.Module):
-    """Channel gates from the channel means (Hu et al. 2018)."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.gate = nn.Sequential(
-            nn.Linear(channels, channels // 4), nn.ReLU(), nn.Linear(channels // 4, channels), nn.Sigmoid()
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels, time, bins) to the same shape."""
-        gates: Tensor = self.gate(x.mean((2, 3)))
-        return x * gates[:, :, None, None]
-
-
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with squeeze-excitation round a shortcut; halves time and frequency at its entrance."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.down = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(outputs)
-        )
-        self.body = nn.Sequential(
-            nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
-            nn.BatchNorm2d(outputs),
-            SqueezeExcitation(outputs),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, inputs, time, bins) to (batch, outputs, time / 2, bins / 2)."""
-        x = self.down(x)
-        return functional.relu(x + self.body(x))
-
-
-class SpectrumBranch(nn.Module):
-    """Residual CNN over the linear log spectrum, each bin freed of its mean (the line's own colour): (b, t, 101) in."""
-
-    def __init__(self, channels: tuple[int, ...], dropout: float) -> None:
-        super().__init__()
-        widths = (1, *channels)
-        self.blocks = nn.Sequential(*(ResidualBlock(a, b) for a, b in pairwise(widths)))
-        bins = LINEAR_BINS
-        for _ in channels:
-            bins = (bins + 1) // 2
-        self.project = nn.Sequential(nn.Conv1d(channels[-1] * bins, 96, 1), nn.ReLU(), nn.Dropout(dropout))
-        self.pool = AttentiveStatistics(96, 32)
-
-    def forward(self, linear: Tensor) -> Tensor:
-        """Log-power frames (batch, time, 101) to one embedding each."""
-        x = self.blocks((linear - linear.mean(1, keepdim=True)).unsqueeze(1) * 2.0)
-        batch, channels, time, bins = x.shape
-        embedding: Tensor = self.pool(self.project(x.permute(0, 1, 3, 2).reshape(batch, channels * bins, time)))
-        return embedding
-
-
 class Detector(nn.Module):
-    """Spectra (batch, frames, 181) to a raw score per window, higher is synthetic; training also reads the branches."""
+    """Log-mel frames (batch, frames, 80) to one raw score per window, higher is synthetic."""
 
-    def __init__(self, layers: int, channels: tuple[int, ...], dropout: float) -> None:
+    def __init__(self, layers: int, dropout: float) -> None:
         super().__init__()
-        self.whisper = WhisperBranch(layers, 128, dropout)
-        self.spectrum = SpectrumBranch(channels, dropout)
-        self.whisper_score = nn.Linear(256, 1)
-        self.spectrum_score = nn.Linear(192, 1)
+        self.whisper = WhisperFrontLayers(layers, _PROJECTION, dropout)
+        self.score = nn.Linear(2 * _PROJECTION, 1)
 
-    def branch_scores(self, spectra: Tensor) -> Tensor:
-        """Scores of the Whisper branch and of the CNN: (batch, 2)."""
-        whisper = self.whisper_score(self.whisper(spectra[:, :, :MEL_BANDS]))
-        spectrum = self.spectrum_score(self.spectrum(spectra[:, :, MEL_BANDS:]))
-        return torch.cat([whisper, spectrum], dim=1)
-
-    def forward(self, spectra: Tensor) -> Tensor:
+    def forward(self, log_mel: Tensor) -> Tensor:
         """Raw scores (batch,)."""
-        return self.branch_scores(spectra).sum(1)
+        scores: Tensor = self.score(self.whisper(log_mel))
+        return scores.squeeze(1)

@@ -13,7 +13,7 @@ import torch
 from benchmarks.detection.probes import probe
 from training.synthetic.dataset import read_noises
 from training.synthetic.settings import read_settings
-from training.synthetic.train import branch_scores, new_detector, validation_windows
+from training.synthetic.train import new_detector, raw_scores, validation_windows
 from voiceguard.analysis.metrics import eer
 from voiceguard.detectors.synthetic import prepare
 
@@ -28,16 +28,16 @@ def main() -> None:
     model = new_detector(settings.config)
     model.load_state_dict(torch.load(settings.work / "detector.pt", weights_only=True))
     windows, labels = validation_windows(settings, read_noises(settings.work))
-    trained = branch_scores(model, windows).sum(1)
+    trained = raw_scores(model, windows)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(Path("models") / settings.config["name"] / "model.onnx", options)
-    shipped = np.concatenate([session.run(None, {"spectra": prepare([window])})[0] for window in windows])
+    shipped = np.concatenate([session.run(None, {"log_mel": prepare([window])})[0] for window in windows])
     rates = {name: eer(s[labels == 1], s[labels == 0]) for name, s in (("trained", trained), ("shipped", shipped))}
     difference = float(np.abs(trained - shipped).mean() / trained.std())
     print(json.dumps({**rates, "mean_difference_in_deviations": difference}))
     probes = [{"seed": seed, "seconds": 2.0 + seed % 3} for seed in range(6)]
-    scores = branch_scores(model, [probe(int(row["seed"]), row["seconds"]) for row in probes]).sum(1)
+    scores = raw_scores(model, [probe(int(row["seed"]), row["seconds"]) for row in probes])
     rows = [{**row, "score": round(float(score), 4)} for row, score in zip(probes, scores, strict=True)]
     Path("tests/detectors/synthetic_parity.json").write_text(json.dumps(rows, indent=1) + "\n")
     if rates["shipped"] > rates["trained"] + _EER_TOLERANCE:

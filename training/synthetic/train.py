@@ -55,9 +55,9 @@ def main() -> None:
         spectra, targets = training_batch(clips, weights, noises, plan["batch"], rng)
         model.train()
         with torch.autocast("cpu", torch.bfloat16):
-            scores = model.branch_scores(torch.from_numpy(spectra)).float()
+            scores = model(torch.from_numpy(spectra)).float()
         smooth = torch.from_numpy(targets) * (1 - plan["label_smoothing"]) + plan["label_smoothing"] / 2
-        loss = _loss(scores, smooth)
+        loss = functional.binary_cross_entropy_with_logits(scores, smooth)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
@@ -80,12 +80,12 @@ def main() -> None:
                 checkpoint,
             )
             torch.save(averaged.module.state_dict(), settings.work / "detector.pt")
-            _report(settings.work, step + 1, branch_scores(averaged.module, windows), labels, pages)
+            _report(settings.work, step + 1, raw_scores(averaged.module, windows), labels, pages)
 
 
 def new_detector(config: dict[str, Any]) -> Detector:
     """The untrained network that a config describes."""
-    return Detector(config["whisper"]["layers"], tuple(config["model"]["channels"]), config["model"]["dropout"])
+    return Detector(config["whisper"]["layers"], config["model"]["dropout"])
 
 
 def validation_windows(
@@ -101,24 +101,12 @@ def validation_windows(
     return windows, np.tile(clips.spoof, 2)
 
 
-def branch_scores(model: torch.nn.Module, windows: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Raw scores of both branches, (windows, 2)."""
+def raw_scores(model: torch.nn.Module, windows: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Raw scores of windows of net speech, (windows,)."""
     model.eval()
-    assert isinstance(model, Detector)
     with torch.inference_mode():
-        batches = [
-            model.branch_scores(torch.from_numpy(prepare(windows[i : i + 32]))) for i in range(0, len(windows), 32)
-        ]
+        batches = [model(torch.from_numpy(prepare(windows[i : i + 32]))) for i in range(0, len(windows), 32)]
     return torch.cat(batches).float().numpy()
-
-
-def _loss(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """The sum decides; each branch also has to stand alone."""
-
-    def cross_entropy(score: torch.Tensor) -> torch.Tensor:
-        return functional.binary_cross_entropy_with_logits(score, targets)
-
-    return cross_entropy(scores.sum(1)) + 0.4 * (cross_entropy(scores[:, 0]) + cross_entropy(scores[:, 1]))
 
 
 def _optimiser(model: Detector, plan: dict[str, Any]) -> torch.optim.Optimizer:
@@ -141,13 +129,11 @@ def _report(
     half = len(labels) // 2
     figures: dict[str, float] = {"step": step}
     for line, part in (("pcmu", slice(0, half)), ("lines", slice(half, None))):
-        for name, column in (("whisper", scores[part, 0]), ("cnn", scores[part, 1]), ("sum", scores[part].sum(1))):
-            figures[f"{line}_{name}"] = round(_eer(column, labels[part]), 4)
-        total, label = scores[part].sum(1), labels[part]
-        both = [p for p in set(page) if min((label[page == p] == k).sum() for k in (0, 1)) >= 5]
-        figures[f"{line}_within_pages"] = round(
-            float(np.mean([_eer(total[page == p], label[page == p]) for p in both])), 4
-        )
+        score, label = scores[part], labels[part]
+        both = [p for p in sorted(set(page)) if min((label[page == p] == k).sum() for k in (0, 1)) >= 5]
+        within = [_eer(score[page == p], label[page == p]) for p in both]
+        figures[line] = round(_eer(score, label), 4)
+        figures[f"{line}_within_pages"] = round(float(np.mean(within)), 4)
     print(json.dumps(figures), flush=True)
     with (work / "validation.jsonl").open("a") as file:
         file.write(json.dumps(figures) + "\n")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training.synthetic.model import WHISPER_WIDTH, WhisperBranch
+from training.synthetic.model import WHISPER_WIDTH, WhisperFrontLayers
 
 # Order of CTranslate2's DataType enumeration.
 _DTYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)
@@ -34,13 +34,13 @@ def read_ctranslate2(path: Path, sha256: str) -> dict[str, NDArray[np.generic]]:
     return dict(_variable(stream) for _ in range(_number(stream, "<I")))
 
 
-def load_encoder(branch: WhisperBranch, variables: dict[str, NDArray[np.generic]]) -> None:
-    """Copy convolution stem, positions and the first layers into ``branch``."""
+def load_encoder(encoder_part: WhisperFrontLayers, variables: dict[str, NDArray[np.generic]]) -> None:
+    """Copy convolution stem, positions and the first layers into ``encoder_part``."""
 
     def tensor(name: str) -> torch.Tensor:
         return torch.from_numpy(variables[f"encoder/{name}"].astype(np.float32))
 
-    state = branch.state_dict()
+    state = encoder_part.state_dict()
     for conv in ("conv1", "conv2"):
         state[f"{conv}.weight"], state[f"{conv}.bias"] = tensor(f"{conv}/weight"), tensor(f"{conv}/bias")
     state["position"] = tensor("position_encodings/encodings")[: len(state["position"]), :WHISPER_WIDTH]
@@ -50,14 +50,14 @@ def load_encoder(branch: WhisperBranch, variables: dict[str, NDArray[np.generic]
         "mlp_in": "ffn/linear_0",
         "mlp_out": "ffn/linear_1",
     }
-    for index in range(len(branch.layers)):
+    for index in range(len(encoder_part.layers)):
         for ours, theirs in names.items():
             for part in ("weight", "bias"):
                 state[f"layers.{index}.{ours}.{part}"] = tensor(f"layer_{index}/{theirs}/{part}")
         for ours, theirs in (("attention_norm", "self_attention"), ("mlp_norm", "ffn")):
             state[f"layers.{index}.{ours}.weight"] = tensor(f"layer_{index}/{theirs}/layer_norm/gamma")
             state[f"layers.{index}.{ours}.bias"] = tensor(f"layer_{index}/{theirs}/layer_norm/beta")
-    branch.load_state_dict(state)
+    encoder_part.load_state_dict(state)
 
 
 def _number(stream: BinaryIO, form: str) -> int:

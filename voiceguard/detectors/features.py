@@ -2,11 +2,10 @@
 
 Pure numpy. Training imports this very file, so a model never sees features that the running system cannot make.
 
-The synthetic-voice detector looks at the same short-time spectrum twice: as the log-mel picture that Whisper was
-trained on (Radford et al. 2022, section 2.2) and as a plain log-power picture on a linear scale, which keeps the upper
-half of the telephone band at full resolution. Whisper frames 16 kHz audio by 400 samples every 160. At 8 kHz, 200
-samples every 80 give frames of the same 25 ms and bins of the same 40 Hz, so no resampling is needed: the mel filters
-above 4 kHz stay empty, as they do for telephone speech brought up to 16 kHz.
+The synthetic-voice detector hears the log-mel bands that Whisper was trained on (Radford et al. 2022, section 2.2).
+Whisper frames 16 kHz audio by 400 samples every 160. At 8 kHz, 200 samples every 80 give frames of the same 25 ms and
+bins of the same 40 Hz, so no resampling is needed: the mel filters above 4 kHz stay empty, as they do for telephone
+speech brought up to 16 kHz.
 """
 
 from __future__ import annotations
@@ -20,8 +19,7 @@ SAMPLE_RATE_HZ = 8000
 FRAME_SAMPLES = 200
 HOP_SAMPLES = 80
 MEL_BANDS = 80
-LINEAR_BINS = FRAME_SAMPLES // 2 + 1
-SPECTRA_WIDTH = MEL_BANDS + LINEAR_BINS
+_BINS = FRAME_SAMPLES // 2 + 1
 
 # A root mean square of 0.05 is the level at which Whisper's dynamic-range floor (8 decades) keeps room below speech.
 _TARGET_RMS = 0.05
@@ -56,18 +54,14 @@ def power_spectrum(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float32)
 
 
-def telephone_spectra(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Whisper's log-mel bands beside linear log-power bins: (n,) at 8 kHz in, (n // 80, 181) out.
+def whisper_log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Log-mel bands scaled as Whisper scales them: (n,) at 8 kHz in, (n // 80, 80) float32 out.
 
-    Columns 0 to 79 are the mel bands scaled as Whisper scales them; columns 80 to 180 are log10 power at 0, 40, ...
-    4000 Hz on the same scale. The level of the input does not matter. Raises ValueError on 100 samples or fewer.
+    The level of the input does not matter. Raises ValueError on 100 samples or fewer.
     """
     power = power_spectrum(normalise_level(samples)) * np.float32(_POWER_AT_16_KHZ)
     mel = np.log10(np.maximum(power @ mel_filters(), _POWER_FLOOR))
-    mel = np.maximum(mel, mel.max() - _LOG_RANGE)
-    linear = np.log10(np.maximum(power, _POWER_FLOOR))
-    linear = np.maximum(linear, linear.max() - _LOG_RANGE)
-    return np.asarray((np.concatenate([mel, linear], axis=1) + 4.0) / 4.0, dtype=np.float32)
+    return np.asarray((np.maximum(mel, mel.max() - _LOG_RANGE) + 4.0) / 4.0, dtype=np.float32)
 
 
 @cache
@@ -76,7 +70,7 @@ def mel_filters() -> NDArray[np.float32]:
 
     Slaney's mel scale (linear to 1 kHz, logarithmic above) and his area normalisation (Auditory Toolbox, 1998).
     """
-    bin_hz = np.arange(LINEAR_BINS) * (SAMPLE_RATE_HZ / FRAME_SAMPLES)
+    bin_hz = np.arange(_BINS) * (SAMPLE_RATE_HZ / FRAME_SAMPLES)
     edges_hz = _mel_to_hz(np.linspace(0.0, _hz_to_mel(8000.0), MEL_BANDS + 2))
     lower, centre, upper = edges_hz[:-2], edges_hz[1:-1], edges_hz[2:]
     rising = (bin_hz[:, None] - lower) / (centre - lower)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from voiceguard.detectors.features import SAMPLE_RATE_HZ, telephone_spectra
+from voiceguard.detectors.features import SAMPLE_RATE_HZ, whisper_log_mel
 
 WINDOW_S = 4.0
 WINDOW_SAMPLES = int(WINDOW_S * SAMPLE_RATE_HZ)
@@ -29,7 +29,7 @@ class Calibration:
 
 
 def prepare(windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Model input (batch, 400, 181) for windows of net speech at 8 kHz, each (n,); shorter ones are repeated to 4 s.
+    """Model input (batch, 400, 80) for windows of net speech at 8 kHz, each (n,); shorter ones are repeated to 4 s.
 
     Raises ValueError for no windows, and for an empty window or one longer than 4 s.
     """
@@ -38,7 +38,7 @@ def prepare(windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     for window in windows:
         if not 0 < len(window) <= WINDOW_SAMPLES:
             raise ValueError(f"a window has 1 to {WINDOW_SAMPLES} samples, not {len(window)}")
-    return np.stack([telephone_spectra(np.resize(window, WINDOW_SAMPLES)) for window in windows])
+    return np.stack([whisper_log_mel(np.resize(window, WINDOW_SAMPLES)) for window in windows])
 
 
 def llr(outputs: ArrayLike, calibration: Calibration) -> NDArray[np.float64]:
