@@ -67,8 +67,8 @@ def load_detector(folder: Path) -> Detector:
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     calibration = synthetic.Calibration(**papers["calibration"])
 
-    def run(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(session.run(None, {papers["input"]["name"]: spectra})[0], dtype=np.float32)
+    def run(log_mel: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(session.run(None, {papers["input"]["name"]: log_mel})[0], dtype=np.float32)
 
     def score(windows: list[Samples]) -> NDArray[np.float64]:
         return synthetic.llr(run(synthetic.prepare(windows)), calibration)
@@ -123,10 +123,10 @@ def time_window(model: Path, repeats: int = 60) -> dict[str, Any]:
     """Milliseconds of one core for a window of 4 s, alone and in batches of 8; the least disturbed tenth of runs."""
     detector = load_detector(model)
     window = (np.random.default_rng(1).standard_normal(synthetic.WINDOW_SAMPLES) * 0.1).astype(np.float32)
-    spectra = synthetic.prepare([window])
+    log_mel = synthetic.prepare([window])
     front_end_ms = _quick_ms(lambda: synthetic.prepare([window]), repeats)
-    model_ms = _quick_ms(lambda: detector.run(spectra), repeats)
-    batch_ms = _quick_ms(lambda: detector.run(np.repeat(spectra, 8, axis=0)), repeats // 4) / 8
+    model_ms = _quick_ms(lambda: detector.run(log_mel), repeats)
+    batch_ms = _quick_ms(lambda: detector.run(np.repeat(log_mel, 8, axis=0)), repeats // 4) / 8
     return {
         "front_end_ms": front_end_ms,
         "model_ms": model_ms,

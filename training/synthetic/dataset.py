@@ -94,16 +94,16 @@ def net_speech(samples: Samples, aggressiveness: int) -> Samples:
 def training_batch(
     clips: Clips, weights: NDArray[np.float64], noises: list[Samples], size: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Spectra (size, frames, 80), labels (size,); four batches in ten are windows of 4 s, the others crops of 2 s."""
-    window_s, least_s = (4.0, 2.0) if rng.random() < 0.4 else (2.0, 2.0)
+    """Log-mel frames (size, frames, 80) and labels (size,): of windows of 2 to 4 s, or, for speed, of crops of 2 s."""
+    window_s = 4.0 if rng.random() < 0.4 else 2.0
     chosen = rng.choice(len(weights), size, p=weights)
-    spectra = []
+    log_mel = []
     for index in chosen:
         heard = net_speech(through_line(clips.audio(int(index)), noises, rng), int(rng.integers(1, 4)))
-        length = int(rng.uniform(least_s, window_s) * RATE_HZ) if least_s < window_s else int(window_s * RATE_HZ)
+        length = int(rng.uniform(2.0, window_s) * RATE_HZ)
         start = int(rng.integers(max(1, len(heard) - length + 1)))
-        spectra.append(whisper_log_mel(np.resize(heard[start : start + length], int(window_s * RATE_HZ))))
-    return _mask(np.stack(spectra), rng), clips.spoof[chosen]
+        log_mel.append(whisper_log_mel(np.resize(heard[start : start + length], int(window_s * RATE_HZ))))
+    return _mask(np.stack(log_mel), rng), clips.spoof[chosen]
 
 
 def evaluation_window(
@@ -114,10 +114,10 @@ def evaluation_window(
     return net_speech(line, 2)[: int(seconds * RATE_HZ)]
 
 
-def _mask(spectra: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+def _mask(log_mel: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """SpecAugment (Park et al. 2019): one band of time per window set to its mean."""
-    for picture in spectra:
+    for picture in log_mel:
         width = int(rng.integers(0, 40))
         start = int(rng.integers(len(picture) - width))
         picture[start : start + width] = picture.mean(0)
-    return spectra
+    return log_mel

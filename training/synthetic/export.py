@@ -63,7 +63,7 @@ def write_float(model: Detector, path: Path) -> None:
     )
 
 
-def quantise(plain: Path, path: Path, spectra: list[NDArray[np.float32]]) -> None:
+def quantise(plain: Path, path: Path, log_mel: list[NDArray[np.float32]]) -> None:
     """Store the transformer's matrices as int8, input ranges fixed on training windows; convolutions stay in float.
 
     Ranges taken at run time would be quicker to make, but they span the whole batch: a caller's score would then
@@ -74,7 +74,7 @@ def quantise(plain: Path, path: Path, spectra: list[NDArray[np.float32]]) -> Non
     quantize_static(
         str(ready),
         str(path),
-        _Batches(spectra),
+        _Batches(log_mel),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=["MatMul"],
         per_channel=True,
@@ -87,8 +87,8 @@ def quantise(plain: Path, path: Path, spectra: list[NDArray[np.float32]]) -> Non
 
 
 class _Batches(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, spectra: list[NDArray[np.float32]]) -> None:
-        self._batches = iter(spectra)
+    def __init__(self, log_mel: list[NDArray[np.float32]]) -> None:
+        self._batches = iter(log_mel)
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         batch = next(self._batches, None)
@@ -100,7 +100,7 @@ def training_windows(settings: Settings, batches: int) -> list[NDArray[np.float3
     clips, noises = read_clips(settings.work, {"train"}), read_noises(settings.work)
     rng = np.random.default_rng(settings.seed)
     drawn = (training_batch(clips, clips.sampling_weights(), noises, 16, rng)[0] for _ in range(4 * batches))
-    return [spectra for spectra in drawn if spectra.shape[1] == _FRAMES][:batches]
+    return [log_mel for log_mel in drawn if log_mel.shape[1] == _FRAMES][:batches]
 
 
 def describe(settings: Settings, model_file: Path) -> dict[str, Any]:

@@ -52,10 +52,10 @@ def main() -> None:
     for step in range(done, plan["steps"]):
         # A generator of its own per step makes a resumed run the same run.
         rng = np.random.default_rng([settings.seed, step])
-        spectra, targets = training_batch(clips, weights, noises, plan["batch"], rng)
+        log_mel, targets = training_batch(clips, weights, noises, plan["batch"], rng)
         model.train()
         with torch.autocast("cpu", torch.bfloat16):
-            scores = model(torch.from_numpy(spectra)).float()
+            scores = model(torch.from_numpy(log_mel)).float()
         smooth = torch.from_numpy(targets) * (1 - plan["label_smoothing"]) + plan["label_smoothing"] / 2
         loss = functional.binary_cross_entropy_with_logits(scores, smooth)
         optimiser.zero_grad()
