@@ -1,0 +1,27 @@
+# make demo | make test | make venv do all their own set-up with Python 3.11+ and the package registries.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: venv demo test check lock
+venv: .venv/ready
+
+.venv/ready: requirements/dev.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch .venv/ready
+
+demo: venv
+	$(BIN)/voiceguard demo --speed $(or $(SPEED),1) $(if $(KEEP),--keep)
+
+check: venv
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/python -m pytest
+
+# Needs uv; run after a change of dependencies.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --group dev pyproject.toml -o requirements/dev.lock

@@ -1,0 +1,1 @@
+"""Stops voice fraud on contact-centre calls while the caller is still on the line."""
