@@ -1,0 +1,115 @@
+"""Windows of all calls in, scores out: batches per model, worker threads, a bounded queue and a deadline.
+
+A window that finds the queue full, waits past its deadline or meets a failing model comes back as `ScoreMissing` with
+the reason; nothing here ever invents a score.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voiceguard.errors import ModelError
+from voiceguard.events import Samples, ScoreMissing, ScoreReceived, ScoreRequested, Task
+
+Scorer = Callable[[Sequence[Samples]], NDArray[np.float32]]
+"""Windows of net speech to raw outputs (batch, ...); raises ModelError. Runs in a worker thread."""
+
+Answer = ScoreReceived | ScoreMissing
+
+
+@dataclass(frozen=True)
+class SchedulerOptions:
+    max_batch: int = 8
+    """Windows per model run: past this, batching saves nothing on a CPU and only delays the first of the batch."""
+    max_waiting: int = 256
+    """Windows waiting per model; more are refused at once."""
+    deadline_s: float = 2.0
+    """A window not answered by then is missing."""
+
+
+@dataclass(eq=False)
+class _Job:
+    request: ScoreRequested
+    answer: asyncio.Future[Answer]
+
+
+@dataclass(eq=False)
+class _Lane:
+    scorer: Scorer
+    queue: asyncio.Queue[_Job]
+    worker: asyncio.Task[None] | None = None
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "scorer"))
+
+
+class Scheduler:
+    """One lane (queue, batcher, thread) per model. Use as an async context manager."""
+
+    def __init__(self, scorers: Mapping[Task, Scorer], options: SchedulerOptions | None = None) -> None:
+        self._options = options or SchedulerOptions()
+        self._lanes = {
+            task: _Lane(scorer, asyncio.Queue(self._options.max_waiting)) for task, scorer in scorers.items()
+        }
+
+    async def __aenter__(self) -> Scheduler:
+        for task, lane in self._lanes.items():
+            lane.worker = asyncio.create_task(self._work(lane), name=f"scheduler:{task}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for lane in self._lanes.values():
+            if lane.worker is not None:
+                lane.worker.cancel()
+            lane.pool.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def waiting(self) -> int:
+        """Windows queued now, over all models."""
+        return sum(lane.queue.qsize() for lane in self._lanes.values())
+
+    async def score(self, request: ScoreRequested) -> Answer:
+        """The window's score, or why there is none; never later than the deadline."""
+        task = request.window.task
+        lane = self._lanes.get(task)
+        if lane is None:
+            return ScoreMissing(request.window_id, task, "model_missing")
+        job = _Job(request, asyncio.get_running_loop().create_future())
+        try:
+            lane.queue.put_nowait(job)
+        except asyncio.QueueFull:
+            return ScoreMissing(request.window_id, task, "queue_full")
+        try:
+            return await asyncio.wait_for(job.answer, self._options.deadline_s)
+        except TimeoutError:
+            return ScoreMissing(request.window_id, task, "deadline")
+
+    async def _work(self, lane: _Lane) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            jobs = [await lane.queue.get()]
+            while len(jobs) < self._options.max_batch and not lane.queue.empty():
+                jobs.append(lane.queue.get_nowait())
+            # Those whose deadline has passed were answered already: scoring them would only delay the living.
+            jobs = [job for job in jobs if not job.answer.done()]
+            if not jobs:
+                continue
+            windows = [job.request.window.samples for job in jobs]
+            try:
+                outputs = await loop.run_in_executor(lane.pool, lane.scorer, windows)
+            except (ModelError, ValueError):
+                outputs = None
+            for index, job in enumerate(jobs):
+                if not job.answer.done():
+                    job.answer.set_result(_answer(job.request, None if outputs is None else outputs[index]))
+
+
+def _answer(request: ScoreRequested, output: NDArray[np.float32] | None) -> Answer:
+    task = request.window.task
+    if output is None or not np.isfinite(output).all():
+        return ScoreMissing(request.window_id, task, "model_error")
+    return ScoreReceived(request.window_id, task, np.atleast_1d(output))
