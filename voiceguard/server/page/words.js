@@ -1,0 +1,56 @@
+/** Every word that the page says about a risk, a decision or an action. */
+
+const STATES = {
+  insufficient_speech: "Not enough speech yet",
+  inconclusive: "Inconclusive",
+  detector_unavailable: "Detector unavailable",
+  no_consent: "No consent to analyse",
+};
+const STATE_NOTES = {
+  insufficient_speech: "The caller has not spoken long enough for a judgement. This says nothing for or against the caller.",
+  inconclusive: "The evidence is too weak, or points both ways.",
+  detector_unavailable: "Scores are missing. Sensitive actions need a code or a person until they come back.",
+  no_consent: "The caller did not agree to voice analysis, so the voice is not scored.",
+};
+const DECISIONS = { allow: "Allowed", step_up: "Code asked", handover: "With a person", deny: "Denied" };
+const SOURCES = {
+  synthetic_voice: ["The voice sounds human", "The voice sounds synthetic"],
+  speaker_change: ["The same person speaks throughout", "The speaker seems to have changed"],
+  prompt_injection: ["No instruction hidden in what was said", "What was said holds a hidden instruction"],
+  voiceprint: ["The voice matches the enrolled customer", "The voice differs from the enrolled customer"],
+  watchlist: ["Not on the watch list", "Resembles a voice on the watch list"],
+};
+const MEDIA = {
+  gap: "Audio lost", repeated: "Audio received twice", late: "Audio too late", paused: "Audio paused", resumed: "Audio resumed",
+};
+const ENDS = {
+  stopped: "Call ended", vanished: "Connection lost", stalled: "No more audio came", protocol_error: "Closed after a protocol error",
+  shutdown: "The service was stopped",
+};
+
+export const plain = (name) => name.replaceAll("_", " ");
+export const decisionWord = (decision) => DECISIONS[decision] ?? plain(decision);
+export const endWord = (reason) => ENDS[reason] ?? plain(reason);
+export const mediaWord = (kind) => MEDIA[kind] ?? plain(kind);
+export const stateNote = (risk) => (risk ? STATE_NOTES[risk.state] ?? "" : "No audio has been judged yet.");
+
+/** The number with its band, or the words that stand where no number is honest. */
+export function riskWord(risk) {
+  if (!risk) return "Waiting for speech";
+  if (risk.score === null) return STATES[risk.state] ?? plain(risk.state);
+  return risk.state === "ok" ? `${risk.band} risk` : STATES[risk.state] ?? plain(risk.state);
+}
+
+/** What one source says, and how strongly: contributions are nats, so 0.7 doubles the odds and 2.3 is ten to one. */
+export function evidenceWords({ source, contribution }) {
+  const [against, forFraud] = SOURCES[source] ?? [`${plain(source)}: speaks against fraud`, `${plain(source)}: speaks for fraud`];
+  const size = Math.abs(contribution);
+  if (size < 0.2) return [`${plain(source)}: neutral`, "no weight"];
+  return [contribution > 0 ? forFraud : against, size < 0.7 ? "weak" : size < 2.3 ? "moderate" : "strong"];
+}
+
+/** Seconds as m:ss. */
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
