@@ -3,7 +3,7 @@
 import { s } from "./dom.js";
 import { clock, decisionWord, plain, riskWord } from "./words.js";
 
-const W = 720, H = 220, LEFT = 34, RIGHT = 12, TOP = 22, BOTTOM = 24;
+const W = 720, H = 220, LEFT = 46, RIGHT = 12, TOP = 22, BOTTOM = 24;
 const STEPS_S = [5, 10, 15, 30, 60, 120, 300, 600, 1200];
 
 /** `line`: points [at_s, score or null, state, band] in order; `decisions`: events with at_s, action and decision. */

@@ -26,5 +26,5 @@ function item(call, selected) {
     h("span", { class: "who" },
       h("strong", {}, call.call_id),
       h("span", { class: "sub" }, `${call.customer_ref ?? "no customer named"} · ${clock(call.at_s)}`)),
-    h("span", { class: "sub word" }, waits ? h("em", { class: "waits" }, waits === 1 ? "1 waits for you" : `${waits} wait for you`) : riskWord(risk)));
+    h("span", { class: "sub word" }, waits ? h("em", { class: "waits" }, waits === 1 ? "Waits for a person" : `${waits} wait for a person`) : riskWord(risk)));
 }

@@ -1,0 +1,324 @@
+"""A live call: carries events into the `Call`, and its outcomes to scheduler, store, delivery, stream and page.
+
+`receive` is synchronous, so a call needs no lock and no audio ever waits for the database. Decisions go through one
+ordered queue per call in which each is recorded before anybody is told. What could not be recorded, or a code that
+could not be delivered, is told as a handover: the call's own word for that action is overruled for good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from voiceguard.adapters.keys import Keys
+from voiceguard.adapters.scheduler import Scheduler
+from voiceguard.adapters.store import Store, StoreError
+from voiceguard.errors import VoiceguardError
+from voiceguard.events import (
+    ActionDecided,
+    ActionRequested,
+    Band,
+    CallEnded,
+    CallInput,
+    CallStarted,
+    CodeToDeliver,
+    CustomerFacts,
+    Decision,
+    HandoverAnswered,
+    IntentNoticed,
+    MediaNoted,
+    Outcome,
+    Reason,
+    Risk,
+    RiskChanged,
+    RiskState,
+    ScoreRequested,
+    TextFlagged,
+    TimePassed,
+    TranscriptMasked,
+    as_record,
+)
+from voiceguard.policy.grants import parameters_sha256
+from voiceguard.server.live import CallView, Hub
+from voiceguard.server.messages import challenge_body, decision_body, risk_body
+from voiceguard.server.metrics import Metrics
+from voiceguard.settings import Settings
+
+FLUSH_S = 2.0
+"""Longest time a risk or a note waits to be written together with others."""
+_STOP = None
+
+
+class Core(Protocol):
+    """What a live call needs of `voiceguard.call.Call`."""
+
+    def receive(self, event: CallInput, now: float) -> list[Outcome]: ...
+
+
+class Deliver(Protocol):
+    """Brings a one-time code to the customer; raises VoiceguardError when it cannot."""
+
+    async def deliver(self, code: CodeToDeliver) -> None: ...
+
+
+@dataclass
+class Service:
+    """Everything that the calls of one process share."""
+
+    settings: Settings
+    store: Store
+    scheduler: Scheduler
+    keys: Keys
+    deliver: Deliver
+    new_call: Callable[[CallStarted], Core]
+    models: Mapping[str, str]
+    """Role to `<name>@<sha256-12>`."""
+    policy: str
+    """First 12 hex digits of the policy's SHA-256."""
+    policy_version: str
+    now: Callable[[], float]
+    hub: Hub = field(default_factory=Hub)
+    metrics: Metrics = field(default_factory=Metrics)
+    calls: dict[str, LiveCall] = field(default_factory=dict)
+    actions: dict[str, LiveCall] = field(default_factory=dict)
+    """Action id to the live call that it belongs to."""
+
+    async def tick(self) -> None:
+        """Let every call's time-outs fire, four times a second, until cancelled."""
+        while True:
+            await asyncio.sleep(0.25)
+            for call in list(self.calls.values()):
+                call.receive(TimePassed())
+
+
+class LiveCall:
+    """One call from its start to its end. Build it with `open`."""
+
+    def __init__(self, service: Service, started: CallStarted, tell: Callable[[Mapping[str, Any]], None]) -> None:
+        self.started = started
+        self.decided: dict[str, ActionDecided] = {}
+        """Latest recorded decision of each action."""
+        self.asked: dict[str, tuple[str, asyncio.Task[dict[str, Any]]]] = {}
+        """Idempotency key to the body's hash and its answer."""
+        self.overruled: set[str] = set()
+        """Actions that failed closed: nobody can get them allowed in this call any more."""
+        self._service = service
+        self._tell = tell
+        self._risk = Risk(0.0, 0.0, None, Band.UNKNOWN, RiskState.INSUFFICIENT_SPEECH, ())
+        self._requested: dict[str, ActionRequested] = {}
+        self._core = service.new_call(started)
+        self._view = CallView(started.call_id, started.customer_ref, service.now())
+        self._records: list[dict[str, Any]] = []
+        self._queue: asyncio.Queue[ActionDecided | CodeToDeliver | None] = asyncio.Queue()
+        self._waiting: dict[str, list[asyncio.Future[dict[str, Any]]]] = {}
+        self._scores: set[asyncio.Task[None]] = set()
+        self._worker: asyncio.Task[None] | None = None
+        self._over = False
+
+    @classmethod
+    async def open(
+        cls, service: Service, started: CallStarted, tell: Callable[[Mapping[str, Any]], None]
+    ) -> LiveCall:
+        """Record the start, then take the call live. `tell` must not block; it gets the messages for the stream."""
+        call = cls(service, started, tell)
+        service.calls[started.call_id] = call
+        service.hub.start(call._view)
+        service.metrics.calls_live.inc()
+        call._worker = asyncio.create_task(call._work(), name=f"call:{started.call_id}")
+        call._record("started", as_record(started))
+        call.receive(started)
+        await call._flush()
+        return call
+
+    def receive(self, event: CallInput) -> None:
+        """One event in; its outcomes are on their way when this returns."""
+        if self._over:
+            return
+        for outcome in self._core.receive(event, self._service.now()):
+            self._act(outcome)
+
+    async def close(self, ended: CallEnded) -> None:
+        """End the call: windows already cut are answered first, then everything is recorded."""
+        if ended.reason != "shutdown" and self._scores:
+            await asyncio.wait(self._scores)
+        self.receive(ended)
+        self._over = True
+        for task in self._scores:
+            task.cancel()
+        self._record("ended", {"reason": ended.reason})
+        self._queue.put_nowait(_STOP)
+        try:
+            if self._worker is not None:
+                await self._worker
+        finally:
+            self._forget(ended)
+
+    def _forget(self, ended: CallEnded) -> None:
+        service = self._service
+        for futures in self._waiting.values():
+            for future in futures:
+                future.cancel()
+        del service.calls[self.started.call_id]
+        for action_id in [action_id for action_id, call in service.actions.items() if call is self]:
+            del service.actions[action_id]
+        service.hub.end(self.started.call_id, ended.reason)
+        service.metrics.calls_live.dec()
+        service.metrics.calls.labels(ended.reason).inc()
+
+    async def request(self, action_id: str, action: str, parameters: Mapping[str, str]) -> None:
+        """Look the customer up and put the question; a store that cannot be asked means nobody is known."""
+        customer: CustomerFacts | None = None
+        if self.started.customer_ref is not None:
+            try:
+                customer = await self._service.store.customer(self.started.customer_ref)
+            except StoreError:
+                self._service.metrics.store_errors.inc()
+        self._service.actions[action_id] = self
+        self._requested[action_id] = asked = ActionRequested(action_id, action, parameters, customer)
+        self.receive(asked)
+
+    def answer(self, event: HandoverAnswered) -> None:
+        """A person's word on a handover; who and why are recorded whatever comes of it."""
+        self._record("handover_answered", as_record(event))
+        self.receive(event)
+
+    def next_decision(self, action_id: str) -> asyncio.Future[dict[str, Any]]:
+        """The next `decision` message of this action; cancelled when the call ends without one."""
+        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(action_id, []).append(future)
+        return future
+
+    async def overrule(self, action_id: str, reason: Reason) -> dict[str, Any]:
+        """Hand this action over for good, whatever the call says of it later; returns the `decision` message."""
+        self.overruled.add(action_id)
+        before = self.decided.get(action_id)
+        if before is None:
+            asked = self._requested[action_id]
+            before = ActionDecided(
+                action_id, asked.action, "unknown", Decision.HANDOVER, "handed_over", (reason,), "fail_closed",
+                self._risk, parameters_sha256(asked.parameters),
+            )
+        return await self._decide(replace(before, reasons=(reason,)))
+
+    # ── outcomes ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _act(self, outcome: Outcome) -> None:
+        match outcome:
+            case ScoreRequested():
+                task = asyncio.create_task(self._score(outcome))
+                self._scores.add(task)
+                task.add_done_callback(self._scores.discard)
+            case RiskChanged(risk):
+                self._risk = risk
+                body = risk_body(self.started.call_id, risk, self._service.models, self._service.policy)
+                self._record("risk", {key: body[key] for key in body if key not in ("type", "call_id")})
+                self._view.add_risk(body)
+                self._tell(body)
+            case ActionDecided() | CodeToDeliver():
+                self._queue.put_nowait(outcome)
+            case TextFlagged(channel, at_s, rules, text):
+                self._record("text_flagged", {"channel": channel, "at_s": at_s, "rules": list(rules)})
+                self._view.add_event("flag", at_s, channel=channel, rules=rules, text=text)
+            case IntentNoticed(action, at_s):
+                self._record("intent_noticed", {"action": action, "at_s": at_s})
+                self._view.add_event("intent", at_s, action=action)
+            case TranscriptMasked(channel, at_s, text):
+                self._view.add_event("transcript", at_s, channel=channel, text=text)
+            case MediaNoted(channel, kind, at_s, ms):
+                self._record("media", as_record(outcome))
+                self._view.add_event("media", at_s, media=kind, channel=channel, ms=ms)
+                self._service.metrics.media_ms.labels(kind).inc(ms)
+        self._service.hub.changed(self.started.call_id)
+
+    async def _score(self, request: ScoreRequested) -> None:
+        task = request.window.task
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        answer = await self._service.scheduler.score(request)
+        metrics = self._service.metrics
+        metrics.windows.labels(task, getattr(answer, "reason", "scored")).inc()
+        metrics.score_seconds.labels(task).observe(loop.time() - began)
+        self.receive(answer)
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                outcome = await asyncio.wait_for(self._queue.get(), FLUSH_S)
+            except TimeoutError:
+                await self._flush()
+                continue
+            if outcome is _STOP:
+                await self._flush()
+                return
+            if isinstance(outcome, ActionDecided):
+                await self._decide(outcome)
+            elif isinstance(outcome, CodeToDeliver) and outcome.action_id not in self.overruled:
+                await self._deliver(outcome)
+
+    async def _decide(self, decided: ActionDecided) -> dict[str, Any]:
+        """Record, then tell. Unrecorded means handover, except that a denial stays one."""
+        service, call_id = self._service, self.started.call_id
+        if decided.action_id in self.overruled:
+            decided = _handed_over(decided, decided.reasons)
+        await self._flush()
+        grant = None
+        try:
+            if decided.grant is not None:
+                grant = service.keys.sign_grant(decided.grant, service.settings.grant_issuer)
+            await service.store.record_decision(call_id, decided)
+        except StoreError:
+            service.metrics.store_errors.inc()
+            self.overruled.add(decided.action_id)
+            self._record("not_recorded", {"action_id": decided.action_id, "decision": decided.decision.value})
+            grant = None
+            text = "The decision could not be recorded, so a person decides."
+            decided = _handed_over(decided, (Reason("not_recorded", text),))
+        self.decided[decided.action_id] = decided
+        service.metrics.decisions.labels(decided.tier, decided.decision.value).inc()
+        risk = risk_body(call_id, decided.risk, service.models, service.policy)
+        body = decision_body(call_id, decided, risk, grant)
+        self._tell(body)
+        if decided.challenge is not None:
+            self._tell(challenge_body(call_id, decided.action_id, decided.challenge))
+        shown = {key: body[key] for key in body if key not in ("type", "call_id", "grant", "risk")}
+        self._view.add_event("decision", decided.risk.at_s, **shown, person=decided.person)
+        service.hub.changed(call_id)
+        for future in self._waiting.pop(decided.action_id, ()):
+            if not future.done():
+                future.set_result(body)
+        return body
+
+    async def _deliver(self, code: CodeToDeliver) -> None:
+        try:
+            await self._service.deliver.deliver(code)
+        except VoiceguardError:
+            await self.overrule(
+                code.action_id, Reason("code_not_delivered", "The code could not be delivered, so a person decides.")
+            )
+
+    # ── the audit's notes ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _record(self, kind: str, facts: Mapping[str, Any]) -> None:
+        self._records.append({"kind": kind, "at": self._service.now(), **facts})
+
+    async def _flush(self) -> None:
+        """Write the waiting notes in one transaction; they stay for the next try when the store refuses."""
+        records, self._records = self._records, []
+        if not records:
+            return
+        try:
+            await self._service.store.append(self.started.call_id, records)
+        except StoreError:
+            self._service.metrics.store_errors.inc()
+            self._records = records + self._records
+
+
+def _handed_over(decided: ActionDecided, reasons: tuple[Reason, ...]) -> ActionDecided:
+    if decided.decision is Decision.DENY:
+        return replace(decided, grant=None, challenge=None)
+    return replace(
+        decided, decision=Decision.HANDOVER, state="handed_over", reasons=reasons, rule="fail_closed",
+        challenge=None, grant=None,
+    )

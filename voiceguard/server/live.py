@@ -1,0 +1,207 @@
+"""The live feed: what people see of each call now, and whoever follows it.
+
+A follower first gets `{"type": "snapshot", "calls": [call, ...]}`, then `{"type": "call", "call": call}` for each call
+that changed and `{"type": "forget", "call_id": ...}` for one that leaves. A call carries its whole head (`risk`,
+`ended`, ...) and of `line` and `events` only what the follower lacks, from `line_from` and `events_from` on. Changes
+coalesce per call while a follower is being written to, so a slow one costs no memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from voiceguard.adapters.store import StoreError
+from voiceguard.errors import AuthenticationError
+from voiceguard.server.auth import SCOPES, authenticate, bearer
+
+ENDED_KEPT = 50
+"""Ended calls that stay on the page; older ones are read from the store."""
+PAUSE_S = 0.1
+"""Least time between two writes to one follower: faster is not seen by people."""
+SLOW_S = 10.0
+"""A follower that has not taken one write by then is dropped."""
+SIGN_IN_S = 10.0
+"""Time for the first message."""
+
+
+@dataclass(eq=False)
+class CallView:
+    """One call as people see it; holds masked text only."""
+
+    call_id: str
+    customer_ref: str | None
+    started_at: float
+    """Unix seconds."""
+    ended: str | None = None
+    at_s: float = 0.0
+    risk: Mapping[str, Any] | None = None
+    """The latest `risk` message."""
+    line: list[tuple[float, int | None, str, str]] = field(default_factory=list)
+    """at_s, score, state, band."""
+    events: list[Mapping[str, Any]] = field(default_factory=list)
+    """Decisions and notes with `kind` and `at_s`."""
+
+    def add_risk(self, risk: Mapping[str, Any]) -> None:
+        """A new `risk` message."""
+        self.risk, self.at_s = risk, max(self.at_s, risk["at_s"])
+        self.line.append((risk["at_s"], risk["score"], risk["state"], risk["band"]))
+
+    def add_event(self, kind: str, at_s: float, **facts: Any) -> None:
+        """A decision or a note."""
+        self.at_s = max(self.at_s, at_s)
+        self.events.append({"kind": kind, "at_s": at_s, **facts})
+
+    def since(self, line_from: int, events_from: int) -> dict[str, Any]:
+        """The head and what came after these positions."""
+        return {
+            "call_id": self.call_id, "customer_ref": self.customer_ref, "started_at": self.started_at,
+            "ended": self.ended, "at_s": self.at_s, "risk": self.risk,
+            "line_from": line_from, "line": self.line[line_from:],
+            "events_from": events_from, "events": self.events[events_from:],
+        }
+
+
+@dataclass(eq=False)
+class Follower:
+    """One reader's place in every call."""
+
+    changed: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _places: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def take(self, calls: Mapping[str, CallView]) -> list[dict[str, Any]]:
+        """Messages for everything that changed since the last time."""
+        ids, self.changed = list(self.changed), OrderedDict()
+        self.wake.clear()
+        messages: list[dict[str, Any]] = []
+        for call_id in ids:
+            if (view := calls.get(call_id)) is not None:
+                messages.append({"type": "call", "call": self._read(view)})
+            elif self._places.pop(call_id, None) is not None:
+                messages.append({"type": "forget", "call_id": call_id})
+        return messages
+
+    def snapshot(self, views: Iterable[CallView]) -> dict[str, Any]:
+        """Everything, whole."""
+        return {"type": "snapshot", "calls": [self._read(view) for view in views]}
+
+    def restart(self, call_id: str) -> None:
+        """What was read of this call is void."""
+        self._places.pop(call_id, None)
+
+    def _read(self, view: CallView) -> dict[str, Any]:
+        message = view.since(*self._places.get(view.call_id, (0, 0)))
+        self._places[view.call_id] = (len(view.line), len(view.events))
+        return message
+
+
+class Hub:
+    """The views of this process's calls, live and lately ended, and their followers."""
+
+    def __init__(self) -> None:
+        self.calls: OrderedDict[str, CallView] = OrderedDict()
+        self._followers: set[Follower] = set()
+
+    def start(self, view: CallView) -> None:
+        """A call begins; one of the same id that ended before makes room."""
+        if self.calls.pop(view.call_id, None) is not None:
+            for follower in self._followers:
+                follower.restart(view.call_id)
+        self.calls[view.call_id] = view
+        self.changed(view.call_id)
+
+    def end(self, call_id: str, reason: str) -> None:
+        """A call is over; the oldest of too many ended ones are forgotten."""
+        view = self.calls[call_id]
+        view.ended = reason
+        self.calls.move_to_end(call_id)
+        self.changed(call_id)
+        ended = [view.call_id for view in self.calls.values() if view.ended]
+        for old in ended[: max(0, len(ended) - ENDED_KEPT)]:
+            del self.calls[old]
+            self.changed(old)
+
+    def changed(self, call_id: str) -> None:
+        """Tell every follower that this call has news."""
+        for follower in self._followers:
+            follower.changed[call_id] = None
+            follower.wake.set()
+
+    def join(self) -> Follower:
+        """A new follower; hand it to `leave` afterwards."""
+        follower = Follower()
+        self._followers.add(follower)
+        return follower
+
+    def leave(self, follower: Follower) -> None:
+        """This follower reads no more."""
+        self._followers.discard(follower)
+
+
+async def follow(websocket: WebSocket) -> None:
+    """`WS /v1/live`. Closes with 1008 without a key of scope `live`, with 1013 when the reader is too slow.
+
+    A browser cannot send headers, so the key may also come as the first message:
+    `{"type": "authenticate", "key": "..."}`.
+    """
+    service = websocket.app.state.service
+    await websocket.accept()
+    try:
+        async with asyncio.timeout(SIGN_IN_S):
+            secret = bearer(websocket) or _key(await websocket.receive_text())
+            await authenticate(service.store, secret, SCOPES["WS", "/v1/live"])
+    except (AuthenticationError, TimeoutError, KeyError):  # KeyError: a binary message came first
+        await websocket.close(1008, "unauthenticated")
+        return
+    except StoreError:
+        await websocket.close(1013, "the store cannot be used now")
+        return
+    except WebSocketDisconnect:
+        return
+    hub: Hub = service.hub
+    follower = hub.join()
+    reader = asyncio.create_task(_until_gone(websocket))
+    writer = asyncio.create_task(_write(websocket, hub, follower))
+    try:
+        await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        hub.leave(follower)
+        reader.cancel()
+        writer.cancel()
+        results = await asyncio.gather(reader, writer, return_exceptions=True)
+    if any(isinstance(result, TimeoutError) for result in results):
+        await websocket.close(1013, "too slow")
+
+
+def _key(text: str) -> str | None:
+    try:
+        message = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(message, dict) or message.get("type") != "authenticate":
+        return None
+    key = message.get("key")
+    return key if isinstance(key, str) else None
+
+
+async def _until_gone(websocket: WebSocket) -> None:
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def _write(websocket: WebSocket, hub: Hub, follower: Follower) -> None:
+    messages = [follower.snapshot(hub.calls.values())]
+    while True:
+        for message in messages:
+            async with asyncio.timeout(SLOW_S):
+                await websocket.send_text(orjson.dumps(message).decode())
+        await asyncio.sleep(PAUSE_S)
+        await follower.wake.wait()
+        messages = follower.take(hub.calls)

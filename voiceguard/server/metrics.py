@@ -1,0 +1,25 @@
+"""Prometheus metrics of one service; names follow the Prometheus naming rules, and no label holds a call or a person."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """One registry per application, so that two in one process (tests) do not share counts."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self.calls_live = Gauge("voiceguard_calls_live", "Calls with an open stream.", registry=registry)
+        self.calls = Counter("voiceguard_calls", "Calls that ended.", ["reason"], registry=registry)
+        self.refused = Counter("voiceguard_streams_refused", "Streams closed for the peer's fault.", ["code"],
+                               registry=registry)
+        self.windows = Counter("voiceguard_windows", "Windows answered.", ["task", "outcome"], registry=registry)
+        self.score_seconds = Histogram(
+            "voiceguard_score_seconds", "From the audio that completed a window to its score.", ["task"],
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0), registry=registry,
+        )
+        self.decisions = Counter("voiceguard_decisions", "Decisions told.", ["tier", "decision"], registry=registry)
+        self.media_ms = Counter("voiceguard_media_faults_milliseconds", "Audio lost, repeated or late.", ["kind"],
+                                registry=registry)
+        self.store_errors = Counter("voiceguard_store_errors", "Writes that the store refused.", registry=registry)
