@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -15,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import soundfile
 import webrtcvad
 from numpy.typing import NDArray
 
+from voiceguard.adapters.onnx_models import Model, load_model
 from voiceguard.detectors import synthetic
 from voiceguard.detectors.features import SAMPLE_RATE_HZ
 
@@ -27,18 +25,6 @@ Samples = NDArray[np.float32]
 _LINES = {"pcmu": "ULAW", "pcma": "ALAW", "gsm": "GSM610"}
 _VAD_FRAME = 160
 _VAD_AGGRESSIVENESS = 2
-
-
-@dataclass(frozen=True)
-class Detector:
-    """A loaded model: windows in, evidence out."""
-
-    score: Callable[[list[Samples]], NDArray[np.float64]]
-    """LLR of each window, nats."""
-    run: Callable[[NDArray[np.float32]], NDArray[np.float32]]
-    """Model input to raw scores."""
-    version: str
-    """name@sha256-12."""
 
 
 @dataclass(frozen=True)
@@ -56,24 +42,15 @@ class ScoredClip:
 
 
 @cache
-def load_detector(folder: Path) -> Detector:
-    """Load ``model.onnx`` with one thread. Raises ValueError when its hash is not the one in ``model.json``."""
-    papers = json.loads((folder / "model.json").read_text())
-    content = (folder / "model.onnx").read_bytes()
-    if hashlib.sha256(content).hexdigest() != papers["sha256"]:
-        raise ValueError(f"{folder} holds another model than its papers say")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    calibration = synthetic.Calibration(**papers["calibration"])
+def load_detector(folder: Path) -> Model:
+    """The checked model, loaded once a process."""
+    return load_model(folder)
 
-    def run(log_mel: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(session.run(None, {papers["input"]["name"]: log_mel})[0], dtype=np.float32)
 
-    def score(windows: list[Samples]) -> NDArray[np.float64]:
-        return synthetic.llr(run(synthetic.prepare(windows)), calibration)
-
-    return Detector(score, run, f"{papers['name']}@{papers['sha256'][:12]}")
+def evidence(detector: Model, windows: list[Samples]) -> NDArray[np.float64]:
+    """LLR of each window, nats."""
+    calibration = synthetic.Calibration(**detector.card["calibration"])
+    return synthetic.llr(detector.run(synthetic.prepare(windows)), calibration)
 
 
 def net_speech(samples: Samples) -> Samples:
@@ -114,7 +91,7 @@ def _score(task: tuple[dict[str, str], Path, Path, str, float, bool]) -> ScoredC
     if rate != SAMPLE_RATE_HZ:
         raise ValueError(f"{path} is not at 8 kHz")
     speech = net_speech(through_channel(samples, channel))[: int(max_speech_s * SAMPLE_RATE_HZ)]
-    llr = float(load_detector(model).score([speech])[0])
+    llr = float(evidence(load_detector(model), [speech])[0])
     heard_s = len(speech) / SAMPLE_RATE_HZ
     return ScoredClip(row["label"], row["kind"], row["system"], seen, row["source"], heard_s, llr)
 

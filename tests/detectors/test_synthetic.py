@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from voiceguard.detectors import synthetic
 from voiceguard.detectors.features import whisper_log_mel
+from voiceguard.errors import ModelError
 
 CALIBRATION = synthetic.Calibration(scale=2.0, offset=-0.5, limit=4.0)
 
@@ -55,7 +56,7 @@ def test_llr_takes_a_column_of_scores() -> None:
 @pytest.mark.parametrize("score", [np.nan, np.inf, -np.inf])
 def test_llr_refuses_a_score_that_is_not_finite(score: float) -> None:
     """A broken model is an error, never a confident or an empty answer."""
-    with pytest.raises(ValueError, match="finite"):
+    with pytest.raises(ModelError, match="finite"):
         synthetic.llr([0.0, score], CALIBRATION)
 
 

@@ -20,7 +20,7 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from training.synthetic.dataset import read_clips, read_noises, training_batch
+from training.synthetic.dataset import read_clips, read_noises, window
 from training.synthetic.model import Detector
 from training.synthetic.prepare import prepared_hash
 from training.synthetic.settings import Settings, read_settings, sha256_of
@@ -96,11 +96,14 @@ class _Batches(CalibrationDataReader):  # type: ignore[misc]
 
 
 def training_windows(settings: Settings, batches: int) -> list[NDArray[np.float32]]:
-    """Batches of 16 full windows from the training split."""
-    clips, noises = read_clips(settings.work, {"train"}), read_noises(settings.work)
+    """Batches of 16 windows of clips drawn by weight, half of them through plain mu-law."""
+    clips, noises = read_clips(settings.work), read_noises(settings.work)
     rng = np.random.default_rng(settings.seed)
-    drawn = (training_batch(clips, clips.sampling_weights(), noises, 16, rng)[0] for _ in range(4 * batches))
-    return [log_mel for log_mel in drawn if log_mel.shape[1] == _FRAMES][:batches]
+    chosen = rng.choice(len(clips.spoof), (batches, 16), p=clips.weights(settings.config["train"]["attack_share"]))
+    return [
+        synthetic.prepare([window(clips.audio(int(row)), ("pcmu", "line")[int(row) % 2], noises, rng) for row in rows])
+        for rows in chosen
+    ]
 
 
 def describe(settings: Settings, model_file: Path) -> dict[str, Any]:
@@ -126,6 +129,7 @@ def describe(settings: Settings, model_file: Path) -> dict[str, Any]:
                 "noise.csv": sha256_of(settings.data / "noise.csv"),
                 "prepare": prepared_hash(settings.work),
                 "train": sha256_of(settings.work / "detector.pt"),
+                "held_out": sha256_of(settings.work / "held_out.npy"),
                 "calibrate": sha256_of(settings.work / "calibration.json"),
             },
             "commit": commit,

@@ -1,4 +1,4 @@
-"""The network: the early layers of Whisper, all of them heard, pooled over time into one score."""
+"""The network: Whisper's first layers as they are, pooled over time, and a small head that judges what they say."""
 
 from __future__ import annotations
 
@@ -10,22 +10,7 @@ from voiceguard.detectors.features import MEL_BANDS
 
 WHISPER_WIDTH = 384
 WHISPER_HEADS = 6
-_PROJECTION = 128
-
-
-class AttentiveStatistics(nn.Module):
-    """Attentive statistics pooling (Okabe et al. 2018): (batch, channels, time) to (batch, 2 * channels)."""
-
-    def __init__(self, channels: int, hidden: int) -> None:
-        super().__init__()
-        self.attention = nn.Sequential(nn.Conv1d(channels, hidden, 1), nn.Tanh(), nn.Conv1d(hidden, channels, 1))
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """Weighted mean and deviation over time."""
-        weight = torch.softmax(self.attention(frames), dim=-1)
-        mean = (weight * frames).sum(-1)
-        variance = (weight * frames.square()).sum(-1) - mean.square()
-        return torch.cat([mean, variance.clamp_min(1e-5).sqrt()], dim=1)
+_FRAMES = 200
 
 
 class WhisperLayer(nn.Module):
@@ -52,42 +37,46 @@ class WhisperLayer(nn.Module):
 
 
 class WhisperFrontLayers(nn.Module):
-    """Convolution stem and first layers of Whisper, weighted layer sum, attentive statistics pooling."""
+    """Convolution stem and first layers of Whisper; mean and deviation over time of the stem and of each layer."""
 
-    def __init__(self, layers: int, projection: int, dropout: float) -> None:
+    def __init__(self, layers: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv1d(MEL_BANDS, WHISPER_WIDTH, 3, padding=1)
         self.conv2 = nn.Conv1d(WHISPER_WIDTH, WHISPER_WIDTH, 3, stride=2, padding=1)
-        self.position = nn.Parameter(torch.zeros(200, WHISPER_WIDTH))
+        self.position = nn.Parameter(torch.zeros(_FRAMES, WHISPER_WIDTH))
         self.layers = nn.ModuleList(WhisperLayer() for _ in range(layers))
-        self.norms = nn.ModuleList(nn.LayerNorm(WHISPER_WIDTH) for _ in range(layers + 1))
-        self.layer_weight = nn.Parameter(torch.zeros(layers + 1))
-        self.project = nn.Sequential(nn.Linear(WHISPER_WIDTH, projection), nn.ReLU(), nn.Dropout(dropout))
-        self.pool = AttentiveStatistics(projection, 64)
 
-    def forward(self, mel: Tensor) -> Tensor:
-        """Log-mel frames (batch, time, 80) to one embedding each."""
-        x = functional.gelu(self.conv1(mel.transpose(1, 2)))
-        x = functional.gelu(self.conv2(x)).transpose(1, 2)
-        x = x + self.position[: x.shape[1]]
-        weight = torch.softmax(self.layer_weight, 0)
-        total = weight[0] * self.norms[0](x)
-        for index, layer in enumerate(self.layers, start=1):
+    @property
+    def embedding_size(self) -> int:
+        """Length of one embedding."""
+        return 2 * (len(self.layers) + 1) * WHISPER_WIDTH
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        """Log-mel frames (batch, 400, 80) to embeddings (batch, embedding_size)."""
+        x = functional.gelu(self.conv1(log_mel.transpose(1, 2)))
+        x = functional.gelu(self.conv2(x)).transpose(1, 2) + self.position
+        pooled = [_statistics(x)]
+        for layer in self.layers:
             x = layer(x)
-            total = total + weight[index] * self.norms[index](x)
-        embedding: Tensor = self.pool(self.project(total).transpose(1, 2))
-        return embedding
+            pooled.append(_statistics(x))
+        return torch.cat(pooled, dim=1)
 
 
 class Detector(nn.Module):
-    """Log-mel frames (batch, frames, 80) to one raw score per window, higher is synthetic."""
+    """Log-mel frames (batch, 400, 80) to one raw score per window, the log-odds of synthetic speech at even prior."""
 
-    def __init__(self, layers: int, dropout: float) -> None:
+    def __init__(self, layers: int, hidden: int) -> None:
         super().__init__()
-        self.whisper = WhisperFrontLayers(layers, _PROJECTION, dropout)
-        self.score = nn.Linear(2 * _PROJECTION, 1)
+        self.whisper = WhisperFrontLayers(layers)
+        self.head = nn.Sequential(nn.Linear(self.whisper.embedding_size, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """Raw scores (batch,)."""
-        scores: Tensor = self.score(self.whisper(log_mel))
+        scores: Tensor = self.head(self.whisper(log_mel))
         return scores.squeeze(1)
+
+
+def _statistics(frames: Tensor) -> Tensor:
+    mean = frames.mean(1)
+    variance = (frames - mean.unsqueeze(1)).square().mean(1)
+    return torch.cat([mean, (variance + 1e-8).sqrt()], dim=1)

@@ -48,45 +48,41 @@ def prepared_hash(work: Path) -> str:
 def _clips(settings: Settings) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
     with (settings.data / "train.csv").open(newline="") as file:
         corpus = list(csv.DictReader(file))
-    held_out = set(settings.config["validation"]["sources"])
     source_of = {row["path"]: row["source"] for row in corpus}
     for row in corpus:
-        # A copy stays on the side of its original, and is weighed against it.
+        # A copy stays in the fold of its original.
         page = source_of.get(row["pair"], row["source"])
-        split = "validation" if page in held_out or row["source"] in held_out else "train"
         # Codec language models end in the very decoders that made the resynth clips: for training they are attacks.
         label = "bonafide" if row["label"] == "bonafide" else "spoof"
-        yield _row(label, row["kind"], row["system"], row["source"], page, split), _read(settings.data / row["path"])
-    yield from _attacks(settings, corpus, held_out)
+        yield _row(label, row["kind"], row["system"], row["source"], page), _read(settings.data / row["path"])
+    yield from _attacks(settings, corpus)
 
 
-def _attacks(
-    settings: Settings, corpus: list[dict[str, str]], held_out: set[str]
-) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
+def _attacks(settings: Settings, corpus: list[dict[str, str]]) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
     rng = np.random.default_rng(settings.seed)
     wanted = settings.config["attacks"]
     sentences = attacks.texts(corpus)
     for index in range(wanted["espeak"]):
         language = attacks.ESPEAK_LANGUAGES[index % len(attacks.ESPEAK_LANGUAGES)]
         made = attacks.espeak(sentences[rng.integers(len(sentences))], language, rng)
-        row = _row("spoof", "tts", "espeak-ng", "made-espeak", "made-espeak", "train")
+        row = _row("spoof", "tts", "espeak-ng", "made-espeak", "made-espeak")
         yield row, attacks.like_the_corpus(made, rng)
     for index in range(wanted["flite"]):
         voice = attacks.FLITE_VOICES[index % len(attacks.FLITE_VOICES)]
         made = attacks.flite(sentences[rng.integers(len(sentences))], voice)
-        row = _row("spoof", "tts", "flite", "made-flite", "made-flite", "train")
+        row = _row("spoof", "tts", "flite", "made-flite", "made-flite")
         yield row, attacks.like_the_corpus(made, rng)
-    genuine = [row for row in corpus if row["label"] == "bonafide" and row["source"] not in held_out]
+    genuine = [row for row in corpus if row["label"] == "bonafide"]
     for system in ("world", "griffin_lim"):
         for index in rng.choice(len(genuine), wanted[system], replace=False):
             original = _read(settings.data / genuine[index]["path"])
             made = attacks.world_copy(original) if system == "world" else attacks.griffin_lim_copy(original, rng)
-            row = _row("spoof", "vocoder", system, f"made-{system}", genuine[index]["source"], "train")
+            row = _row("spoof", "vocoder", system, f"made-{system}", genuine[index]["source"])
             yield row, attacks.like_the_corpus(made, rng)
 
 
-def _row(label: str, kind: str, system: str, source: str, page: str, split: str) -> dict[str, Any]:
-    return {"label": label, "kind": kind, "system": system, "source": source, "page": page, "split": split}
+def _row(label: str, kind: str, system: str, source: str, page: str) -> dict[str, Any]:
+    return {"label": label, "kind": kind, "system": system, "source": source, "page": page}
 
 
 def _read(path: Path) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training.synthetic.model import WHISPER_WIDTH, WhisperFrontLayers
+from training.synthetic.model import WhisperFrontLayers
 
 # Order of CTranslate2's DataType enumeration.
 _DTYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)
@@ -43,7 +43,7 @@ def load_encoder(encoder_part: WhisperFrontLayers, variables: dict[str, NDArray[
     state = encoder_part.state_dict()
     for conv in ("conv1", "conv2"):
         state[f"{conv}.weight"], state[f"{conv}.bias"] = tensor(f"{conv}/weight"), tensor(f"{conv}/bias")
-    state["position"] = tensor("position_encodings/encodings")[: len(state["position"]), :WHISPER_WIDTH]
+    state["position"] = tensor("position_encodings/encodings")[: len(state["position"])]
     names = {
         "qkv": "self_attention/linear_0",
         "out": "self_attention/linear_1",

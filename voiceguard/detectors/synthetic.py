@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from voiceguard.detectors.features import SAMPLE_RATE_HZ, whisper_log_mel
+from voiceguard.errors import ModelError
 
 WINDOW_S = 4.0
 WINDOW_SAMPLES = int(WINDOW_S * SAMPLE_RATE_HZ)
@@ -44,9 +45,9 @@ def prepare(windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 def llr(outputs: ArrayLike, calibration: Calibration) -> NDArray[np.float64]:
     """Raw scores (batch,) or (batch, 1) to ln p(x|spoof) / p(x|bona fide), (batch,); positive means synthetic.
 
-    Raises ValueError when a score is not finite: a model that fails must not look like weak evidence.
+    Raises ModelError when a score is not finite: a model that fails must not look like weak evidence.
     """
     raw = np.asarray(outputs, dtype=np.float64).reshape(-1)
     if not np.isfinite(raw).all():
-        raise ValueError("the detector gave a score that is not finite")
+        raise ModelError("the synthetic-voice detector gave a score that is not finite")
     return np.clip(calibration.scale * raw + calibration.offset, -calibration.limit, calibration.limit)
