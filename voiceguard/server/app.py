@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from fastapi import Depends, FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from voiceguard import __version__
+from voiceguard.adapters.keys import Keys
+from voiceguard.adapters.scheduler import Scheduler, SchedulerOptions
+from voiceguard.adapters.store import Store
+from voiceguard.call import Call
+from voiceguard.events import CallEnded
 from voiceguard.server import actions, live, problems, streams
 from voiceguard.server.auth import authorise
-from voiceguard.server.calls import Service
+from voiceguard.server.calls import Deliver, Service
+from voiceguard.settings import Settings
 
 PAGE = Path(__file__).with_name("page")
 HEADERS: Mapping[str, str] = {
@@ -34,3 +40,123 @@ HEADERS: Mapping[str, str] = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 """On every HTTP answer."""
+
+MAX_BODY_BYTES = 65536
+
+
+def create_app(
+    settings: Settings, *, models: Models | None = None, deliver: Deliver | None = None,
+    now: Callable[[], float] = time.time,
+) -> FastAPI:
+    """The application; the store is opened, and the models start, with its lifespan.
+
+    `models`, `deliver` and `now` stand in for the shipped models, the configured delivery and the wall clock.
+    Raises ConfigurationError for a policy or a model that cannot be used: a guard that cannot guard must not start.
+    """
+    policy = load_policy(settings)
+    models = models or load_models(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            store = await stack.enter_async_context(Store.open(settings.store_url))
+            keys = Keys.open(settings.data_dir)
+            scheduler = await stack.enter_async_context(
+                Scheduler(models.scorers, SchedulerOptions(deadline_s=settings.score_deadline_s))
+            )
+            service = app.state.service = Service(
+                settings=settings, store=store, scheduler=scheduler, keys=keys,
+                deliver=deliver or delivery(settings),
+                new_call=lambda started: Call(
+                    started, settings, policy, models.specs, models.calibrations, os.urandom
+                ),
+                models=models.versions, policy=policy.sha256[:12], now=now,
+            )
+            ticker = asyncio.create_task(service.tick(), name="tick")
+            yield
+            for call in list(service.calls.values()):
+                await call.close(CallEnded("shutdown"))
+            ticker.cancel()
+            with suppress(asyncio.CancelledError):
+                await ticker
+
+    app = FastAPI(
+        title="voiceguard", lifespan=lifespan, dependencies=[Depends(authorise)],
+        # The interactive pages load their scripts from elsewhere, which the page's policy forbids.
+        docs_url=None, redoc_url=None, openapi_url=None,
+    )
+    problems.install(app)
+    app.include_router(actions.router)
+    app.add_api_websocket_route("/v1/stream/native", streams.native)
+    app.add_api_websocket_route("/v1/stream/twilio", streams.twilio)
+    app.add_api_websocket_route("/v1/live", live.follow)
+    app.add_api_route("/healthz", _healthz)
+    app.add_api_route("/readyz", _readyz)
+    app.add_api_route("/metrics", _metrics)
+    app.add_api_route("/.well-known/jwks.json", _jwks)
+    app.mount("/console", StaticFiles(directory=PAGE, html=True), name="console")
+    app.add_middleware(_guarded)
+    return app
+
+
+def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """How uvicorn serves the application: frames no larger than the codecs take, no compression of audio."""
+    return uvicorn.Config(
+        app, host=settings.host, port=settings.port, ws="websockets-sansio", log_level="warning", server_header=False,
+        ws_max_size=2 * max(settings.ingest.max_text_bytes, settings.ingest.max_binary_bytes),
+        ws_per_message_deflate=False, timeout_graceful_shutdown=5,
+    )
+
+
+async def _healthz() -> Response:
+    """The process answers."""
+    return JSONResponse({"status": "ok"})
+
+
+async def _readyz(request: Request) -> Response:
+    """The store answers, and there is room for a call; 503 otherwise."""
+    service: Service = request.app.state.service
+    await service.store.calls()
+    if len(service.calls) >= service.settings.max_calls:
+        raise problems.Problem(503, "full", "No more calls can be taken now.")
+    return JSONResponse({"status": "ready", "calls": len(service.calls), "policy": service.policy})
+
+
+async def _metrics(request: Request) -> Response:
+    """Prometheus text format."""
+    service: Service = request.app.state.service
+    return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _jwks(request: Request) -> Response:
+    """The public keys that verify grants (RFC 7517)."""
+    service: Service = request.app.state.service
+    return JSONResponse(service.keys.jwks(), headers={"Cache-Control": "public, max-age=300"})
+
+
+def _guarded(app: ASGIApp) -> ASGIApp:
+    """Security headers on every answer, and no body read that is too large or of unknown length."""
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        refusal = _refuse_body(scope)
+        await (refusal or app)(scope, receive, send_with_headers)
+
+    return guarded
+
+
+def _refuse_body(scope: Scope) -> Response | None:
+    headers = Headers(scope=scope)
+    if "transfer-encoding" in headers:
+        return problems.problem_response(411, "length_required", "Send the body with a Content-Length.")
+    if int(headers.get("content-length", "0")) > MAX_BODY_BYTES:
+        return problems.problem_response(413, "too_large", f"A body has at most {MAX_BODY_BYTES} bytes.")
+    return None

@@ -77,7 +77,6 @@ class Service:
     """Role to `<name>@<sha256-12>`."""
     policy: str
     """First 12 hex digits of the policy's SHA-256."""
-    policy_version: str
     now: Callable[[], float]
     hub: Hub = field(default_factory=Hub)
     metrics: Metrics = field(default_factory=Metrics)

@@ -1,0 +1,98 @@
+"""Values and stand-ins that the server's tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from voiceguard.adapters.store import StoreError
+from voiceguard.errors import VoiceguardError
+from voiceguard.events import (
+    ActionDecided,
+    Band,
+    CallInput,
+    CallStarted,
+    Challenge,
+    CodeToDeliver,
+    Decision,
+    Grant,
+    Outcome,
+    Reason,
+    Risk,
+    RiskState,
+)
+
+LOW = Risk(8.0, 5.0, 4, Band.LOW, RiskState.OK, ())
+STARTED = CallStarted("call-1", "pcmu", 8000, ("caller",), customer_ref="customer-1")
+CODE = CodeToDeliver("a1", "customer-1", "refund", "123456", 1000.0)
+
+
+def decided(decision: Decision, **changes: Any) -> ActionDecided:
+    """A decision on action `a1`; allow comes with a grant, step_up with a challenge."""
+    states = {Decision.ALLOW: "allowed", Decision.STEP_UP: "challenged", Decision.HANDOVER: "handed_over",
+              Decision.DENY: "denied"}
+    values: dict[str, Any] = {
+        "action_id": "a1", "action": "refund", "tier": "money", "decision": decision, "state": states[decision],
+        "reasons": (Reason("because", "Because."),), "rule": "a-rule", "risk": LOW, "parameters_sha256": "00",
+    }
+    if decision is Decision.ALLOW:
+        values["grant"] = Grant("jti-1", "call-1", "customer-1", "refund", "00", 1000.0)
+    if decision is Decision.STEP_UP:
+        values["challenge"] = Challenge("delivered_code", 1000.0, 3, "urn:voiceguard:acr:otp")
+    return ActionDecided(**(values | changes))
+
+
+@dataclass
+class ScriptedCore:
+    """Answers each kind of event with the outcomes scripted for it."""
+
+    script: dict[type, Callable[[Any], list[Outcome]]]
+    seen: list[CallInput] = field(default_factory=list)
+
+    def receive(self, event: CallInput, now: float) -> list[Outcome]:
+        self.seen.append(event)
+        return self.script.get(type(event), lambda _: [])(event)
+
+
+@dataclass
+class ScriptedStore:
+    """Remembers what it is told to keep, in order, and refuses while `broken`."""
+
+    log: list[tuple[str, Any]]
+    broken: bool = False
+
+    def _refuse(self) -> None:
+        if self.broken:
+            raise StoreError("disk full")
+
+    async def append(self, call_id: str, records: list[dict[str, Any]]) -> None:
+        self._refuse()
+        self.log.append(("append", [record["kind"] for record in records]))
+
+    async def record_decision(self, call_id: str, decision: ActionDecided, **_: Any) -> None:
+        self._refuse()
+        self.log.append(("recorded", decision.decision))
+
+    async def customer(self, ref: str) -> None:
+        self._refuse()
+
+
+@dataclass
+class ScriptedDelivery:
+    """Remembers the codes it was given; cannot deliver while `broken`."""
+
+    log: list[tuple[str, Any]]
+    broken: bool = False
+
+    async def deliver(self, code: CodeToDeliver) -> None:
+        if self.broken:
+            raise VoiceguardError("no answer")
+        self.log.append(("delivered", code.code))
+
+
+class ScriptedKeys:
+    """Signs nothing; says what it would sign."""
+
+    def sign_grant(self, grant: Any, *_: Any) -> str:
+        return "signed:jti-1"
