@@ -87,8 +87,8 @@ def test_recorded_before_told() -> None:
     bench.run(scenario)
 
     order = [what for what, value in bench.log if what == "recorded" or (what == "told" and value["type"] == "decision")]
-    assert ["recorded", "told"] == order
-    assert [("allow", "signed:jti-1")] == [(answer["decision"], answer["grant"]) for answer in answers]
+    assert order == ["recorded", "told"]
+    assert [(answer["decision"], answer["grant"]) for answer in answers] == [("allow", "signed:jti-1")]
 
 
 def test_grant_not_on_page() -> None:
@@ -101,7 +101,7 @@ def test_grant_not_on_page() -> None:
     bench.run(scenario)
 
     (event,) = bench.service.hub.calls["call-1"].events
-    assert "allow" == event["decision"]
+    assert event["decision"] == "allow"
     assert "grant" not in event
 
 
@@ -118,11 +118,11 @@ def test_unrecorded_is_handed_over() -> None:
         later = call.next_decision("a1")
         call.receive(CodeEntered("a1", "000000"))
         for answer in (first, await later):
-            assert ("handover", "handed_over", False) == (answer["decision"], answer["state"], "grant" in answer)
+            assert (answer["decision"], answer["state"], "grant" in answer) == ("handover", "handed_over", False)
 
     bench.run(scenario)
 
-    assert [("recorded", Decision.HANDOVER)] == [entry for entry in bench.log if entry[0] == "recorded"]
+    assert [entry for entry in bench.log if entry[0] == "recorded"] == [("recorded", Decision.HANDOVER)]
 
 
 def test_unrecorded_denial_stays() -> None:
@@ -136,7 +136,7 @@ def test_unrecorded_denial_stays() -> None:
 
     bench.run(scenario)
 
-    assert ["deny"] == [answer["decision"] for answer in answers]
+    assert [answer["decision"] for answer in answers] == ["deny"]
 
 
 def test_code_delivered_after_record() -> None:
@@ -149,9 +149,9 @@ def test_code_delivered_after_record() -> None:
     bench.run(scenario)
 
     order = [what for what, _ in bench.log if what in ("recorded", "delivered")]
-    assert ["recorded", "delivered"] == order
+    assert order == ["recorded", "delivered"]
     assert CODE.code not in str([entry for entry in bench.log if entry[0] != "delivered"])
-    assert 1 == len(bench.told("challenge"))
+    assert len(bench.told("challenge")) == 1
 
 
 def test_code_of_unrecorded_challenge_stays() -> None:
@@ -160,11 +160,11 @@ def test_code_of_unrecorded_challenge_stays() -> None:
 
     async def scenario(call: LiveCall) -> None:
         bench.store.broken = True
-        assert "handover" == (await _ask(call))["decision"]
+        assert (await _ask(call))["decision"] == "handover"
 
     bench.run(scenario)
 
-    assert [] == [entry for entry in bench.log if entry[0] == "delivered"]
+    assert [entry for entry in bench.log if entry[0] == "delivered"] == []
 
 
 def test_undelivered_code_hands_over() -> None:
@@ -178,7 +178,7 @@ def test_undelivered_code_hands_over() -> None:
     bench.run(scenario)
 
     last = bench.told("decision")[-1]
-    assert ("handover", ["code_not_delivered"]) == (last["decision"], [reason["code"] for reason in last["reasons"]])
+    assert (last["decision"], [reason["code"] for reason in last["reasons"]]) == ("handover", ["code_not_delivered"])
 
 
 def test_overruled_before_decided() -> None:
@@ -187,15 +187,15 @@ def test_overruled_before_decided() -> None:
 
     async def scenario(call: LiveCall) -> None:
         await call.request("a1", "refund", {"amount": "5"})
-        assert "handover" == (await call.overrule("a1", Reason("decision_late", "Late.")))["decision"]
+        assert (await call.overrule("a1", Reason("decision_late", "Late.")))["decision"] == "handover"
         bench.core.script[TranscriptReceived] = lambda _: [decided(Decision.ALLOW)]
         later = call.next_decision("a1")
         call.receive(TranscriptReceived("caller", "hello"))
-        assert "handover" == (await later)["decision"]
+        assert (await later)["decision"] == "handover"
 
     bench.run(scenario)
 
-    assert [] == [message for message in bench.told("decision") if "grant" in message]
+    assert [message for message in bench.told("decision") if "grant" in message] == []
 
 
 def test_customer_unknown_when_store_down() -> None:
@@ -208,7 +208,7 @@ def test_customer_unknown_when_store_down() -> None:
 
     bench.run(scenario)
 
-    assert [None] == [event.customer for event in bench.core.seen if isinstance(event, ActionRequested)]
+    assert [event.customer for event in bench.core.seen if isinstance(event, ActionRequested)] == [None]
 
 
 def _window(number: int) -> ScoreRequested:
@@ -247,11 +247,11 @@ def test_risk_told_and_recorded() -> None:
 
     bench.run(scenario)
 
-    assert [{
+    assert bench.told("risk") == [{
         "type": "risk", "call_id": "call-1", "at_s": 8.0, "net_speech_s": 5.0, "score": 4, "band": "low",
         "state": "ok", "evidence": [], "models": {"synthetic": "m@0"}, "policy": "p0",
-    }] == bench.told("risk")
-    assert ["started", "risk", "ended"] == [kind for what, kinds in bench.log if what == "append" for kind in kinds]
+    }]
+    assert [kind for what, kinds in bench.log if what == "append" for kind in kinds] == ["started", "risk", "ended"]
 
 
 def test_notes_survive_a_fault() -> None:
@@ -268,7 +268,7 @@ def test_notes_survive_a_fault() -> None:
     bench.run(scenario)
 
     kinds = [kind for what, kinds in bench.log if what == "append" for kind in kinds]
-    assert ["started", "risk", "not_recorded", "ended"] == kinds
+    assert kinds == ["started", "risk", "not_recorded", "ended"]
 
 
 def test_ended_call_leaves_nothing() -> None:
@@ -282,7 +282,7 @@ def test_ended_call_leaves_nothing() -> None:
 
     bench.run(scenario)
 
-    assert ({}, {}, "stopped") == (
+    assert (
         bench.service.calls, bench.service.actions, bench.service.hub.calls["call-1"].ended
-    )
+    ) == ({}, {}, "stopped")
     assert waiting[0].cancelled()

@@ -22,7 +22,7 @@ def test_snapshot_whole() -> None:
 
     (call,) = hub.join().snapshot(hub.calls.values())["calls"]
 
-    assert ("a", 0, [(1.0, 3, "ok", "low")]) == (call["call_id"], call["line_from"], call["line"])
+    assert (call["call_id"], call["line_from"], call["line"]) == ("a", 0, [(1.0, 3, "ok", "low")])
 
 
 def test_changes_coalesce() -> None:
@@ -40,9 +40,9 @@ def test_changes_coalesce() -> None:
 
     (message,) = follower.take(hub.calls)
 
-    assert (1, [2.0, 3.0]) == (message["call"]["line_from"], [point[0] for point in message["call"]["line"]])
-    assert [{"kind": "intent", "at_s": 3.0, "action": "refund"}] == message["call"]["events"]
-    assert [] == follower.take(hub.calls)
+    assert (message["call"]["line_from"], [point[0] for point in message["call"]["line"]]) == (1, [2.0, 3.0])
+    assert message["call"]["events"] == [{"kind": "intent", "at_s": 3.0, "action": "refund"}]
+    assert follower.take(hub.calls) == []
 
 
 def test_same_id_again() -> None:
@@ -56,9 +56,9 @@ def test_same_id_again() -> None:
 
     (message,) = follower.take(hub.calls)
 
-    assert (None, 0, [(0.5, 2, "ok", "low")]) == (
+    assert (
         message["call"]["ended"], message["call"]["line_from"], message["call"]["line"]
-    )
+    ) == (None, 0, [(0.5, 2, "ok", "low")])
 
 
 def test_old_calls_forgotten() -> None:
@@ -74,8 +74,8 @@ def test_old_calls_forgotten() -> None:
 
     messages = follower.take(hub.calls)
 
-    assert [{"type": "forget", "call_id": "ended-0"}] == [m for m in messages if m["type"] == "forget"]
-    assert ENDED_KEPT + 1 == len(hub.calls)
+    assert [m for m in messages if m["type"] == "forget"] == [{"type": "forget", "call_id": "ended-0"}]
+    assert len(hub.calls) == ENDED_KEPT + 1
     assert "live" in hub.calls
 
 
@@ -87,4 +87,4 @@ def test_left_follower_untouched() -> None:
 
     _call(hub, "a")
 
-    assert [] == follower.take(hub.calls)
+    assert follower.take(hub.calls) == []

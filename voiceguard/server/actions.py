@@ -1,4 +1,4 @@
-"""The HTTP endpoints [contract]: ask for an action, enter its code, answer its handover, redeem its grant, read calls."""
+"""The HTTP endpoints [contract]: ask for an action, enter its code, answer its handover, redeem its grant."""
 
 from __future__ import annotations
 
@@ -65,7 +65,10 @@ async def ask(
     call_id: str, body: AskedAction, service: ServiceOf, response: Response,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> dict[str, Any]:
-    """Decide on an action, after the windows already cut are answered; a repeated Idempotency-Key gets the answer again."""
+    """Decide on an action, after the windows already cut are answered.
+
+    A repeated Idempotency-Key gets the first answer again.
+    """
     call = service.calls.get(call_id)
     if call is None:
         raise await _not_live(service, call_id)
@@ -173,7 +176,7 @@ def _awaiting(service: Service, action_id: str, state: str, otherwise: str) -> L
     if call is None or action_id not in call.decided:
         raise Problem(404, "unknown_action", "No live call holds this action.")
     if action_id in call.overruled:
-        raise Problem(409, "failed_closed", "A fault stopped this action; serve the caller yourself, or ask for it anew.")
+        raise Problem(409, "failed_closed", "A fault stopped this action; it can be asked for anew.")
     if call.decided[action_id].state != state:
         raise Problem(409, "not_awaited", otherwise)
     return call

@@ -78,7 +78,7 @@ async def authorise(connection: HTTPConnection) -> None:
         challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         raise Problem(401, "unauthenticated", "This API key is not valid.", challenge)
     if scope not in principal.scopes:
-        challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'} if scope else None
+        challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
         raise Problem(403, "forbidden", f"This API key lacks the scope {scope}.", challenge)
     connection.state.principal = principal
 

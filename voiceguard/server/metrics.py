@@ -1,4 +1,4 @@
-"""Prometheus metrics of one service; names follow the Prometheus naming rules, and no label holds a call or a person."""
+"""Prometheus metrics of one service; no label holds a call or a person."""
 
 from __future__ import annotations
 

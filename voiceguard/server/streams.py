@@ -19,7 +19,7 @@ from voiceguard.server.auth import SCOPES, authenticate, bearer
 from voiceguard.server.calls import LiveCall, Service
 
 OUTBOX = 64
-"""Messages waiting for a slow reader; past this, risk messages are dropped, and past twice this the stream is closed."""
+"""Messages waiting for a slow reader: past this, risk messages are dropped; past twice this, the stream is closed."""
 DRAIN_S = 2.0
 """Time a reader has for the last messages before its socket closes."""
 
@@ -40,6 +40,7 @@ class Outbox:
         self.overflowed = False
         self._messages: deque[Mapping[str, Any]] = deque()
         self._wake = asyncio.Event()
+        self._empty = asyncio.Event()
 
     def put(self, message: Mapping[str, Any]) -> None:
         """Queue a message. A full box gives up its oldest risk message, and never a decision."""
@@ -51,6 +52,7 @@ class Outbox:
             self.overflowed = True
             return
         self._messages.append(message)
+        self._empty.clear()
         self._wake.set()
 
     async def drain(self, send: Callable[[Mapping[str, Any]], Awaitable[None]]) -> None:
@@ -59,13 +61,13 @@ class Outbox:
             while self._messages:
                 await send(self._messages[0])
                 self._messages.popleft()
+            self._empty.set()
             self._wake.clear()
             await self._wake.wait()
 
     async def emptied(self) -> None:
         """Return when everything has been sent."""
-        while self._messages:
-            await asyncio.sleep(0.01)
+        await self._empty.wait()
 
 
 class Session:
