@@ -1,0 +1,1 @@
+"""The speaker encoder: published weights to a small ONNX file, cosines to evidence."""

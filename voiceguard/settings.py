@@ -1,0 +1,71 @@
+"""Every setting of the service: each room's own options, composed. Reads no files; the environment wins over a file."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr
+from pydantic.dataclasses import dataclass
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from voiceguard.ingest import IngestOptions
+from voiceguard.risk import RiskOptions
+from voiceguard.speech import SpeechOptions
+
+
+@dataclass(frozen=True)
+class TwilioOptions:
+    """How Twilio proves itself; with neither, its streams are refused."""
+
+    auth_token: SecretStr | None = None
+    """Account auth token: checks X-Twilio-Signature."""
+    shared_keys: dict[str, SecretStr] = field(default_factory=dict)
+    """Key id to SharedKey, for signatures in the SHA-256 form."""
+    stream_secret: SecretStr | None = None
+    """Secret of the short-lived `token` parameter; when set, a stream without a fresh token is refused."""
+
+
+class Settings(BaseSettings):
+    """Also read from `VOICEGUARD_*`; a room's option as `VOICEGUARD_RISK__PRIOR`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VOICEGUARD_", env_nested_delimiter="__", extra="forbid", validate_default=True, frozen=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8765, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_origin: str | None = Field(None, description="Origin that callers see when a proxy stands in front.")
+    data_dir: Path = Field(Path("data"), description="Folder of the database and the signing key.")
+    database_url: str | None = Field(None, description="SQLAlchemy URL; empty: SQLite in data_dir.")
+    policy_file: Path | None = Field(None, description="Policy to enforce; empty: the shipped default.")
+    models_dir: Path | None = Field(None, description="Folder of models; empty: the shipped ones.")
+    synthetic_model: str = Field("synthetic-stream", description="Synthetic-voice detector that runs on every window.")
+    speaker_model: str = Field("speaker-campplus", description="Speaker encoder.")
+    require_consent: bool = Field(False, description="Analyse no voice unless the call carries voice_analysis consent.")
+    max_calls: int = Field(200, ge=1, description="Live calls; more are refused with 1013.")
+    stall_s: float = Field(30.0, gt=0, description="Seconds without a message after which a stream is closed.")
+    score_deadline_s: float = Field(2.0, gt=0, description="Seconds after which a window's score counts as missing.")
+    decision_timeout_s: float = Field(5.0, gt=0, description="Seconds a decision may take before a human decides.")
+    handover_timeout_s: float = Field(120.0, gt=0, description="Seconds after which an unanswered handover is an orphan.")
+    otp_webhook_url: str | None = Field(None, description="Where one-time codes are sent; empty: codes are printed.")
+    otp_webhook_secret: SecretStr | None = Field(None, description="Signs the webhook's body.")
+    grant_issuer: str = Field("voiceguard", description="`iss` of grants.")
+    twilio: TwilioOptions = Field(default_factory=TwilioOptions, description="How Twilio streams are authenticated.")
+    ingest: IngestOptions = Field(default_factory=IngestOptions, description="Limits at the wire.")
+    speech: SpeechOptions = Field(default_factory=SpeechOptions, description="What counts as speech.")
+    risk: RiskOptions = Field(default_factory=RiskOptions, description="How evidence becomes risk.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, **_: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first, then what the caller read from a file or the command line."""
+        return env_settings, init_settings
+
+    @property
+    def store_url(self) -> str:
+        """The database to open."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'voiceguard.db'}"
