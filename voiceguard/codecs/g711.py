@@ -68,4 +68,4 @@ def encode_alaw(samples: Samples) -> bytes:
 
 def _index(samples: Samples) -> NDArray[np.intp]:
     scaled = np.clip(np.rint(np.asarray(samples, np.float32) * _FULL_SCALE), -32768, 32767)
-    return scaled.astype(np.intp) + 32768
+    return np.asarray(scaled, np.intp) + 32768

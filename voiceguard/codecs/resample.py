@@ -16,10 +16,10 @@ class Resampler:
 
     def feed(self, samples: Samples) -> Samples:
         """Samples (n,) to those that are ready at the target rate; the filter holds back a few milliseconds."""
-        return samples if self._stream is None else self._stream.resample_chunk(samples)
+        return samples if self._stream is None else np.asarray(self._stream.resample_chunk(samples), np.float32)
 
     def flush(self) -> Samples:
         """What the filter still holds at the end of the stream."""
         if self._stream is None:
             return np.zeros(0, np.float32)
-        return self._stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        return np.asarray(self._stream.resample_chunk(np.zeros(0, np.float32), last=True), np.float32)
