@@ -1,0 +1,129 @@
+"""Evidence to risk: worked numbers, take-overs, and what a missing detector leaves."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voiceguard.events import Band, RiskState, Task, Window
+from voiceguard.risk import RiskModel, RiskOptions
+
+
+def window(end_net_s: float, length_s: float = 4.0, task: Task = "synthetic_voice") -> Window:
+    return Window(task, np.zeros(int(length_s * 8000), np.float32), end_net_s, end_net_s)
+
+
+def heard(llrs: list[float], model: RiskModel | None = None, begin_s: int = 2) -> RiskModel:
+    """A model that heard one synthetic-voice window a second, the first after `begin_s`."""
+    model = model or RiskModel()
+    for index, llr in enumerate(llrs):
+        end_s = float(begin_s + index)
+        model.add_synthetic(llr, window(end_s, min(4.0, end_s)))
+    return model
+
+
+def test_one_window_worked_by_hand():
+    """Two seconds at 2 nats: worth 2, memory 6 s, prior 2 %."""
+    risk = heard([2.0]).risk(9.0, 5.0)
+    contribution = 2.0 * (1.0 - math.exp(-2.0 / 6.0)) * 2.0
+
+    assert contribution == pytest.approx(risk.evidence[0].contribution)
+    assert risk.evidence[0].contribution == pytest.approx(risk.evidence[0].llr * risk.evidence[0].weight)
+    assert round(100.0 / (1.0 + 49.0 * math.exp(-contribution))) == risk.score
+    assert (9.0, 5.0, 1) == (risk.at_s, risk.net_speech_s, risk.evidence[0].windows)
+
+
+def test_long_speech_is_worth_so_many_windows_and_no_more():
+    """A minute at 1 nat adds up to the worth of one voice's windows, not to sixty nats."""
+    assert heard([1.0] * 60).risk(70.0, 61.0).evidence[0].contribution == pytest.approx(2.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("before", [0, 5, 30, 300])
+def test_what_was_heard_before_a_take_over_does_not_drown_it(before: int):
+    """Six seconds of a synthetic voice raise the risk to elevated, however long a genuine one spoke first."""
+    model = heard([-2.7] * before)
+    assert before == 0 or model.risk(0.0, before + 1.0).band is Band.LOW
+    heard([-1.0, 0.5, 2.0, 2.0, 2.0, 2.0], model, begin_s=2 + before)
+
+    assert model.risk(0.0, before + 7.0).band in (Band.ELEVATED, Band.HIGH)
+
+
+def test_one_clean_source_does_not_clear_the_other():
+    """A human who takes over sounds bona fide; that takes ln 2 off and no more."""
+    model = heard([-2.7] * 20)
+    for index in range(8):
+        model.add_speaker(4.5, window(20.0 + 1.5 * index, 3.0, "speaker_embedding"))
+    risk = model.risk(40.0, 32.0)
+
+    assert -math.log(2.0) == pytest.approx(risk.evidence[0].contribution)
+    assert Band.HIGH is risk.band
+
+
+def test_too_little_speech_has_no_number():
+    """Strong evidence from one second of speech is no evidence."""
+    risk = heard([2.7]).risk(3.0, 2.0)
+
+    assert (None, Band.UNKNOWN, RiskState.INSUFFICIENT_SPEECH) == (risk.score, risk.band, risk.state)
+
+
+def test_speech_that_nobody_judged_has_no_number():
+    """Net speech alone, without one answer of the detector, is not a low risk."""
+    assert RiskModel().risk(30.0, 20.0).state is RiskState.INSUFFICIENT_SPEECH
+
+
+def test_evidence_of_neither_is_inconclusive():
+    """Windows around zero say so."""
+    assert heard([0.1, -0.1, 0.1]).risk(9.0, 6.0).state is RiskState.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("task", ["synthetic_voice", "speaker_embedding"])
+def test_a_missing_score_is_never_a_low_risk(task: Task):
+    """The latest window of either detector has no score: no number, until it has one again."""
+    model = heard([-2.0] * 10)
+    model.add_missing(task)
+    risk = model.risk(20.0, 11.0)
+
+    assert (None, Band.UNKNOWN, RiskState.DETECTOR_UNAVAILABLE) == (risk.score, risk.band, risk.state)
+
+    model.add_speaker(None, window(12.0, 3.0, "speaker_embedding"))
+    heard([-2.0], model, begin_s=12)
+    assert RiskState.OK is model.risk(21.0, 12.0).state
+
+
+def test_a_missing_detector_does_not_hide_a_high_risk():
+    """What the other detector heard stays."""
+    model = heard([2.7] * 20)
+    model.add_missing("speaker_embedding")
+    risk = model.risk(30.0, 21.0)
+
+    assert (Band.HIGH, RiskState.DETECTOR_UNAVAILABLE) == (risk.band, risk.state)
+    assert risk.score is not None
+
+
+def test_without_consent_there_is_no_number():
+    """No analysis, and no pretence of one."""
+    risk = RiskModel(RiskOptions(), consent=False).risk(30.0, 20.0)
+
+    assert (None, Band.UNKNOWN, RiskState.NO_CONSENT, ()) == (risk.score, risk.band, risk.state, risk.evidence)
+
+
+@given(st.lists(st.floats(-2.73, 2.73), min_size=1, max_size=60))
+def test_contributions_stay_within_what_they_are_worth(llrs: list[float]):
+    """No sequence of windows gives more than `worth` windows' evidence, or less than the floor."""
+    contribution = heard(llrs).risk(0.0, 60.0).evidence[0].contribution
+
+    assert -math.log(2.0) <= contribution <= 2.0 * 2.73
+
+
+@given(st.lists(st.floats(-2.73, 2.73), min_size=2, max_size=30), st.integers(0, 28), st.floats(0.0, 2.0))
+def test_more_evidence_of_fraud_never_lowers_the_risk(llrs: list[float], place: int, more: float):
+    """Raising one window's LLR raises the log-odds or leaves them."""
+    raised = list(llrs)
+    raised[place % len(llrs)] += more
+    lower, higher = heard(llrs).risk(0.0, 60.0), heard(raised).risk(0.0, 60.0)
+
+    assert lower.evidence[0].contribution <= higher.evidence[0].contribution + 1e-12

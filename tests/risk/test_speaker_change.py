@@ -1,0 +1,66 @@
+"""Reference and recent voice: two made-up speakers as directions in the embedding space."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voiceguard.events import Window
+from voiceguard.risk import SpeakerChange
+
+FIRST, SECOND = np.eye(192, dtype=np.float32)[:2]
+
+
+def compare(reference: NDArray[np.float32], recent: NDArray[np.float32], first_s: float, recent_s: float) -> float:
+    return 4.0 - 8.0 * float(reference @ recent)
+
+
+def stream(change: SpeakerChange, voice: NDArray[np.float32], begin: int, count: int) -> list[float | None]:
+    answers = []
+    for index in range(begin, begin + count):
+        end_s = 3.0 + 1.5 * index
+        answers.append(change.feed(voice, Window("speaker_embedding", np.zeros(24000, np.float32), end_s, end_s)))
+    return answers
+
+
+def test_nothing_is_said_before_there_is_something_to_compare():
+    """The reference takes 6 s, and the first window after it begins where it ended."""
+    assert [None, None, None, None] == stream(SpeakerChange(compare), FIRST, 0, 4)
+
+
+def test_the_same_voice_stays_the_same():
+    """Evidence is against a change."""
+    change = SpeakerChange(compare)
+
+    assert [-4.0] * 6 == stream(change, FIRST, 0, 10)[4:]
+
+
+def test_another_voice_is_found_at_its_second_window():
+    """Half of the recent speech, then all of it, is the other's."""
+    change = SpeakerChange(compare)
+    stream(change, FIRST, 0, 20)
+    mixed, whole, *_ = stream(change, SECOND, 20, 4)
+
+    assert mixed is not None and whole is not None
+    assert -4.0 < mixed < whole == 4.0
+
+
+def test_another_voice_is_never_absorbed():
+    """Speech of the second voice, however long, does not become the reference."""
+    change = SpeakerChange(compare)
+    stream(change, FIRST, 0, 10)
+
+    assert [4.0] * 200 == stream(change, SECOND, 10, 201)[1:]
+
+
+def test_the_reference_grows_with_sure_speech():
+    """Net speech behind the reference counts every second once."""
+    seen: list[tuple[float, float]] = []
+
+    def watch(reference: NDArray[np.float32], recent: NDArray[np.float32], first_s: float, recent_s: float) -> float:
+        seen.append((first_s, recent_s))
+        return -4.0
+
+    stream(SpeakerChange(watch), FIRST, 0, 8)
+
+    assert [(6.0, 3.0), (6.0, 4.5), (6.0, 4.5), (7.5, 4.5)] == seen

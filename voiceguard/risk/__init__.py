@@ -1,0 +1,8 @@
+"""SCORES -> RISK: calibrated evidence becomes one number that explains itself."""
+
+from __future__ import annotations
+
+from voiceguard.risk.fusion import RiskModel, RiskOptions
+from voiceguard.risk.speaker_change import SpeakerChange
+
+__all__ = ["RiskModel", "RiskOptions", "SpeakerChange"]

@@ -1,0 +1,136 @@
+"""Fusion of calibrated log-likelihood ratios in log-odds, with a memory counted in net speech.
+
+Each source keeps one running contribution c, in nats. A window of LLR l with d seconds of new net speech moves it to
+
+    c <- max(-ln 2, c * k + worth * (1 - k) * l),    k = exp(-d / memory)
+
+which is Page's CUSUM (Biometrika 41, 1954) with a leak, and does three things at once:
+
+- windows that overlap, and windows of one voice on one line, err together: however long a voice speaks, its windows are
+  worth at most `worth` independent ones;
+- what was heard before a take-over fades as the new voice speaks, and cannot drown it;
+- ruling out one kind of attack leaves the others: with two kinds equally likely beforehand, no source can take more
+  than ln 2 off the log-odds.
+
+Nothing fades while nobody speaks. The log-odds of fraud are the prior's plus all contributions.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from voiceguard.events import RATE_HZ, Band, Evidence, Risk, RiskState, Task, Window
+
+FLOOR = -math.log(2.0)
+"""Least contribution of a source, nats."""
+
+
+@dataclass(frozen=True)
+class RiskOptions:
+    """How evidence becomes risk. The thresholds are costs: act where acting costs less than the fraud it stops."""
+
+    prior: float = 0.02
+    """Share of fraud among callers who ask for sensitive things."""
+    elevated: float = 0.03
+    """Posterior from which risk is elevated: a caller's extra minute against 30 times its cost."""
+    high: float = 0.10
+    """Posterior from which risk is high: an agent's time against ten times its cost."""
+    memory_s: float = 6.0
+    """Net speech after which evidence has faded to 1/e, seconds."""
+    synthetic_worth: float = 2.0
+    """Independent windows that one voice's windows are worth: training folds give 1.6 for two, 1.85 for six."""
+    speaker_worth: float = 1.0
+    """The same for comparisons with one and the same reference, which repeat each other."""
+    enough_speech_s: float = 4.0
+    """Net speech below which no number is honest, seconds."""
+    undecided: float = 0.5
+    """Contributions that add up to less than this, nats either way, are inconclusive."""
+
+
+@dataclass
+class _Source:
+    worth: float
+    contribution: float = 0.0
+    windows: int = 0
+    heard_s: float | None = None
+    """Net speech at the end of the last window."""
+
+    def add(self, llr: float, window: Window, memory_s: float) -> None:
+        length_s = len(window.samples) / RATE_HZ
+        covered_s = length_s if self.heard_s is None else min(window.end_net_s - self.heard_s, length_s)
+        kept = math.exp(-covered_s / memory_s)
+        self.contribution = max(FLOOR, self.contribution * kept + self.worth * (1.0 - kept) * llr)
+        self.heard_s = window.end_net_s
+        self.windows += 1
+
+
+@dataclass
+class RiskModel:
+    """Evidence of one call. Deterministic: the same evidence in the same order gives the same risk.
+
+    `consent`: False when the call's voice must not be analysed.
+    """
+
+    options: RiskOptions = field(default_factory=RiskOptions)
+    consent: bool = True
+
+    def __post_init__(self) -> None:
+        self._sources = {
+            "synthetic_voice": _Source(self.options.synthetic_worth),
+            "speaker_change": _Source(self.options.speaker_worth),
+        }
+        self._missing: set[Task] = set()
+
+    def add_synthetic(self, llr: float, window: Window) -> None:
+        """`llr`: ln p(x | spoof) / p(x | bona fide) of one window."""
+        self._add("synthetic_voice", "synthetic_voice", llr, window)
+
+    def add_speaker(self, llr: float | None, window: Window) -> None:
+        """`llr`: ln p(x | the voice changed) / p(x | same voice); None while there is nothing to compare with."""
+        self._add("speaker_change", "speaker_embedding", llr, window)
+
+    def add_missing(self, task: Task) -> None:
+        """A window of this task has no score. The next score of the task makes its detector available again."""
+        self._missing.add(task)
+
+    def risk(self, at_s: float, net_speech_s: float) -> Risk:
+        """The risk now: `at_s` media time and `net_speech_s` net speech of the caller, seconds.
+
+        A missing detector leaves no number, unless what the others heard makes the risk high all by itself.
+        """
+        evidence = tuple(
+            Evidence(name, source.contribution / source.worth, source.worth, source.contribution, source.windows)
+            for name, source in self._sources.items() if source.windows
+        )
+        shift = sum(item.contribution for item in evidence)
+        posterior = _posterior(self.options.prior, shift)
+        state = self._state(net_speech_s, shift, bool(self._sources["synthetic_voice"].windows))
+        band = self._band(posterior)
+        silent = state in (RiskState.NO_CONSENT, RiskState.INSUFFICIENT_SPEECH)
+        if silent or (state is RiskState.DETECTOR_UNAVAILABLE and band is not Band.HIGH):
+            return Risk(at_s, net_speech_s, None, Band.UNKNOWN, state, evidence)
+        return Risk(at_s, net_speech_s, round(100.0 * posterior), band, state, evidence)
+
+    def _add(self, name: str, task: Task, llr: float | None, window: Window) -> None:
+        self._missing.discard(task)
+        if llr is not None:
+            self._sources[name].add(llr, window, self.options.memory_s)
+
+    def _state(self, net_speech_s: float, shift: float, judged: bool) -> RiskState:
+        if not self.consent:
+            return RiskState.NO_CONSENT
+        if self._missing:
+            return RiskState.DETECTOR_UNAVAILABLE
+        if net_speech_s < self.options.enough_speech_s or not judged:
+            return RiskState.INSUFFICIENT_SPEECH
+        return RiskState.INCONCLUSIVE if abs(shift) < self.options.undecided else RiskState.OK
+
+    def _band(self, posterior: float) -> Band:
+        if posterior >= self.options.high:
+            return Band.HIGH
+        return Band.ELEVATED if posterior >= self.options.elevated else Band.LOW
+
+
+def _posterior(prior: float, shift: float) -> float:
+    return 1.0 / (1.0 + math.exp(-(math.log(prior / (1.0 - prior)) + shift)))

@@ -1,0 +1,68 @@
+"""Is it still the voice that began the call? Compares who speaks now with who spoke first."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voiceguard.events import RATE_HZ, Window
+
+Embedding = NDArray[np.float32]
+Compare = Callable[[Embedding, Embedding, float, float], float]
+"""(reference, recent, net speech of each in seconds) to ln p(x | different speakers) / p(x | same speaker)."""
+
+REFERENCE_S = 6.0
+"""Net speech that makes the first reference, seconds."""
+RECENT_WINDOWS = 2
+"""Windows that make up "now"."""
+SURE = -1.0
+"""Evidence for the same voice, nats, below which speech joins the reference: another voice is never absorbed."""
+
+
+class SpeakerChange:
+    """The reference of one call's caller, and the comparison with every later window."""
+
+    def __init__(self, compare: Compare) -> None:
+        self._compare = compare
+        self._reference: Embedding | None = None
+        """Sum of the embeddings of the first voice."""
+        self._reference_s = 0.0
+        self._began_s = 0.0
+        """Net speech at which the first reference ended: later windows begin after it."""
+        self._recent: deque[tuple[Embedding, Window]] = deque(maxlen=RECENT_WINDOWS)
+
+    def feed(self, embedding: Embedding, window: Window) -> float | None:
+        """Evidence that the voice changed, nats; None until there is a reference and speech after it.
+
+        `embedding`: unit length, (192,). Windows come in order.
+        """
+        if self._reference is None or self._began_s < REFERENCE_S:
+            self._reference = embedding if self._reference is None else self._reference + embedding
+            self._reference_s = self._began_s = window.end_net_s
+            return None
+        if _start_s(window) < self._began_s - _TOLERANCE_S:
+            return None
+        leaving = self._recent[0] if len(self._recent) == RECENT_WINDOWS else None
+        self._recent.append((embedding, window))
+        recent = np.sum([voice for voice, _ in self._recent], axis=0, dtype=np.float32)
+        recent_s = window.end_net_s - _start_s(self._recent[0][1])
+        llr = self._compare(_unit(self._reference), _unit(recent), self._reference_s, recent_s)
+        if llr < SURE and leaving is not None:
+            voice, left = leaving
+            self._reference = self._reference + voice
+            self._reference_s += self._recent[0][1].end_net_s - left.end_net_s
+        return llr
+
+
+_TOLERANCE_S = 0.01
+
+
+def _start_s(window: Window) -> float:
+    return window.end_net_s - len(window.samples) / RATE_HZ
+
+
+def _unit(vector: Embedding) -> Embedding:
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9), dtype=np.float32)
