@@ -1,0 +1,92 @@
+"""Fields of untrusted JSON, taken out one by one; each function raises PeerError and repeats nothing that was sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from voiceguard.errors import PeerError
+
+IDENTIFIER = re.compile(r"[A-Za-z0-9+][A-Za-z0-9._:@+=-]{0,127}")
+"""Of a call or a customer: safe as a path segment, and in a log."""
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
+"""Of an action, a purpose or a metadata entry."""
+DIGIT = re.compile(r"[0-9A-D*#]")
+"""One DTMF key, ITU-T Q.23."""
+MAX_ENTRIES = 32
+MAX_VALUE_CHARS = 1000
+_NUMERAL = re.compile(r"[0-9]{1,15}")
+
+
+def bad(name: str) -> PeerError:
+    """The error of a field that is missing or malformed."""
+    return PeerError("bad_message", f"{name} is missing or malformed", close_code=1007)
+
+
+def parse(text: str, max_bytes: int) -> dict[str, Any]:
+    """One JSON object, RFC 8259. Raises PeerError("too_big") or PeerError("bad_json").
+
+    NaN, infinities, lone surrogates, keys that are no strings and more than 1024 levels are refused by the parser.
+    """
+    if too_big(text, max_bytes):
+        raise PeerError("too_big", f"a text message may hold {max_bytes} bytes", close_code=1009)
+    try:
+        message = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        message = None
+    if not isinstance(message, dict):
+        raise PeerError("bad_json", "a text message must be one JSON object", close_code=1007)
+    return message
+
+
+def too_big(text: str, max_bytes: int) -> bool:
+    """Whether the text is longer than this in UTF-8; a lone surrogate counts as its three bytes."""
+    return len(text) > max_bytes or (not text.isascii() and len(text.encode("utf-8", "surrogatepass")) > max_bytes)
+
+
+def mapping(message: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A nested object."""
+    value = message.get(name)
+    if not isinstance(value, dict):
+        raise bad(name)
+    return value
+
+
+def matching(message: Mapping[str, Any], name: str, pattern: re.Pattern[str]) -> str:
+    """A string of this form."""
+    value = message.get(name)
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise bad(name)
+    return value
+
+
+def number(message: Mapping[str, Any], name: str) -> int:
+    """A whole number from 0 on, also as the string of its digits."""
+    value = message.get(name)
+    if isinstance(value, str) and _NUMERAL.fullmatch(value):
+        return int(value)
+    if type(value) is int and 0 <= value < 10**15:
+        return value
+    raise bad(name)
+
+
+def names(values: object, name: str) -> frozenset[str]:
+    """A list of names, without order and repeats."""
+    if not isinstance(values, list) or len(values) > MAX_ENTRIES:
+        raise bad(name)
+    if not all(isinstance(value, str) and NAME.fullmatch(value) for value in values):
+        raise bad(name)
+    return frozenset(values)
+
+
+def strings(values: object, name: str) -> dict[str, str]:
+    """A small map from names to strings."""
+    if not isinstance(values, dict) or len(values) > MAX_ENTRIES:
+        raise bad(name)
+    for key, value in values.items():
+        if not NAME.fullmatch(key) or not isinstance(value, str) or len(value) > MAX_VALUE_CHARS:
+            raise bad(name)
+    return values

@@ -1,0 +1,173 @@
+"""Our own protocol: JSON in text messages, audio in binary ones; docs/asyncapi.yaml describes every message.
+
+Binary messages are one byte stream, cut anywhere: a sample, or a group of one sample per channel, may begin in one
+message and end in the next. Samples are interleaved in the order of `channels`; l16 is little-endian. A position is the
+number of samples received before, so the stream's clock stands still while it is paused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+import orjson
+
+from voiceguard.errors import PeerError
+from voiceguard.events import (
+    AudioReceived,
+    CallEnded,
+    CallStarted,
+    Channel,
+    DtmfReceived,
+    Encoding,
+    IntentDeclared,
+    MediaPaused,
+    MediaResumed,
+    TranscriptReceived,
+    WireEvent,
+)
+from voiceguard.ingest import IngestOptions
+from voiceguard.ingest.fields import DIGIT, IDENTIFIER, NAME, bad, matching, names, number, parse, strings
+
+State = Literal["idle", "open", "paused", "ended"]
+
+RATES_HZ: Final[Mapping[Encoding, tuple[int, ...]]] = {"pcmu": (8000,), "pcma": (8000,), "l16": (8000, 16000)}
+BYTES_PER_SAMPLE: Final[Mapping[Encoding, int]] = {"pcmu": 1, "pcma": 1, "l16": 2}
+ALLOWED_IN: Final[Mapping[str, tuple[State, ...]]] = {
+    "start": ("idle",),
+    "audio": ("open",),
+    "pause": ("open",),
+    "resume": ("paused",),
+    "dtmf": ("open", "paused"),
+    "transcript": ("open", "paused"),
+    "intent": ("open", "paused"),
+    "stop": ("open", "paused"),
+}
+
+
+class NativeCodec:
+    """One native stream. Every method returns events in order, or raises PeerError and has changed nothing."""
+
+    def __init__(self, *, options: IngestOptions | None = None) -> None:
+        self._options = options or IngestOptions()
+        self._state: State = "idle"
+        self._channels: tuple[Channel, ...] = ()
+        self._bytes_per_sample = 1
+        self._position = 0
+        self._held = b""
+        self._readers: Mapping[str, Callable[[Mapping[str, Any]], WireEvent]] = {
+            "start": self._start, "dtmf": self._dtmf, "transcript": self._transcript, "intent": self._intent,
+            "pause": self._pause, "resume": self._resume, "stop": self._stop,
+        }
+
+    def receive_text(self, text: str) -> list[WireEvent]:
+        """One control message."""
+        message = parse(text, self._options.max_text_bytes)
+        kind = message.get("type")
+        if not isinstance(kind, str):
+            raise bad("type")
+        if kind not in self._readers:
+            raise PeerError("unknown_type", "this message type is not known", fatal=False)
+        self._check_order(kind)
+        return [self._readers[kind](message)]
+
+    def receive_binary(self, data: bytes) -> list[WireEvent]:
+        """Audio: one `AudioReceived` per channel, with the sample groups that are whole by now."""
+        if len(data) > self._options.max_binary_bytes:
+            limit = self._options.max_binary_bytes
+            raise PeerError("too_big", f"a binary message may hold {limit} bytes", close_code=1009)
+        self._check_order("audio")
+        data = self._held + data
+        width, count = self._bytes_per_sample, len(self._channels)
+        groups = len(data) // (width * count)
+        whole, self._held = data[: groups * width * count], data[groups * width * count :]
+        start, self._position = self._position, self._position + groups
+        if not groups:
+            return []
+        planes = np.frombuffer(whole, np.uint8).reshape(groups, count, width)
+        return [AudioReceived(name, start, planes[:, index].tobytes()) for index, name in enumerate(self._channels)]
+
+    def connection_lost(self) -> list[WireEvent]:
+        """The socket is gone: an open call has vanished."""
+        if self._state in ("idle", "ended"):
+            return []
+        self._state = "ended"
+        return [CallEnded("vanished")]
+
+    def encode(self, message: Mapping[str, Any]) -> str:
+        """One of our messages as the text to send."""
+        return orjson.dumps(message).decode()
+
+    def _check_order(self, kind: str) -> None:
+        if self._state not in ALLOWED_IN[kind]:
+            raise PeerError("out_of_order", f"{kind} is not allowed when the stream is {self._state}")
+
+    def _start(self, message: Mapping[str, Any]) -> CallStarted:
+        encoding = _encoding(message)
+        rate_hz = number(message, "sample_rate")
+        if rate_hz not in RATES_HZ[encoding]:
+            raise PeerError("unsupported_encoding", "this sample rate is not supported", close_code=1003)
+        customer_ref = message.get("customer_ref")
+        started = CallStarted(
+            matching(message, "call_id", IDENTIFIER), encoding, rate_hz, _channels(message),
+            None if customer_ref is None else matching(message, "customer_ref", IDENTIFIER),
+            names(message.get("consent", []), "consent"), strings(message.get("metadata", {}), "metadata"),
+        )
+        self._state, self._channels, self._bytes_per_sample = "open", started.channels, BYTES_PER_SAMPLE[encoding]
+        return started
+
+    def _channel(self, message: Mapping[str, Any]) -> Channel:
+        name = message.get("channel", "caller")
+        for channel in self._channels:
+            if name == channel:
+                return channel
+        raise PeerError("unknown_channel", "the call did not declare this channel")
+
+    def _dtmf(self, message: Mapping[str, Any]) -> DtmfReceived:
+        return DtmfReceived(self._channel(message), matching(message, "digit", DIGIT))
+
+    def _transcript(self, message: Mapping[str, Any]) -> TranscriptReceived:
+        text = message.get("text")
+        if not isinstance(text, str):
+            raise bad("text")
+        return TranscriptReceived(self._channel(message), text)
+
+    def _intent(self, message: Mapping[str, Any]) -> IntentDeclared:
+        return IntentDeclared(
+            matching(message, "action", NAME), strings(message.get("parameters", {}), "parameters")
+        )
+
+    def _pause(self, _: Mapping[str, Any]) -> MediaPaused:
+        self._state = "paused"
+        return MediaPaused()
+
+    def _resume(self, _: Mapping[str, Any]) -> MediaResumed:
+        self._state = "open"
+        return MediaResumed()
+
+    def _stop(self, _: Mapping[str, Any]) -> CallEnded:
+        self._state = "ended"
+        return CallEnded("stopped")
+
+
+def _encoding(message: Mapping[str, Any]) -> Encoding:
+    name = message.get("encoding")
+    if not isinstance(name, str):
+        raise bad("encoding")
+    for encoding in get_args(Encoding):
+        if name == encoding:
+            return encoding  # type: ignore[no-any-return]
+    text = "opus is not supported yet" if name == "opus" else "this encoding is not supported"
+    raise PeerError("unsupported_encoding", text, close_code=1003)
+
+
+def _channels(message: Mapping[str, Any]) -> tuple[Channel, ...]:
+    values = message.get("channels")
+    if not isinstance(values, list) or not values or len(values) > len(get_args(Channel)):
+        raise bad("channels")
+    if any(value not in get_args(Channel) for value in values):
+        raise PeerError("unknown_channel", "channels are caller and agent")
+    if len(set(values)) != len(values):
+        raise bad("channels")
+    return tuple(values)
