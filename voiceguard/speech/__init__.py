@@ -1,0 +1,59 @@
+"""One channel's samples to windows of its net speech, the clock that all evidence is counted in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from voiceguard.events import RATE_HZ, Samples, Window
+from voiceguard.speech.endpointing import Endpointer, State
+from voiceguard.speech.vad import Frame, SpeechOptions, Vad
+from voiceguard.speech.windows import Windower, WindowSpec
+
+__all__ = ["Endpointer", "Frame", "SpeechOptions", "SpeechTrack", "State", "Vad", "WindowSpec", "Windower"]
+
+
+class SpeechTrack:
+    """One channel of a call, from samples to windows. Feeding in other chunks gives the same windows."""
+
+    def __init__(self, options: SpeechOptions, specs: Sequence[WindowSpec]) -> None:
+        self._vad = Vad(options)
+        self._endpointer = Endpointer(options)
+        self._windower = Windower(specs)
+
+    def feed(self, samples: Samples) -> list[Window]:
+        """Take samples (n,) float32 at 8 kHz; the windows that are complete now, in order of their ends.
+
+        Samples beyond [-1, 1], infinite ones included, are clipped; NaN counts as zero.
+        """
+        return [
+            window
+            for frame in self._vad.feed(samples)
+            for net in self._endpointer.feed(frame)
+            for window in self._windower.feed(net)
+        ]
+
+    def skip(self, samples: int) -> None:
+        """Media that will not come, or a pause: the clock goes on by `samples` at 8 kHz and the segment ends.
+
+        Less than a frame that was heard before it is dropped, never joined to what comes after. Net speech and windows
+        run on across it. Raises ValueError for a negative number.
+        """
+        if samples < 0:
+            raise ValueError("a gap cannot be shorter than nothing")
+        self._vad.skip(samples)
+        self._endpointer.gap()
+
+    @property
+    def at_s(self) -> float:
+        """Media time: seconds heard or skipped."""
+        return self._vad.at_sample / RATE_HZ
+
+    @property
+    def net_s(self) -> float:
+        """Seconds of net speech."""
+        return self._windower.net_samples / RATE_HZ
+
+    @property
+    def speaking(self) -> bool:
+        """Whether a segment of speech is open, short pauses included."""
+        return self._endpointer.state in (State.SPEECH, State.HANGOVER)
