@@ -1,1 +1,15 @@
-"""Speech to scores: front ends and score calibration of the two models; the models themselves come in as callables."""
+"""SPEECH -> SCORES: what goes into the models, and what their outputs mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from voiceguard.detectors import speaker, synthetic
+
+
+@dataclass(frozen=True)
+class Calibrations:
+    """What turns the raw outputs of the models in use into evidence."""
+
+    synthetic: synthetic.Calibration
+    speaker: speaker.Calibration

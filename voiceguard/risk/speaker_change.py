@@ -47,7 +47,7 @@ class SpeakerChange:
             return None
         leaving = self._recent[0] if len(self._recent) == RECENT_WINDOWS else None
         self._recent.append((embedding, window))
-        recent = np.sum([voice for voice, _ in self._recent], axis=0, dtype=np.float32)
+        recent = np.asarray(np.sum([voice for voice, _ in self._recent], axis=0), dtype=np.float32)
         recent_s = window.end_net_s - _start_s(self._recent[0][1])
         llr = self._compare(_unit(self._reference), _unit(recent), self._reference_s, recent_s)
         if llr < SURE and leaving is not None:

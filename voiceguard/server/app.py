@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import uvicorn
@@ -17,10 +17,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from voiceguard.adapters.detectors import Detectors, load_detectors
 from voiceguard.adapters.keys import Keys
+from voiceguard.adapters.otp_delivery import ConsoleDelivery, WebhookDelivery
+from voiceguard.adapters.policy_files import read_policy
 from voiceguard.adapters.scheduler import Scheduler, SchedulerOptions
 from voiceguard.adapters.store import Store
 from voiceguard.call import Call
+from voiceguard.errors import ConfigurationError
 from voiceguard.events import CallEnded
 from voiceguard.server import actions, live, problems, streams
 from voiceguard.server.auth import authorise
@@ -45,40 +49,41 @@ MAX_BODY_BYTES = 65536
 
 
 def create_app(
-    settings: Settings, *, models: Models | None = None, deliver: Deliver | None = None,
+    settings: Settings, *, detectors: Detectors | None = None, deliver: Deliver | None = None,
     now: Callable[[], float] = time.time,
 ) -> FastAPI:
     """The application; the store is opened, and the models start, with its lifespan.
 
-    `models`, `deliver` and `now` stand in for the shipped models, the configured delivery and the wall clock.
+    `detectors`, `deliver` and `now` stand in for the shipped models, the configured delivery and the wall clock.
     Raises ConfigurationError for a policy or a model that cannot be used: a guard that cannot guard must not start.
     """
-    policy = load_policy(settings)
-    models = models or load_models(settings)
+    policy = read_policy(settings.policy_file)
+    detectors = detectors or load_detectors(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            store = await stack.enter_async_context(Store.open(settings.store_url))
             keys = Keys.open(settings.data_dir)
+            store = await stack.enter_async_context(Store.open(settings.store_url, cipher=keys.cipher))
             scheduler = await stack.enter_async_context(
-                Scheduler(models.scorers, SchedulerOptions(deadline_s=settings.score_deadline_s))
+                Scheduler(detectors.scorers, SchedulerOptions(deadline_s=settings.score_deadline_s))
             )
             service = app.state.service = Service(
                 settings=settings, store=store, scheduler=scheduler, keys=keys,
-                deliver=deliver or delivery(settings),
+                deliver=deliver or _delivery(settings),
                 new_call=lambda started: Call(
-                    started, settings, policy, models.specs, models.calibrations, os.urandom
+                    started, settings, policy, detectors.specs, detectors.calibrations, os.urandom
                 ),
-                models=models.versions, policy=policy.sha256[:12], now=now,
+                models=detectors.versions, policy=policy.sha256[:12], now=now,
             )
-            ticker = asyncio.create_task(service.tick(), name="tick")
+            clocks = [asyncio.create_task(service.tick()), asyncio.create_task(service.seal())]
             yield
             for call in list(service.calls.values()):
                 await call.close(CallEnded("shutdown"))
-            ticker.cancel()
-            with suppress(asyncio.CancelledError):
-                await ticker
+            for clock in clocks:
+                clock.cancel()
+            await asyncio.gather(*clocks, return_exceptions=True)
+            await service.checkpoint()
 
     app = FastAPI(
         title="voiceguard", lifespan=lifespan, dependencies=[Depends(authorise)],
@@ -106,6 +111,14 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         ws_max_size=2 * max(settings.ingest.max_text_bytes, settings.ingest.max_binary_bytes),
         ws_per_message_deflate=False, timeout_graceful_shutdown=5,
     )
+
+
+def _delivery(settings: Settings) -> Deliver:
+    if settings.otp_webhook_url is None:
+        return ConsoleDelivery(print)
+    if settings.otp_webhook_secret is None:
+        raise ConfigurationError("otp_webhook_secret is needed to sign what otp_webhook_url gets")
+    return WebhookDelivery(settings.otp_webhook_url, settings.otp_webhook_secret.get_secret_value())
 
 
 async def _healthz() -> Response:

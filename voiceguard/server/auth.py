@@ -84,5 +84,5 @@ async def authorise(connection: HTTPConnection) -> None:
 
 
 async def _holder(store: Store, secret: str) -> Principal | None:
-    scopes = await store.check_key(secret)
-    return None if scopes is None else Principal(name="", scopes=scopes)
+    found = await store.check_key(secret)
+    return None if found is None else Principal(*found)

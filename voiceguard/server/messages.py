@@ -32,9 +32,9 @@ def challenge_body(call_id: str, action_id: str, challenge: Challenge) -> dict[s
     return {"type": "challenge", "call_id": call_id, "action_id": action_id, **as_record(challenge)}
 
 
-def challenge_header(challenge: Challenge) -> str:
+def challenge_header(acr: str) -> str:
     """The same challenge as RFC 9470 section 3 words it in WWW-Authenticate."""
     return (
         'Bearer error="insufficient_user_authentication", '
-        f'error_description="A one-time code is needed", acr_values="{challenge.acr}"'
+        f'error_description="A one-time code is needed", acr_values="{acr}"'
     )

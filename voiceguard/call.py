@@ -1,0 +1,217 @@
+"""The whole way of one call, in reading order: wire events in, outcomes out.
+
+    AudioReceived -> samples -> net speech -> windows -> ScoreRequested ...  ScoreReceived -> evidence -> risk -> decision
+
+`Call` is synchronous and touches no socket, clock, model or database; the live server, replay and the tests drive it
+alike. Scores are asked for and come back as events, in whatever order: they are applied in the order of their windows,
+and whoever asks for a decision waits for the windows that were cut before. So the same events at the same places of the
+media give the same decisions, however fast they come.
+
+Only the caller is analysed; the agent's audio is never decoded.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from voiceguard.codecs import StreamDecoder
+from voiceguard.detectors import Calibrations, speaker, synthetic
+from voiceguard.errors import ModelError
+from voiceguard.events import (
+    RATE_HZ,
+    ActionRequested,
+    AudioReceived,
+    CallEnded,
+    CallInput,
+    CallStarted,
+    CodeEntered,
+    DtmfReceived,
+    HandoverAnswered,
+    IntentNoticed,
+    MarkReceived,
+    MediaDropped,
+    MediaGap,
+    MediaNoted,
+    MediaPaused,
+    MediaResumed,
+    Outcome,
+    Risk,
+    RiskChanged,
+    ScoreMissing,
+    ScoreReceived,
+    ScoreRequested,
+    TextFlagged,
+    TimePassed,
+    TranscriptMasked,
+    TranscriptReceived,
+    Window,
+)
+from voiceguard.intents.injection import screen
+from voiceguard.intents.pii import mask
+from voiceguard.intents.recogniser import recognise
+from voiceguard.policy.engine import ActionEngine
+from voiceguard.policy.rules import Policy
+from voiceguard.risk import RiskModel, SpeakerChange
+from voiceguard.settings import Settings
+from voiceguard.speech import SpeechTrack, WindowSpec
+
+Score = ScoreReceived | ScoreMissing
+Question = ActionRequested | CodeEntered | HandoverAnswered | DtmfReceived
+"""What a decision may hang on, and so waits for the windows before it."""
+
+
+class Call:
+    """One call. `receive` takes every event of it, from `CallStarted` to `CallEnded`.
+
+    `entropy(n)` gives n unpredictable bytes, for one-time codes and grants.
+    """
+
+    def __init__(
+        self, started: CallStarted, settings: Settings, policy: Policy, specs: Sequence[WindowSpec],
+        calibrations: Calibrations, entropy: Callable[[int], bytes],
+    ) -> None:
+        self._consent = not settings.require_consent or "voice_analysis" in started.consent
+        self._wire_rate_hz = started.rate_hz
+        self._decoder = StreamDecoder(started.encoding, started.rate_hz)
+        self._track = SpeechTrack(settings.speech, specs)
+        self._calibrations = calibrations
+        self._risk_model = RiskModel(settings.risk, self._consent)
+        self._speaker_change = SpeakerChange(self._voice_changed)
+        self._engine = ActionEngine(policy, call_id=started.call_id, entropy=entropy)
+        self._paused = False
+        self._injection = False
+        self._windows: deque[tuple[int, Window]] = deque()
+        """Windows whose evidence is not in yet, oldest first."""
+        self._scores: dict[int, Score] = {}
+        """Scores that came before those of earlier windows."""
+        self._held: deque[tuple[int, float, float, Question]] = deque()
+        """Questions with the window they wait for, and the media time and net speech at which they were put."""
+        self._last_window = 0
+        self._risk = self._risk_model.risk(0.0, 0.0)
+
+    def receive(self, event: CallInput, now: float) -> list[Outcome]:
+        """What follows from one event; `now` is Unix seconds. Raises PeerError for audio its encoding cannot hold."""
+        match event:
+            case CallStarted():
+                return [RiskChanged(self._risk)]
+            case AudioReceived("caller", payload=payload):
+                return self._hear(payload)
+            case MediaGap("caller"):
+                self._track.skip(event.samples * RATE_HZ // self._wire_rate_hz)
+                return [self._noted(event.channel, "gap", event.samples)]
+            case MediaGap(channel):
+                return [self._noted(channel, "gap", event.samples)]
+            case MediaDropped(channel):
+                return [self._noted(channel, event.reason, event.samples)]
+            case MediaPaused() | MediaResumed():
+                self._paused = isinstance(event, MediaPaused)
+                return [self._noted(None, "paused" if self._paused else "resumed", 0)]
+            case TranscriptReceived():
+                return self._read(event)
+            case ScoreReceived() | ScoreMissing():
+                self._scores[event.window_id] = event
+                return self._weigh(now)
+            case ActionRequested() | CodeEntered() | HandoverAnswered() | DtmfReceived("caller"):
+                self._held.append((self._last_window, self._track.at_s, self._track.net_s, event))
+                return self._answer_held(now)
+            case TimePassed():
+                return list(self._engine.tick(self._risk, now=now))
+            case CallEnded():
+                return self._end(now)
+            case AudioReceived() | DtmfReceived() | MarkReceived():
+                return []
+
+    # ── audio → windows ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _hear(self, payload: bytes) -> list[Outcome]:
+        samples = self._decoder.feed(payload)
+        if self._paused or not self._consent:
+            self._track.skip(len(samples))
+            return []
+        requests: list[Outcome] = []
+        for window in self._track.feed(samples):
+            self._last_window += 1
+            self._windows.append((self._last_window, window))
+            requests.append(ScoreRequested(self._last_window, window))
+        return requests
+
+    # ── scores → risk ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _weigh(self, now: float) -> list[Outcome]:
+        """Evidence of every window whose turn has come, and what hung on it."""
+        outcomes: list[Outcome] = []
+        while self._windows and self._windows[0][0] in self._scores:
+            window_id, window = self._windows.popleft()
+            self._take(self._scores.pop(window_id), window)
+            self._risk = self._risk_model.risk(window.end_s, window.end_net_s)
+            outcomes.append(RiskChanged(self._risk))
+            outcomes += self._engine.risk_changed(
+                self._risk, consent=self._consent, injection=self._injection, now=now
+            )
+            outcomes += self._answer_held(now)
+        return outcomes
+
+    def _take(self, score: Score, window: Window) -> None:
+        if isinstance(score, ScoreMissing):
+            self._risk_model.add_missing(window.task)
+            return
+        try:
+            if window.task == "synthetic_voice":
+                llr = synthetic.llr(score.output, self._calibrations.synthetic)
+                self._risk_model.add_synthetic(float(llr[0]), window)
+            else:
+                embedding = speaker.normalise(score.output)
+                self._risk_model.add_speaker(self._speaker_change.feed(embedding, window), window)
+        except (ModelError, ValueError):
+            self._risk_model.add_missing(window.task)
+
+    def _voice_changed(
+        self, reference: speaker.Embedding, recent: speaker.Embedding, reference_s: float, recent_s: float
+    ) -> float:
+        alike = speaker.cosine(reference, recent)
+        return float(speaker.llr(alike, reference_s, recent_s, self._calibrations.speaker))
+
+    # ── risk → decisions ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _answer_held(self, now: float) -> list[Outcome]:
+        """Every question for which no window is awaited any more."""
+        outcomes: list[Outcome] = []
+        while self._held and (not self._windows or self._held[0][0] < self._windows[0][0]):
+            _, at_s, net_s, question = self._held.popleft()
+            outcomes += self._answer(question, self._risk_model.risk(at_s, net_s), now)
+        return outcomes
+
+    def _answer(self, question: Question, risk: Risk, now: float) -> Sequence[Outcome]:
+        consent, injection = self._consent, self._injection
+        match question:
+            case ActionRequested():
+                return self._engine.request(question, risk, consent=consent, injection=injection, now=now)
+            case CodeEntered():
+                return self._engine.enter_code(question, risk, consent=consent, injection=injection, now=now)
+            case HandoverAnswered():
+                return self._engine.answer_handover(question, risk, consent=consent, injection=injection, now=now)
+            case DtmfReceived():
+                return self._engine.digit(question.digit, risk, consent=consent, injection=injection, now=now)
+
+    def _end(self, now: float) -> list[Outcome]:
+        """Windows nobody will answer count as missing, open questions are decided so, and open challenges denied."""
+        for window_id, window in self._windows:
+            self._scores.setdefault(window_id, ScoreMissing(window_id, window.task, "deadline"))
+        return [*self._weigh(now), *self._engine.end(self._risk, now=now)]
+
+    # ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _read(self, heard: TranscriptReceived) -> list[Outcome]:
+        """PII is masked before anything else sees the text. What a text says never decides; orders in it are noted."""
+        text, at_s = mask(heard.text), self._track.at_s
+        outcomes: list[Outcome] = [TranscriptMasked(heard.channel, at_s, text)]
+        if rules := screen(text):
+            self._injection = True
+            outcomes.append(TextFlagged(heard.channel, at_s, rules, text))
+        elif heard.channel == "caller":
+            outcomes += [IntentNoticed(action, at_s) for action in recognise(text)]
+        return outcomes
+
+    def _noted(self, channel: str | None, kind: str, samples: int) -> MediaNoted:
+        return MediaNoted(channel, kind, self._track.at_s, 1000.0 * samples / self._wire_rate_hz)  # type: ignore[arg-type]
