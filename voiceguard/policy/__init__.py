@@ -1,0 +1,7 @@
+"""Risk becomes a decision: the policy file, the state of every asked action, one-time codes and grants."""
+
+from voiceguard.policy.check import Finding, lint
+from voiceguard.policy.engine import ActionEngine, State
+from voiceguard.policy.rules import Policy, Ruling, Trace, context, explain, load
+
+__all__ = ["ActionEngine", "Finding", "Policy", "Ruling", "State", "Trace", "context", "explain", "lint", "load"]

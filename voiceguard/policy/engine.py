@@ -1,0 +1,365 @@
+"""Every action of one call, from asked to allowed or denied: a state table, and what each input does to a state.
+
+Whatever the policy answers, a sensitive action becomes allowed in `_allow` alone, which asserts its tier's assurance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from voiceguard.events import (
+    ActionDecided,
+    ActionRequested,
+    Challenge,
+    CodeEntered,
+    CodeToDeliver,
+    Decision,
+    Grant,
+    HandoverAnswered,
+    Reason,
+    Risk,
+)
+from voiceguard.policy import otp
+from voiceguard.policy.grants import parameters_sha256
+from voiceguard.policy.rules import Method, Policy, Ruling, context
+
+
+class State(StrEnum):
+    REQUESTED = "requested"
+    CHALLENGED = "challenged"
+    HANDED_OVER = "handed_over"
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    EXPIRED = "expired"
+
+
+class Input(StrEnum):
+    RULED = "ruled"
+    CODE_RIGHT = "code_right"
+    CODE_WRONG = "code_wrong"
+    RISK_CHANGED = "risk_changed"
+    TIME_UP = "time_up"
+    LOCKED_OUT = "locked_out"
+    CALL_ENDED = "call_ended"
+    ACCEPTED = "accepted"
+    APPROVED = "approved"
+    REFUSED = "refused"
+
+
+TABLE: Mapping[State, Mapping[Input, frozenset[State]]] = MappingProxyType({
+    State.REQUESTED: {
+        Input.RULED: frozenset({State.ALLOWED, State.CHALLENGED, State.HANDED_OVER, State.DENIED}),
+    },
+    State.CHALLENGED: {
+        Input.CODE_RIGHT: frozenset({State.ALLOWED, State.HANDED_OVER, State.DENIED}),
+        Input.CODE_WRONG: frozenset({State.CHALLENGED, State.DENIED}),
+        Input.RISK_CHANGED: frozenset({State.HANDED_OVER, State.DENIED}),
+        Input.TIME_UP: frozenset({State.EXPIRED}),
+        Input.LOCKED_OUT: frozenset({State.DENIED}),
+        Input.CALL_ENDED: frozenset({State.DENIED}),
+    },
+    State.HANDED_OVER: {
+        Input.ACCEPTED: frozenset({State.HANDED_OVER}),
+        Input.APPROVED: frozenset({State.ALLOWED, State.HANDED_OVER, State.DENIED}),
+        Input.REFUSED: frozenset({State.DENIED}),
+    },
+    State.ALLOWED: {},
+    State.DENIED: {},
+    State.EXPIRED: {},
+})
+"""Where each input may lead from each state; an input that a state does not list changes nothing."""
+
+_DECISIONS = {
+    State.CHALLENGED: Decision.STEP_UP,
+    State.HANDED_OVER: Decision.HANDOVER,
+    State.ALLOWED: Decision.ALLOW,
+    State.DENIED: Decision.DENY,
+    State.EXPIRED: Decision.DENY,
+}
+_STATES = {
+    Decision.STEP_UP: State.CHALLENGED, Decision.HANDOVER: State.HANDED_OVER, Decision.ALLOW: State.ALLOWED,
+    Decision.DENY: State.DENIED,
+}
+
+Outcomes = list[ActionDecided | CodeToDeliver]
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What the call knows at the moment of an input."""
+
+    risk: Risk
+    consent: bool
+    injection: bool
+    now: float
+
+
+@dataclass(slots=True)
+class _Action:
+    event: ActionRequested
+    sha256: str
+    tier: str
+    state: State = State.REQUESTED
+    assurance: set[str] = field(default_factory=set)
+    approved_by: set[str] = field(default_factory=set)
+    method: Method | None = None
+    kept: otp.DeliveredCode | None = None
+    expires_at: float = 0.0
+    last: ActionDecided | None = None
+
+
+class ActionEngine:
+    """The actions asked for in one call. `now` is Unix seconds; `entropy(n)` gives n unpredictable bytes.
+
+    Wrong codes count per call, over all its challenges, so that asking again gives no fresh tries (NIST SP 800-63B-4).
+    An input for an action that does not await it changes nothing and returns nothing.
+    """
+
+    def __init__(self, policy: Policy, *, call_id: str, entropy: Callable[[int], bytes]) -> None:
+        self._policy = policy
+        self._call_id = call_id
+        self._entropy = entropy
+        self._actions: dict[str, _Action] = {}
+        self._wrong = 0
+        self._locked_until = 0.0
+        self._last_step = -1
+        self._digits = ""
+
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """Ids of the actions whose code is awaited, oldest first."""
+        return tuple(key for key, action in self._actions.items() if action.state is State.CHALLENGED)
+
+    @property
+    def awaiting_code(self) -> bool:
+        """Whether digits keyed in now are a secret."""
+        return bool(self.pending)
+
+    def request(
+        self, event: ActionRequested, risk: Risk, *, consent: bool, injection: bool, now: float
+    ) -> Outcomes:
+        """Rule on an action. A repeated action_id gets its latest decision again, and no second code."""
+        known = self._actions.get(event.action_id)
+        if known is not None:
+            return [] if known.last is None else [known.last]
+        tier = self._policy.actions.get(event.action, "unknown")
+        action = _Action(event, parameters_sha256(event.parameters), tier)
+        self._actions[event.action_id] = action
+        return self._rule(action, Input.RULED, _Now(risk, consent, injection, now))
+
+    def enter_code(self, event: CodeEntered, risk: Risk, *, consent: bool, injection: bool, now: float) -> Outcomes:
+        """Try a code: right, the policy is asked again with it; wrong, a try is gone."""
+        action = self._actions.get(event.action_id)
+        if action is None or action.state is not State.CHALLENGED:
+            return []
+        self._digits = ""
+        at = _Now(risk, consent, injection, now)
+        if now >= action.expires_at:
+            return [self._expire(action, at)]
+        step = self._totp_step(action, event.code, now)
+        if step is None and not (action.kept is not None and action.kept.matches(event.code)):
+            return self._wrong_code(action, at)
+        if step is not None:
+            self._last_step = step
+        self._wrong = 0
+        action.assurance.add("otp")
+        return self._rule(action, Input.CODE_RIGHT, at, totp_step=step)
+
+    def digit(self, digit: str, risk: Risk, *, consent: bool, injection: bool, now: float) -> Outcomes:
+        """A key pressed on the telephone, for the latest challenge: `#` or the sixth digit submits, `*` clears."""
+        if not self.pending:
+            return []
+        if digit == "*":
+            self._digits = ""
+        elif digit in "0123456789":
+            self._digits += digit
+        if len(self._digits) < otp.DIGITS and not (digit == "#" and self._digits):
+            return []
+        entered = CodeEntered(self.pending[-1], self._digits)
+        return self.enter_code(entered, risk, consent=consent, injection=injection, now=now)
+
+    def answer_handover(
+        self, event: HandoverAnswered, risk: Risk, *, consent: bool, injection: bool, now: float
+    ) -> Outcomes:
+        """A person's word. An approval counts once per person and is ruled on; accepting says only who took it."""
+        action = self._actions.get(event.action_id)
+        person = event.person.strip().casefold()
+        if action is None or action.state is not State.HANDED_OVER or not person:
+            return []
+        at = _Now(risk, consent, injection, now)
+        if event.verdict == "approve":
+            action.approved_by.add(person)
+            action.assurance.update(("human", "second_human")[: len(action.approved_by)])
+            return self._rule(action, Input.APPROVED, at, person=event.person)
+        if event.verdict == "refuse":
+            reason = Reason("refused_by_person", "A person refused it.")
+            return [self._move(action, Input.REFUSED, State.DENIED, "refused", (reason,), at=at, person=event.person)]
+        reason = Reason("accepted_by_person", "A person took it over.")
+        return [self._move(action, Input.ACCEPTED, State.HANDED_OVER, "accepted", (reason,), at=at, person=event.person)]
+
+    def risk_changed(self, risk: Risk, *, consent: bool, injection: bool, now: float) -> Outcomes:
+        """A pending challenge that the policy would now hand over or deny does not wait for its code."""
+        at = _Now(risk, consent, injection, now)
+        outcomes: Outcomes = []
+        for action in self._challenged():
+            ruling = self._ruling(action, at)
+            if ruling.decision in (Decision.HANDOVER, Decision.DENY):
+                to = _STATES[ruling.decision]
+                outcomes.append(self._move(action, Input.RISK_CHANGED, to, ruling.rule, ruling.reasons, at=at))
+        return outcomes
+
+    def tick(self, risk: Risk, *, now: float) -> Outcomes:
+        """Challenges whose time is up are denied."""
+        at = _Now(risk, consent=False, injection=False, now=now)
+        return [self._expire(action, at) for action in self._challenged() if now >= action.expires_at]
+
+    def end(self, risk: Risk, *, now: float) -> Outcomes:
+        """The call is over: nobody can enter a code any more; what a person holds stays with the person."""
+        at = _Now(risk, consent=False, injection=False, now=now)
+        reason = Reason("call_ended", "The call ended before the code was entered.")
+        return [
+            self._move(action, Input.CALL_ENDED, State.DENIED, "call_ended", (reason,), at=at)
+            for action in self._challenged()
+        ]
+
+    # ── ruling ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _ruling(self, action: _Action, at: _Now) -> Ruling:
+        event = action.event
+        return self._policy.decide(event.action, context(
+            at.risk, assurance=action.assurance, consent=at.consent, customer_known=event.customer is not None,
+            locked=self._locked(action, at.now), injection=at.injection, action=event.action, tier=action.tier,
+            parameters=event.parameters,
+        ))
+
+    def _rule(
+        self, action: _Action, by: Input, at: _Now, *, person: str | None = None, totp_step: int | None = None
+    ) -> Outcomes:
+        """Ask the policy with the assurance now held, and follow it."""
+        ruling = self._ruling(action, at)
+        if ruling.decision is Decision.ALLOW:
+            return [self._allow(action, by, ruling, at, person=person, totp_step=totp_step)]
+        if ruling.decision is Decision.STEP_UP:
+            if by is Input.RULED:
+                return self._challenge(action, ruling, at)
+            # A code was given or a person spoke, and the policy still wants a code: only a person can settle that.
+            state = State.HANDED_OVER
+        else:
+            state = _STATES[ruling.decision]
+        return [self._move(
+            action, by, state, ruling.rule, ruling.reasons, at=at, person=person, accepted_totp_step=totp_step
+        )]
+
+    def _allow(
+        self, action: _Action, by: Input, ruling: Ruling, at: _Now, *, person: str | None, totp_step: int | None
+    ) -> ActionDecided:
+        """The only way to `allowed`, and the only place where a grant is made."""
+        tier = self._policy.tiers[action.tier]
+        if not tier.satisfied_by(action.assurance):
+            raise AssertionError(f"{ruling.rule} would allow {action.event.action} without its tier's assurance")
+        grant = None
+        if tier.sensitive:
+            if action.event.customer is None:
+                raise AssertionError(f"{ruling.rule} would allow {action.event.action} for nobody")
+            grant = Grant(
+                self._entropy(16).hex(), self._call_id, action.event.customer.customer_ref, action.event.action,
+                action.sha256, at.now + self._policy.grant_expires_s,
+            )
+        return self._move(
+            action, by, State.ALLOWED, ruling.rule, ruling.reasons, at=at, grant=grant, person=person,
+            accepted_totp_step=totp_step,
+        )
+
+    # ── challenges ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _challenge(self, action: _Action, ruling: Ruling, at: _Now) -> Outcomes:
+        event, terms = action.event, self._policy.challenge
+        method = self._method(action, at.now)
+        if event.customer is None or method is None:
+            reason = Reason("no_step_up", "No code can be asked of this customer, so a person decides.")
+            return [self._move(
+                action, Input.RULED, State.HANDED_OVER, ruling.rule, (reason, *ruling.reasons), at=at
+            )]
+        self._digits = ""
+        action.method, action.expires_at = method, at.now + terms.expires_s
+        codes: Outcomes = []
+        if method == "delivered_code":
+            customer = event.customer.customer_ref
+            bound_to = (self._call_id, event.action_id, customer, event.action, action.sha256)
+            code, action.kept = otp.issue(self._entropy, bound_to)
+            codes = [CodeToDeliver(event.action_id, customer, event.action, code, action.expires_at)]
+        decided = self._move(action, Input.RULED, State.CHALLENGED, ruling.rule, ruling.reasons, at=at)
+        return [decided, *codes]
+
+    def _method(self, action: _Action, now: float) -> Method | None:
+        customer = action.event.customer
+        if customer is None or self._locked(action, now):
+            return None
+        secret = customer.totp_secret
+        has_totp = secret is not None and otp.totp_usable(secret)
+        return next((method for method in self._policy.challenge.methods if method != "totp" or has_totp), None)
+
+    def _totp_step(self, action: _Action, code: str, now: float) -> int | None:
+        customer = action.event.customer
+        if action.method != "totp" or customer is None or customer.totp_secret is None:
+            return None
+        return otp.totp_step(customer.totp_secret, code, now, max(customer.last_totp_step, self._last_step))
+
+    def _wrong_code(self, action: _Action, at: _Now) -> Outcomes:
+        self._wrong += 1
+        if self._wrong < self._policy.challenge.tries:
+            reason = Reason("wrong_code", "The code is wrong.")
+            return [self._move(action, Input.CODE_WRONG, State.CHALLENGED, "wrong_code", (reason,), at=at)]
+        self._wrong = 0
+        self._locked_until = at.now + self._policy.challenge.lockout_s
+        reason = Reason("too_many_tries", "Too many wrong codes.")
+        return [
+            self._move(
+                action, Input.CODE_WRONG, State.DENIED, "too_many_tries", (reason,), at=at,
+                lock_customer_until=self._locked_until,
+            ),
+            *(
+                self._move(other, Input.LOCKED_OUT, State.DENIED, "too_many_tries", (reason,), at=at)
+                for other in self._challenged()
+            ),
+        ]
+
+    def _expire(self, action: _Action, at: _Now) -> ActionDecided:
+        reason = Reason("expired", "The code was not entered in time.")
+        return self._move(action, Input.TIME_UP, State.EXPIRED, "expired", (reason,), at=at)
+
+    def _locked(self, action: _Action, now: float) -> bool:
+        customer = action.event.customer
+        return now < max(self._locked_until, 0.0 if customer is None else customer.locked_until)
+
+    def _challenged(self) -> Collection[_Action]:
+        return [self._actions[key] for key in self.pending]
+
+    # ── the table ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _move(
+        self, action: _Action, by: Input, to: State, rule: str, reasons: tuple[Reason, ...], *, at: _Now,
+        grant: Grant | None = None, person: str | None = None, lock_customer_until: float | None = None,
+        accepted_totp_step: int | None = None,
+    ) -> ActionDecided:
+        """One step of the table. A code is forgotten with the challenge that it belonged to."""
+        if to not in TABLE[action.state].get(by, frozenset()):
+            raise AssertionError(f"{by} may not lead from {action.state} to {to}")
+        action.state = to
+        challenge = None
+        if to is State.CHALLENGED and action.method is not None:
+            terms = self._policy.challenge
+            challenge = Challenge(action.method, action.expires_at, terms.tries - self._wrong, terms.acr)
+        else:
+            action.method = action.kept = None
+            self._digits = ""
+        action.last = ActionDecided(
+            action_id=action.event.action_id, action=action.event.action, tier=action.tier, decision=_DECISIONS[to],
+            state=to.value, reasons=reasons, rule=rule, risk=at.risk, parameters_sha256=action.sha256,
+            challenge=challenge, grant=grant, person=person, lock_customer_until=lock_customer_until,
+            accepted_totp_step=accepted_totp_step,
+        )
+        return action.last
