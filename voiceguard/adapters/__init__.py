@@ -1,0 +1,1 @@
+"""The machine: models, database, keys, delivery, files. Everything that the core must not touch."""

@@ -1,0 +1,107 @@
+"""The connection to the database: engine, transactions, migrations, and faults told without values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, Table, event, insert, make_url, update
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from voiceguard.errors import ConfigurationError, VoiceguardError
+
+BUSY_MS = 3000
+"""Longest wait for another process's write; shorter than a decision's own time limit."""
+
+
+class StoreError(VoiceguardError):
+    """The store could not do it, and did nothing by halves."""
+
+
+@contextmanager
+def faults(doing: str) -> Iterator[None]:
+    """Turn every fault of the database into a StoreError that names the driver's error and no value."""
+    try:
+        yield
+    except DBAPIError as error:
+        # The driver's text may quote a row, and SQLAlchemy's the statement: only names and codes are told.
+        code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None) or ""
+        raise StoreError(f"the store could not {doing}: {type(error).__name__} {code}".rstrip()) from None
+    except (SQLAlchemyError, CommandError) as error:
+        raise StoreError(f"the store could not {doing}: {type(error).__name__}") from None
+    except OSError as error:
+        raise StoreError(f"the store could not {doing}: {error.strerror or type(error).__name__}") from None
+
+
+@asynccontextmanager
+async def connect(url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine whose database has the newest tables; transactions with the option `immediate` are for writing.
+
+    Raises ConfigurationError for a URL that cannot be used, StoreError when the database cannot be.
+    """
+    try:
+        # Parameters would carry customers and hashes into tracebacks.
+        engine = create_async_engine(url, hide_parameters=True)
+    except (ArgumentError, InvalidRequestError, ImportError) as error:
+        raise ConfigurationError(f"the database URL cannot be used: {type(error).__name__}") from None
+    try:
+        with faults("open the database"):
+            if engine.dialect.name == "sqlite":
+                _make_private(make_url(url).database)
+                event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+                event.listen(engine.sync_engine, "begin", _begin_sqlite)
+            async with engine.execution_options(immediate=True).begin() as connection:
+                await connection.run_sync(_upgrade)
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+async def put(connection: AsyncConnection, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Update the row of this primary key, or make it. Of two writers that make it at once, one gets a StoreError."""
+    same = [table.c[name] == value for name, value in key.items()]
+    if (await connection.execute(update(table).where(*same).values(**values))).rowcount == 0:
+        await connection.execute(insert(table).values(**key, **values))
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    migrations = Path(__file__).with_name("migrations")
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _make_private(database: str | None) -> None:
+    """Make the file, and its folder, for their owner alone; SQLite would make them for everybody to read."""
+    if database and database != ":memory:":
+        path = Path(database)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: object) -> None:
+    # The driver must not begin transactions by its own rules: `_begin_sqlite` does.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    # FULL, not NORMAL: in WAL mode NORMAL may lose the last commits when the power fails, and a decision that was told
+    # or a grant that was redeemed must still be so afterwards.
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock before it reads the chain's head, or two processes would build on the same head.
+    immediate = connection.get_execution_options().get("immediate")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -1,0 +1,107 @@
+"""The database's tables. A change here needs a migration beside it; a test compares the two.
+
+`audit_events` is the truth; `calls`, `actions` and `grants` restate it for quick reading, and `verify_audit` compares
+them with it. Times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+calls = Table(
+    "calls", metadata,
+    Column("call_id", String, primary_key=True),
+    Column("customer_ref", String),
+    Column("started_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("end_reason", String),
+    Index("ix_calls_started_at", "started_at"),
+)
+
+audit_events = Table(
+    "audit_events", metadata,
+    Column("chain", String, ForeignKey("calls.call_id"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),  # from 0, without a gap
+    Column("record", Text, nullable=False),  # canonical JSON
+    Column("hash", LargeBinary, nullable=False),  # over the previous hash and the record
+)
+
+chain_heads = Table(
+    "chain_heads", metadata,
+    Column("chain", String, ForeignKey("calls.call_id"), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    # What the latest checkpoint signed of this chain; null while none has.
+    Column("signed_count", Integer),
+    Column("signed_hash", LargeBinary),
+)
+
+checkpoints = Table(
+    "checkpoints", metadata,
+    Column("checkpoint_id", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("chains", Integer, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("signature", String, nullable=False),
+)
+
+actions = Table(
+    "actions", metadata,
+    Column("call_id", String, ForeignKey("calls.call_id"), primary_key=True),
+    Column("action_id", String, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("action", String, nullable=False),
+    Column("tier", String, nullable=False),
+    Column("decision", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("person", String),
+)
+
+grants = Table(
+    "grants", metadata,
+    Column("jti", String, primary_key=True),
+    Column("call_id", String, ForeignKey("calls.call_id"), nullable=False),
+    Column("action_id", String, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("redeemed_at", Double),
+    Index("ix_grants_call_id", "call_id"),
+)
+
+customers = Table(
+    "customers", metadata,
+    Column("ref", String, primary_key=True),
+    Column("totp_secret", Text),  # encrypted
+    Column("last_totp_step", BigInteger, nullable=False),
+    Column("locked_until", Double, nullable=False),
+)
+
+nonces = Table(
+    "nonces", metadata,
+    Column("nonce", String, primary_key=True),
+    Column("expires", Double, nullable=False),
+    Index("ix_nonces_expires", "expires"),
+)
+
+api_keys = Table(
+    "api_keys", metadata,
+    Column("name", String, primary_key=True),
+    Column("secret_sha256", String(64), nullable=False),
+    Column("scopes", String, nullable=False),  # sorted, with a space between
+    UniqueConstraint("secret_sha256", name="uq_api_keys_secret_sha256"),
+)
