@@ -1,0 +1,49 @@
+"""Recorded sessions of tests/wire: what goes in, line by line, and what must come out.
+
+The first line says what the session is and which codec reads it; each other line is one `text`, `binary` (base64) or
+`lost`, with the types of its `events` or its `error` (code, close code, fatal).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from voiceguard.errors import PeerError
+from voiceguard.ingest.native import NativeCodec
+from voiceguard.ingest.twilio import TwilioCodec
+
+SESSIONS = sorted((Path(__file__).parents[1] / "wire").glob("*.jsonl"))
+
+
+def _outcome(codec: NativeCodec | TwilioCodec, step: dict[str, Any]) -> dict[str, Any]:
+    try:
+        if "text" in step:
+            events = codec.receive_text(step["text"])
+        elif "binary" in step:
+            events = codec.receive_binary(base64.b64decode(step["binary"]))
+        else:
+            events = codec.connection_lost()
+    except PeerError as error:
+        return {"error": [error.code, error.close_code, error.fatal]}
+    return {"events": [type(event).__name__ for event in events]}
+
+
+@pytest.mark.parametrize("path", SESSIONS, ids=lambda path: path.stem)
+def test_session(path: Path) -> None:
+    """Each message of the recording gives its events or its error."""
+    head, *steps = map(json.loads, path.read_text().splitlines())
+    codec = {"native": NativeCodec, "twilio": TwilioCodec}[head["codec"]]()
+
+    for step in steps:
+        expected = {name: step[name] for name in ("events", "error") if name in step}
+        assert _outcome(codec, step) == expected, step.get("text", "")[:200]
+
+
+def test_sessions_found() -> None:
+    """The recordings are there."""
+    assert {path.stem.split("_")[0] for path in SESSIONS} == {"native", "twilio"}
