@@ -31,7 +31,7 @@ def test_windows_grow_to_their_length_and_then_slide() -> None:
 
 
 def test_tasks_have_windows_of_their_own() -> None:
-    """Each spec keeps its own time over one buffer; due together, they come in the order of the specs."""
+    """Each spec keeps its own time over one ring; due together, they come in the order of the specs."""
     made = windows(200, WindowSpec("synthetic_voice", 4.0, 2.0, 2.0), WindowSpec("speaker_embedding", 1.0, 1.0, 1.0))
     assert [
         ("speaker_embedding", 1.0, 8000),

@@ -128,11 +128,12 @@ _ECHO_FRAMES = 6
 _FAINT = FRAME_SAMPLES * 1e-5
 """Energy of a frame at -50 dBFS; no exchange or telephone sends fainter tones."""
 
-_DTMF_HZ = np.array([697, 770, 852, 941, 1209, 1336, 1477, 1633])
+_DTMF_HZ = np.outer([697, 770, 852, 941, 1209, 1336, 1477, 1633], [0.985, 1, 1.015]).ravel()
+"""ITU-T Q.23's row and column tones, each as it is and 1.5 % off, which Q.24 asks receivers to accept."""
 _ANGLES = 2 * np.pi / RATE_HZ * np.outer(_DTMF_HZ, np.arange(FRAME_SAMPLES))
 _DTMF_BASIS = np.concatenate((np.cos(_ANGLES), np.sin(_ANGLES))).astype(np.float32)
-_DTMF_SHARE = 0.65
-"""Of a frame's energy: tones 1.5 % off (ITU-T Q.24) leak a third of theirs; of 78,000 speech frames 3 reach 0.7."""
+_DTMF_SHARE = 0.85
+"""Of a frame's energy: keys within that tolerance reach 0.87, of 315,000 frames of genuine speech 7 reach this."""
 _DTMF_TWIST = 10.0
 """Power ratio of the two tones at most, either way; Q.24 asks for 4 to 8 dB."""
 
@@ -146,9 +147,9 @@ _TAPER = np.hanning(_STEADY_FRAMES * FRAME_SAMPLES).astype(np.float32)
 
 
 def _is_dtmf(samples: Samples, energy: float) -> bool:
-    """One row and one column tone of ITU-T Q.23 hold the energy; the products are what Goertzel's recursion gives."""
+    """One row and one column tone hold the energy; the products are what Goertzel's recursion gives."""
     parts: list[float] = (_DTMF_BASIS @ samples).tolist()
-    power = [real * real + imaginary * imaginary for real, imaginary in zip(parts[:8], parts[8:], strict=True)]
-    row, column = max(power[:4]), max(power[4:])
+    power = [real * real + imaginary * imaginary for real, imaginary in zip(parts[:24], parts[24:], strict=True)]
+    row, column = max(power[:12]), max(power[12:])
     held = row + column >= _DTMF_SHARE * energy * FRAME_SAMPLES / 2
     return held and row <= _DTMF_TWIST * column and column <= _DTMF_TWIST * row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,19 +34,20 @@ class WindowSpec:
 class Windower:
     """One channel's windows: the first of a task at `min_s` of net speech, the next every `hop_s` of it.
 
-    Windows end with a whole frame and run across segments. One buffer of the longest window serves all tasks.
+    Windows end with a whole frame and run across segments. One ring of the longest window serves all tasks.
     """
 
     def __init__(self, specs: Sequence[WindowSpec]) -> None:
         self._specs = tuple(specs)
         self._due = [round(spec.min_s * RATE_HZ) for spec in self._specs]
-        longest = max((spec.window_s for spec in self._specs), default=0.0)
-        self._frames: deque[Samples] = deque(maxlen=-int(-longest * RATE_HZ // FRAME_SAMPLES))
+        longest_s = max((spec.window_s for spec in self._specs), default=FRAME_S)
+        self._ring: Samples = np.zeros(math.ceil(longest_s * RATE_HZ / FRAME_SAMPLES) * FRAME_SAMPLES, np.float32)
         self.net_samples = 0
 
     def feed(self, frame: Frame) -> list[Window]:
         """Take one frame of net speech; the windows that end with it, in the order of the specs."""
-        self._frames.append(frame.samples)
+        at = self.net_samples % len(self._ring)
+        self._ring[at : at + FRAME_SAMPLES] = frame.samples
         self.net_samples += FRAME_SAMPLES
         windows = []
         for index, spec in enumerate(self._specs):
@@ -57,5 +58,6 @@ class Windower:
         return windows
 
     def _window(self, spec: WindowSpec, end_sample: int) -> Window:
-        samples = np.concatenate(self._frames)[-round(spec.window_s * RATE_HZ) :]
-        return Window(spec.task, samples, self.net_samples / RATE_HZ, end_sample / RATE_HZ)
+        length = min(round(spec.window_s * RATE_HZ), self.net_samples)
+        samples = np.roll(self._ring, -self.net_samples)[-length:]
+        return Window(spec.task, samples.copy(), self.net_samples / RATE_HZ, end_sample / RATE_HZ)
