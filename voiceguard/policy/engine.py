@@ -97,7 +97,7 @@ class _Now:
     now: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class _Action:
     event: ActionRequested
     sha256: str
@@ -108,7 +108,12 @@ class _Action:
     method: Method | None = None
     kept: otp.DeliveredCode | None = None
     expires_at: float = 0.0
+    digits: str = ""
+    """Keyed in so far."""
     last: ActionDecided | None = None
+
+    def __repr__(self) -> str:
+        return f"_Action({self.event.action_id!r}, {self.state})"  # digits and codes are secret
 
 
 class ActionEngine:
@@ -126,7 +131,6 @@ class ActionEngine:
         self._wrong = 0
         self._locked_until = 0.0
         self._last_step = -1
-        self._digits = ""
 
     @property
     def pending(self) -> tuple[str, ...]:
@@ -155,7 +159,7 @@ class ActionEngine:
         action = self._actions.get(event.action_id)
         if action is None or action.state is not State.CHALLENGED:
             return []
-        self._digits = ""
+        action.digits = ""
         at = _Now(risk, consent, injection, now)
         if now >= action.expires_at:
             return [self._expire(action, at)]
@@ -172,13 +176,14 @@ class ActionEngine:
         """A key pressed on the telephone, for the latest challenge: `#` or the sixth digit submits, `*` clears."""
         if not self.pending:
             return []
+        action = self._actions[self.pending[-1]]
         if digit == "*":
-            self._digits = ""
+            action.digits = ""
         elif digit in "0123456789":
-            self._digits += digit
-        if len(self._digits) < otp.DIGITS and not (digit == "#" and self._digits):
+            action.digits += digit
+        if len(action.digits) < otp.DIGITS and not (digit == "#" and action.digits):
             return []
-        entered = CodeEntered(self.pending[-1], self._digits)
+        entered = CodeEntered(action.event.action_id, action.digits)
         return self.enter_code(entered, risk, consent=consent, injection=injection, now=now)
 
     def answer_handover(
@@ -197,8 +202,8 @@ class ActionEngine:
         if event.verdict == "refuse":
             reason = Reason("refused_by_person", "A person refused it.")
             return [self._move(action, Input.REFUSED, State.DENIED, "refused", (reason,), at=at, person=event.person)]
-        reason = Reason("accepted_by_person", "A person took it over.")
-        return [self._move(action, Input.ACCEPTED, State.HANDED_OVER, "accepted", (reason,), at=at, person=event.person)]
+        by, reason = Input.ACCEPTED, Reason("accepted_by_person", "A person took it over.")
+        return [self._move(action, by, State.HANDED_OVER, "accepted", (reason,), at=at, person=event.person)]
 
     def risk_changed(self, risk: Risk, *, consent: bool, injection: bool, now: float) -> Outcomes:
         """A pending challenge that the policy would now hand over or deny does not wait for its code."""
@@ -283,7 +288,8 @@ class ActionEngine:
             return [self._move(
                 action, Input.RULED, State.HANDED_OVER, ruling.rule, (reason, *ruling.reasons), at=at
             )]
-        self._digits = ""
+        for other in self._challenged():  # what was keyed in for it is not the beginning of its code any more
+            other.digits = ""
         action.method, action.expires_at = method, at.now + terms.expires_s
         codes: Outcomes = []
         if method == "delivered_code":
@@ -354,8 +360,7 @@ class ActionEngine:
             terms = self._policy.challenge
             challenge = Challenge(action.method, action.expires_at, terms.tries - self._wrong, terms.acr)
         else:
-            action.method = action.kept = None
-            self._digits = ""
+            action.method, action.kept, action.digits = None, None, ""
         action.last = ActionDecided(
             action_id=action.event.action_id, action=action.event.action, tier=action.tier, decision=_DECISIONS[to],
             state=to.value, reasons=reasons, rule=rule, risk=at.risk, parameters_sha256=action.sha256,

@@ -1,0 +1,495 @@
+"""The engine: every state against every input, codes, persons, lock-out, and what random sequences can never do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import pyotp
+import pytest
+from asked import ELEVATED, HIGH, LOW, NOW, POLICY, SECRET, TEXT, Line, risk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voiceguard.events import ActionDecided, CustomerFacts, Decision
+from voiceguard.policy import State, load
+from voiceguard.policy.engine import TABLE, Input
+from voiceguard.policy.grants import parameters_sha256
+
+# ── the state table ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def challenged(line: Line) -> None:
+    line.ask()
+
+
+def handed_over(line: Line) -> None:
+    line.risk = HIGH
+    line.ask()
+    line.risk = LOW
+
+
+def allowed(line: Line) -> None:
+    line.ask()
+    line.right()
+
+
+def denied(line: Line) -> None:
+    line.ask()
+    for _ in range(3):
+        line.wrong()
+
+
+def expired(line: Line) -> None:
+    line.ask()
+    line.wait(300)
+
+
+STATES: dict[State, Callable[[Line], None]] = {
+    State.CHALLENGED: challenged, State.HANDED_OVER: handed_over, State.ALLOWED: allowed, State.DENIED: denied,
+    State.EXPIRED: expired,
+}
+INPUTS: dict[str, Callable[[Line], list[ActionDecided]]] = {
+    "right code": lambda line: line.code(line.codes.get("a1", "123456")),
+    "wrong code": lambda line: line.wrong(),
+    "right code by keys": lambda line: line.keys(line.codes.get("a1", "123456")),
+    "risk goes high": lambda line: line.turn(HIGH),
+    "risk stays low": lambda line: line.turn(LOW),
+    "time up": lambda line: line.wait(300),
+    "time passes": lambda line: line.wait(299),
+    "call ends": lambda line: line.end(),
+    "accept": lambda line: line.person("accept"),
+    "approve": lambda line: line.person("approve"),
+    "refuse": lambda line: line.person("refuse"),
+}
+CHANGES = {
+    (State.CHALLENGED, "right code"): State.ALLOWED,
+    (State.CHALLENGED, "right code by keys"): State.ALLOWED,
+    (State.CHALLENGED, "wrong code"): State.CHALLENGED,
+    (State.CHALLENGED, "risk goes high"): State.HANDED_OVER,
+    (State.CHALLENGED, "time up"): State.EXPIRED,
+    (State.CHALLENGED, "call ends"): State.DENIED,
+    (State.HANDED_OVER, "accept"): State.HANDED_OVER,
+    (State.HANDED_OVER, "approve"): State.ALLOWED,
+    (State.HANDED_OVER, "refuse"): State.DENIED,
+}
+
+
+@pytest.mark.parametrize(("state", "given_input"), list(product(STATES, INPUTS)))
+def test_every_input_in_every_state(state: State, given_input: str) -> None:
+    """An input leads where the table says, and is no outcome at all where its state does not await it."""
+    line = Line()
+    STATES[state](line)
+    assert state == line.decided["a1"].state
+
+    outcomes = INPUTS[given_input](line)
+
+    expected = CHANGES.get((state, given_input))
+    assert ([] if expected is None else [expected.value]) == [outcome.state for outcome in outcomes]
+
+
+@pytest.mark.parametrize(("state", "by", "to"), list(product(State, Input, State)))
+def test_nothing_moves_against_the_table(state: State, by: Input, to: State) -> None:
+    """A step that the table does not list is refused whoever asks for it."""
+    line = Line()
+    line.ask()
+    action = line.engine._actions["a1"]
+    action.state = state
+    at: Any = type("At", (), {"risk": LOW})
+    listed = to in TABLE[state].get(by, ())
+
+    if listed:
+        assert to == line.engine._move(action, by, to, "rule", (), at=at).state
+    else:
+        with pytest.raises(AssertionError):
+            line.engine._move(action, by, to, "rule", (), at=at)
+        assert state == action.state
+
+
+def test_final_states_lead_nowhere() -> None:
+    """Allowed, denied and expired are final."""
+    assert all(not TABLE[state] for state in (State.ALLOWED, State.DENIED, State.EXPIRED))
+
+
+# ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("action", "at", "decision"),
+    [
+        ("balance_enquiry", LOW, "allow"),
+        ("balance_enquiry", risk("unknown", "detector_unavailable"), "allow"),
+        ("balance_enquiry", HIGH, "handover"),
+        ("account_recovery", LOW, "step_up"),
+        ("account_recovery", ELEVATED, "step_up"),
+        ("account_recovery", risk("unknown", "insufficient_speech"), "step_up"),
+        ("account_recovery", risk("unknown", "detector_unavailable"), "step_up"),
+        ("account_recovery", risk("unknown", "no_consent"), "step_up"),
+        ("account_recovery", HIGH, "handover"),
+        ("payment", LOW, "step_up"),
+        ("payment", HIGH, "handover"),
+        ("open_the_vault", LOW, "deny"),
+    ],
+)
+def test_first_ruling(action: str, at: Any, decision: str) -> None:
+    """What the shipped policy says before anybody gave a code."""
+    line = Line()
+    line.risk = at
+
+    assert [decision] == [outcome.decision for outcome in line.ask(action)]
+
+
+@pytest.mark.parametrize(
+    ("action", "at", "decision"),
+    [
+        ("account_recovery", LOW, "allow"),
+        ("account_recovery", ELEVATED, "allow"),
+        ("address_change", risk("unknown", "inconclusive"), "allow"),
+        ("plan_change", risk("unknown", "detector_unavailable"), "allow"),
+        ("payment", LOW, "allow"),
+        ("payment", ELEVATED, "handover"),
+        ("payment", risk("unknown", "detector_unavailable"), "handover"),
+        ("payment", risk("low", "inconclusive"), "handover"),
+    ],
+)
+def test_ruling_after_a_right_code(action: str, at: Any, decision: str) -> None:
+    """The policy is asked again with the code and the present risk."""
+    line = Line()
+    line.ask(action)
+    line.risk = at
+
+    assert [decision] == [outcome.decision for outcome in line.right()]
+
+
+def test_repeated_request_gets_the_same_decision_and_no_second_code() -> None:
+    """A repeated action_id changes nothing, whatever it says."""
+    line = Line()
+    first = line.ask()
+    code = line.codes["a1"]
+
+    assert first == line.ask("payment")
+    assert code == line.codes["a1"]
+
+
+def test_nobody_gets_nothing_sensitive() -> None:
+    """Without a customer a sensitive action is denied, an open one is not."""
+    line = Line()
+
+    assert ["customer_missing"] == [reason.code for reason in line.ask(customer=None)[0].reasons]
+    assert [Decision.ALLOW] == [outcome.decision for outcome in line.ask("order_status", "a2", customer=None)]
+
+
+def test_locked_customer_is_denied() -> None:
+    """A lock-out of an earlier call holds until its second."""
+    customer = CustomerFacts("customer-1", locked_until=NOW + 1)
+    line = Line()
+
+    assert "customer_locked" == line.ask(customer=customer)[0].reasons[0].code
+    line.now += 1
+    assert Decision.STEP_UP == line.ask(action_id="a2", customer=customer)[0].decision
+
+
+def test_injected_instruction_never_lowers() -> None:
+    """On an injected instruction even an open action asks for a code, and says why."""
+    line = Line()
+    line.injection = True
+
+    for action_id, action in (("a1", "account_recovery"), ("a2", "balance_enquiry")):
+        outcome = line.ask(action, action_id)[0]
+        assert Decision.STEP_UP == outcome.decision
+        assert "prompt_injection" in [reason.code for reason in outcome.reasons]
+
+
+def test_open_action_that_needs_a_code_of_nobody_is_handed_over() -> None:
+    """Where no code can be asked, a person decides."""
+    line = Line()
+    line.injection = True
+
+    assert ["no_step_up", "code_needed", "prompt_injection"] == [
+        reason.code for reason in line.ask("balance_enquiry", customer=None)[0].reasons
+    ]
+    assert State.HANDED_OVER == line.decided["a1"].state
+
+
+# ── codes ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_allowed_action_carries_a_bound_grant() -> None:
+    """The grant names call, customer, action and parameters, and lasts two minutes."""
+    line = Line()
+    line.ask("refund", parameters={"amount": "12"})
+    grant = line.right()[0].grant
+
+    assert grant is not None
+    assert ("call-1", "customer-1", "refund", parameters_sha256({"amount": "12"}), NOW + 120) == (
+        grant.call_id, grant.customer_ref, grant.action, grant.parameters_sha256, grant.expires_at
+    )
+
+
+def test_open_action_needs_no_grant() -> None:
+    """Information is allowed without one."""
+    assert Line().ask("branch_hours")[0].grant is None
+
+
+def test_code_is_for_one_action_only() -> None:
+    """The code of one action is a wrong code for another."""
+    line = Line()
+    line.ask()
+    line.ask("payment", "a2")
+
+    assert ["wrong_code"] == [outcome.reasons[0].code for outcome in line.code(line.codes["a1"], "a2")]
+
+
+def test_three_wrong_codes_deny_and_lock() -> None:
+    """The third wrong code denies this and every other pending action and locks the customer for 15 minutes."""
+    line = Line()
+    line.ask()
+    line.ask("payment", "a2")
+
+    assert [2, 1] == [outcome.challenge.tries_left for _ in range(2) for outcome in line.wrong() if outcome.challenge]
+    outcomes = line.wrong()
+    assert [("a1", "denied", NOW + 900), ("a2", "denied", None)] == [
+        (outcome.action_id, outcome.state, outcome.lock_customer_until) for outcome in outcomes
+    ]
+    assert {"too_many_tries"} == {outcome.reasons[0].code for outcome in outcomes}
+    assert "customer_locked" == line.ask(action_id="a3")[0].reasons[0].code
+
+
+def test_asking_again_gives_no_fresh_tries() -> None:
+    """Wrong codes of one call count over all its challenges."""
+    line = Line()
+    line.ask()
+    line.wrong()
+    line.wrong()
+    challenge = line.ask(action_id="a2")[0].challenge
+
+    assert challenge is not None
+    assert 1 == challenge.tries_left
+    assert [State.DENIED, State.DENIED] == [outcome.state for outcome in line.wrong("a2")]
+
+
+def test_right_code_forgives_wrong_ones() -> None:
+    """A success resets the count."""
+    line = Line()
+    line.ask()
+    line.wrong()
+    line.wrong()
+    line.right()
+    challenge = line.ask(action_id="a2")[0].challenge
+
+    assert challenge is not None
+    assert 3 == challenge.tries_left
+
+
+def test_late_code_expires_without_a_tick() -> None:
+    """The right code in second 300 is too late."""
+    line = Line()
+    line.ask()
+    line.now += 300
+
+    assert [State.EXPIRED] == [outcome.state for outcome in line.right()]
+    assert Decision.DENY == line.decided["a1"].decision
+
+
+def test_keys() -> None:
+    """`*` begins anew, letters are nothing, `#` alone submits nothing, and a short code with `#` is a wrong one."""
+    line = Line()
+    assert [] == line.keys("123456")
+    line.ask()
+
+    assert [] == line.keys("#99A*")
+    assert ["wrong_code"] == [outcome.reasons[0].code for outcome in line.keys("12#")]
+    assert [State.ALLOWED] == [outcome.state for outcome in line.keys(line.codes["a1"] + "#")]
+    assert not line.engine.awaiting_code
+
+
+def test_keys_go_to_the_latest_challenge() -> None:
+    """Digits begun for an older challenge are forgotten."""
+    line = Line()
+    line.ask()
+    line.keys("12")
+    line.ask("payment", "a2")
+
+    assert ["a2"] == [outcome.action_id for outcome in line.keys(line.codes["a2"])]
+    assert [State.ALLOWED] == [outcome.state for outcome in line.keys(line.codes["a1"])]
+
+
+def test_totp_is_accepted_once() -> None:
+    """A step is told to the store, and no later challenge takes it, or an earlier one, again."""
+    customer = CustomerFacts("customer-1", totp_secret=SECRET)
+    line = Line()
+    challenge = line.ask(customer=customer)[0].challenge
+    assert challenge is not None
+    assert "totp" == challenge.method
+    assert not line.codes
+    code = pyotp.TOTP(SECRET).at(int(NOW))
+
+    assert int(NOW) // 30 == line.code(code)[0].accepted_totp_step
+    line.ask(action_id="a2", customer=customer)
+    assert "wrong_code" == line.code(code, "a2")[0].reasons[0].code
+    assert "wrong_code" == line.code(pyotp.TOTP(SECRET).at(int(NOW) - 30), "a2")[0].reasons[0].code
+    assert State.ALLOWED == line.code(pyotp.TOTP(SECRET).at(int(NOW) + 30), "a2")[0].state
+
+
+def test_totp_of_an_earlier_call_is_not_accepted() -> None:
+    """The store's last step counts."""
+    line = Line()
+    line.ask(customer=CustomerFacts("customer-1", totp_secret=SECRET, last_totp_step=int(NOW) // 30))
+
+    assert "wrong_code" == line.code(pyotp.TOTP(SECRET).at(int(NOW)))[0].reasons[0].code
+
+
+def test_no_code_stays_in_memory() -> None:
+    """What the engine keeps, and says of itself, holds no code."""
+    line = Line()
+    line.ask()
+    action = line.engine._actions["a1"]
+
+    assert line.codes["a1"] not in repr(action)
+    assert line.codes["a1"] not in repr(action.kept)
+    line.right()
+    assert (None, "") == (action.kept, action.digits)
+
+
+# ── persons ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_person_is_named() -> None:
+    """An approval allows, with a grant, and says whose it was."""
+    line = Line()
+    handed_over(line)
+    line.risk = HIGH
+    outcome = line.person("approve", "Ann")[0]
+
+    assert (State.ALLOWED, "Ann") == (outcome.state, outcome.person)
+    assert outcome.grant is not None
+
+
+def test_money_needs_two_persons() -> None:
+    """The same person twice, however spelt, is one person."""
+    line = Line()
+    line.risk = HIGH
+    line.ask("payment")
+
+    for name in ("ann", "ANN "):
+        outcome = line.person("approve", name)[0]
+        assert (State.HANDED_OVER, "second_approval_needed") == (outcome.state, outcome.reasons[0].code)
+    assert State.ALLOWED == line.person("approve", "bob")[0].state
+
+
+def test_one_person_and_a_code_do_not_move_money() -> None:
+    """A code that was not enough does not stand for the second person."""
+    line = Line()
+    line.ask("payment")
+    line.risk = ELEVATED
+    line.right()
+
+    assert State.HANDED_OVER == line.person("approve")[0].state
+
+
+def test_handover_outlives_the_call() -> None:
+    """What a person holds stays with the person."""
+    line = Line()
+    handed_over(line)
+    line.ask(action_id="a2")
+
+    assert ["a2"] == [outcome.action_id for outcome in line.end()]
+    assert State.ALLOWED == line.person("approve")[0].state
+
+
+def test_lock_out_stops_an_approval() -> None:
+    """After too many wrong codes in this call no person's approval goes through either."""
+    line = Line()
+    handed_over(line)
+    line.ask(action_id="a2")
+    for _ in range(3):
+        line.wrong("a2")
+
+    assert (State.DENIED, "customer_locked") == (
+        line.person("approve")[0].state, line.decided["a1"].reasons[0].code
+    )
+
+
+# ── what can never happen ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_policy_that_allows_everything_allows_nothing_sensitive() -> None:
+    """A tier's assurance holds against its own rules."""
+    line = Line(load(TEXT.replace("decision: step_up", "decision: allow")))
+
+    outcome = line.ask()[0]
+    assert (State.HANDED_OVER, "policy_fault", None) == (outcome.state, outcome.reasons[0].code, outcome.grant)
+
+
+def test_allow_is_refused_without_assurance() -> None:
+    """The one way to a grant checks for itself."""
+    line = Line()
+    line.ask()
+    action = line.engine._actions["a1"]
+    at: Any = type("At", (), {"risk": LOW, "now": NOW})
+    ruling = replace(POLICY.decide("balance_enquiry", {}), decision=Decision.ALLOW)
+
+    with pytest.raises(AssertionError):
+        line.engine._allow(action, Input.CODE_RIGHT, ruling, at, person=None, totp_step=None)
+    assert State.CHALLENGED == action.state
+
+
+ACTIONS = ("balance_enquiry", "account_recovery", "payment", "address_change", "no_such_action")
+STEPS = st.one_of(
+    st.tuples(st.just("ask"), st.sampled_from(ACTIONS)),
+    st.tuples(st.sampled_from(["right", "wrong"]), st.integers(0, 5)),
+    st.tuples(st.just("keys"), st.text("0123456789*#A", max_size=8)),
+    st.tuples(st.just("person"), st.integers(0, 5), st.sampled_from(["accept", "approve", "refuse"]),
+              st.sampled_from(["ann", "Ann", "bob", " "])),
+    st.tuples(st.just("turn"), st.sampled_from([LOW, ELEVATED, HIGH, risk("unknown", "detector_unavailable")])),
+    st.tuples(st.just("wait"), st.sampled_from([1.0, 60.0, 299.0, 1000.0])),
+    st.tuples(st.just("inject")),
+    st.tuples(st.just("end")),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(STEPS, max_size=25))
+def test_nothing_sensitive_without_a_code_or_persons(steps: list[tuple[Any, ...]]) -> None:
+    """Whatever happens in whatever order, a sensitive action is allowed only after its own code or its persons."""
+    line, asked, outcomes = Line(), 0, []
+    with_code: set[str] = set()
+    approved: dict[str, set[str]] = {}
+    for step in steps:
+        key = f"a{step[1]}" if step[0] in ("right", "wrong", "person") else ""
+        match step[0]:
+            case "ask":
+                outcomes = line.ask(step[1], f"a{asked % 6}")
+                asked += 1
+            case "right":
+                if key in line.engine.pending:
+                    with_code.add(key)
+                outcomes = line.code(line.codes.get(key, "123456"), key)
+            case "wrong":
+                outcomes = line.wrong(key)
+            case "keys":
+                before = line.engine.pending
+                outcomes = line.keys(step[1])
+                if before and line.codes[before[-1]] in step[1]:
+                    with_code.add(before[-1])
+            case "person":
+                if line.decided.get(key) and line.decided[key].state == State.HANDED_OVER and step[2] == "approve":
+                    approved.setdefault(key, set()).update([step[3].casefold().strip()] if step[3].strip() else [])
+                outcomes = line.person(step[2], step[3], key)
+            case "turn":
+                outcomes = line.turn(step[1])
+            case "wait":
+                outcomes = line.wait(step[1])
+            case "inject":
+                line.injection = True
+            case "end":
+                outcomes = line.end()
+        for outcome in outcomes:
+            if outcome.decision is not Decision.ALLOW:
+                assert outcome.grant is None
+            elif outcome.action != "balance_enquiry":
+                persons = len(approved.get(outcome.action_id, ()))
+                assert outcome.action_id in with_code or persons >= (2 if outcome.tier == "money" else 1)
+                assert outcome.grant is not None
