@@ -22,6 +22,7 @@ from voiceguard.policy import ActionEngine, Policy, context, load
 TEXT = (Path(__file__).parents[2] / "policies" / "default.yaml").read_text(encoding="utf-8")
 POLICY = load(TEXT)
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+CUSTOMER = CustomerFacts("customer-1")
 NOW = 1_700_000_010.0
 
 
@@ -71,7 +72,7 @@ class Line:
 
     def ask(
         self, action: str = "account_recovery", action_id: str = "a1",
-        customer: CustomerFacts | None = CustomerFacts("customer-1"), parameters: dict[str, str] | None = None,
+        customer: CustomerFacts | None = CUSTOMER, parameters: dict[str, str] | None = None,
     ) -> list[ActionDecided]:
         event = ActionRequested(action_id, action, parameters or {}, customer)
         return self._note(self.engine.request(event, self.risk, **self._facts))
