@@ -270,6 +270,37 @@ def test_asking_again_gives_no_fresh_tries() -> None:
     assert [State.DENIED, State.DENIED] == [outcome.state for outcome in line.wrong("a2")]
 
 
+def test_lock_out_ends() -> None:
+    """After 15 minutes the customer has three tries again."""
+    line = Line()
+    denied(line)
+    line.now += 900
+    challenge = line.ask(action_id="a2")[0].challenge
+
+    assert challenge is not None
+    assert 3 == challenge.tries_left
+
+
+@pytest.mark.parametrize(
+    ("methods", "secret", "expected"),
+    [
+        ("[totp, delivered_code]", SECRET, "totp"),
+        ("[totp, delivered_code]", None, "delivered_code"),
+        ("[totp, delivered_code]", "damaged!", "delivered_code"),
+        ("[delivered_code]", SECRET, "delivered_code"),
+        ("[totp]", None, None),
+    ],
+)
+def test_the_first_method_that_the_customer_has(methods: str, secret: str | None, expected: str | None) -> None:
+    """With none a person decides."""
+    line = Line(load(TEXT.replace("[totp, delivered_code]", methods)))
+    outcome = line.ask(customer=CustomerFacts("customer-1", totp_secret=secret))[0]
+
+    assert expected == (None if outcome.challenge is None else outcome.challenge.method)
+    assert (State.CHALLENGED if expected else State.HANDED_OVER) == outcome.state
+    assert (expected == "delivered_code") == ("a1" in line.codes)
+
+
 def test_right_code_forgives_wrong_ones() -> None:
     """A success resets the count."""
     line = Line()

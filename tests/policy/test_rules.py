@@ -171,6 +171,7 @@ def test_context_holds_what_rules_may_name() -> None:
         ("!!python/object/apply:os.system ['true']", "policy: line 1"),
         ("? [a]\n: b", "policy: line 1"),
         ("version: \ud800", "not YAML"),
+        (TEXT.replace("grant:\n", "grant: &g\n").replace("actions:\n", "actions:\n  <<: *g\n"), "merge keys"),
         ("x" * 200_000, "longer than"),
         (TEXT + "\nactions: {payment: information}\n", "'actions' stands twice"),
         (TEXT.replace("  refund: money", "  payment: information"), "'payment' stands twice"),

@@ -101,18 +101,20 @@ def _unsafe(tier: Tier, seen: dict[str, Any], trace: Trace) -> Iterator[Finding]
 
 def _grid(policy: Policy, tier: Tier, actions: list[str]) -> Iterator[tuple[dict[str, Any], Trace]]:
     """Contexts in which a customer is known and not locked out; an open tier's rules see the other cases too."""
-    text = "\n".join([rule.when for rule in tier.rules] + [remark.when for remark in policy.remarks])
-    numbers = sorted({
-        number + step for found in _NUMBER.findall(text) for number in [float(found)] for step in (-1.0, 0.0, 1.0)
-    })
+    guards = [rule.when for rule in tier.rules] + [remark.when for remark in policy.remarks]
+    text = "\n".join(guards)
     flags = (False, True)
     open_flags = flags if not tier.sensitive else ()
 
     def values(name: str, those: Any, otherwise: Any) -> Any:
         return those if re.search(rf"\b{name}\b", text) and those else (otherwise,)
 
-    scores = [-1, 0, 50, 100, *(int(number) for number in numbers if 0 <= number <= 100)]
-    speech = [0.0, 10.0, *(number for number in numbers if 0 <= number <= 3600)]
+    def edges(name: str, *always: float) -> list[float]:
+        found = {float(number) for when in guards if name in when for number in _NUMBER.findall(when)}
+        return sorted({*always, *(number + step for number in found for step in (-1.0, 0.0, 1.0))})
+
+    scores = [int(score) for score in edges("score", -1, 0, 50, 100) if -1 <= score <= 100]
+    speech = [net_s for net_s in edges("net_speech_s", 0.0, 10.0) if net_s >= 0]
     llrs = [(), *(tuple((source, llr) for source in _SOURCES) for llr in (-4.0, 4.0))]
     for band, state, held, injection, consent, known, locked, score, net_s, evidence, action in product(
         Band, RiskState, _HELD, flags,

@@ -48,10 +48,6 @@ class Rule:
     reason: Reason
     program: Any = field(repr=False, compare=False)
 
-    def matches(self, context: Mapping[str, Any]) -> bool:
-        """Raises whatever the guard raises, and TypeError where it answers anything but true or false."""
-        return _true(self.program, context)
-
 
 @dataclass(frozen=True, slots=True)
 class Remark:
@@ -172,25 +168,28 @@ def explain(policy: Policy, action: str, context: Mapping[str, Any]) -> Trace:
     if tier is None:
         reason = Reason("unknown_action", "The policy does not know this action.")
         return Trace(Ruling(Decision.DENY, "unknown_action", (reason,), "unknown"), ())
-    seen = {**context, "action": action, "tier": tier.name}
     steps: list[Step] = []
+    try:
+        seen = cel.Context(variables={**context, "action": action, "tier": tier.name})
+        held = frozenset(context["assurance"])
+    except Exception:  # values of a foreign kind
+        return Trace(_fault("context", tier), ())
     for rule in (*_GUARDS, *tier.rules) if tier.sensitive else tier.rules:
         try:
-            matched = rule.matches(seen)
+            matched = _true(rule.program, seen)
         except Exception as error:  # whatever CEL meets in foreign values must end in a person's hands
             steps.append(Step(rule.name, rule.when, "fault", type(error).__name__))
             return Trace(_fault(rule.name, tier), tuple(steps))
         steps.append(Step(rule.name, rule.when, "matched" if matched else "not_matched"))
         if matched:
-            return Trace(_ruling(policy, tier, rule, seen), tuple(steps))
+            return Trace(_ruling(policy, tier, rule, seen, held), tuple(steps))
     reason = Reason("no_rule", "No rule of the policy applies.")
     return Trace(Ruling(Decision.DENY, "no_rule", (reason,), tier.name), tuple(steps))
 
 
-def _ruling(policy: Policy, tier: Tier, rule: Rule, seen: Mapping[str, Any]) -> Ruling:
+def _ruling(policy: Policy, tier: Tier, rule: Rule, seen: cel.Context, held: frozenset[str]) -> Ruling:
     try:
         remarks = tuple(remark.reason for remark in policy.remarks if _true(remark.program, seen))
-        held = frozenset(seen["assurance"])
     except Exception:  # as above
         return _fault(rule.name, tier)
     if rule.decision is Decision.ALLOW and not tier.satisfied_by(held):
@@ -203,8 +202,8 @@ def _fault(rule: str, tier: Tier) -> Ruling:
     return Ruling(Decision.HANDOVER, rule, (reason,), tier.name)
 
 
-def _true(program: Any, seen: Mapping[str, Any]) -> bool:
-    answer = program.execute(dict(seen))
+def _true(program: Any, seen: cel.Context) -> bool:
+    answer = program.execute(seen)
     if answer is not True and answer is not False:
         raise TypeError("a guard answers true or false")
     return answer
@@ -214,13 +213,18 @@ def _true(program: Any, seen: Mapping[str, Any]) -> bool:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which a key that stands twice is an error: the second would silently win."""
+    """Safe YAML in which a key that stands twice is an error, because the second would silently win, and so are merge
+    keys, because a few lines of them grow without bound."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
+        keys = set()
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(None, None, "merge keys are not taken", key.start_mark)
+            if isinstance(key, yaml.ScalarNode) and key.value in keys:
+                problem = f"the key {key.value!r} stands twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            keys.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
         return super().construct_mapping(node, deep)
 
 
