@@ -454,6 +454,14 @@ def test_policy_that_allows_everything_allows_nothing_sensitive() -> None:
     assert (State.HANDED_OVER, "policy_fault", None) == (outcome.state, outcome.reasons[0].code, outcome.grant)
 
 
+def test_policy_that_is_never_content_with_a_code_hands_over() -> None:
+    """A right code is not followed by another challenge."""
+    line = Line(load(TEXT.replace("\"'otp' in assurance\"", '"false"', 1)))
+    line.ask()
+
+    assert [State.HANDED_OVER] == [outcome.state for outcome in line.right()]
+
+
 def test_allow_is_refused_without_assurance() -> None:
     """The one way to a grant checks for itself."""
     line = Line()
