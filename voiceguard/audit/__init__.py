@@ -1,0 +1,1 @@
+"""DECISION -> RECORD: canonical bytes, hash chains, signed checkpoints, receipts."""
