@@ -1,0 +1,44 @@
+"""Sentences as transcribers give them."""
+
+from __future__ import annotations
+
+import pytest
+
+from voiceguard.adapters.policy_files import read_policy
+from voiceguard.intents import recogniser
+from voiceguard.intents.recogniser import recognise
+
+
+@pytest.mark.parametrize(("text", "action"), [
+    ("what's my balance please", "balance_enquiry"),
+    ("HOW MUCH MONEY IS IN MY ACCOUNT", "balance_enquiry"),
+    ("where on earth is my order", "order_status"),
+    ("what time do you close today", "branch_hours"),
+    ("i am locked out of my account", "account_recovery"),
+    ("I need to recover access to my online banking.", "account_recovery"),
+    ("hello i forgot my old password", "password_reset"),
+    ("i lost my phone with the authenticator", "mfa_reset"),
+    ("I'd like to update my home address", "address_change"),
+    ("could you change the mobile number on file", "phone_change"),
+    ("i have a new e-mail", "email_change"),
+    ("please send a payment to my supplier", "payment"),
+    ("i want my money back", "refund"),
+    ("can i add a new payee", "payee_add"),
+    ("i want to upgrade my current plan", "plan_change"),
+    ("please lift the hold on my account", "hold_release"),
+    ("freeze my credit card", "hold_place"),
+])
+def test_what_people_say(text: str, action: str):
+    """Each wish is heard in words that people use."""
+    assert action in recognise(text)
+
+
+@pytest.mark.parametrize("text", ["", "hello can you hear me", "yes thank you bye", "the weather is nice today"])
+def test_small_talk_asks_for_nothing(text: str):
+    """Nothing is heard where nothing is asked."""
+    assert () == recognise(text)
+
+
+def test_every_intent_is_an_action_of_the_shipped_policy():
+    """A name that the policy does not know would inform nobody."""
+    assert set(recogniser._PATTERNS) <= set(read_policy().actions)
