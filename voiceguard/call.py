@@ -1,6 +1,7 @@
 """The whole way of one call, in reading order: wire events in, outcomes out.
 
-    AudioReceived -> samples -> net speech -> windows -> ScoreRequested ...  ScoreReceived -> evidence -> risk -> decision
+    AudioReceived -> samples -> net speech -> windows -> ScoreRequested
+    ScoreReceived -> evidence -> risk -> decision
 
 `Call` is synchronous and touches no socket, clock, model or database; the live server, replay and the tests drive it
 alike. Scores are asked for and come back as events, in whatever order: they are applied in the order of their windows,
@@ -14,6 +15,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from voiceguard.codecs import StreamDecoder
 from voiceguard.detectors import Calibrations, speaker, synthetic
@@ -167,7 +171,7 @@ class Call:
             self._risk_model.add_missing(window.task)
 
     def _voice_changed(
-        self, reference: speaker.Embedding, recent: speaker.Embedding, reference_s: float, recent_s: float
+        self, reference: NDArray[np.float32], recent: NDArray[np.float32], reference_s: float, recent_s: float
     ) -> float:
         alike = speaker.cosine(reference, recent)
         return float(speaker.llr(alike, reference_s, recent_s, self._calibrations.speaker))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import field
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field, SecretStr
 from pydantic.dataclasses import dataclass
@@ -48,7 +47,6 @@ class Settings(BaseSettings):
     stall_s: float = Field(30.0, gt=0, description="Seconds without a message after which a stream is closed.")
     score_deadline_s: float = Field(2.0, gt=0, description="Seconds after which a window's score counts as missing.")
     decision_timeout_s: float = Field(5.0, gt=0, description="Seconds a decision may take before a human decides.")
-    handover_timeout_s: float = Field(120.0, gt=0, description="Seconds after which an unanswered handover is an orphan.")
     otp_webhook_url: str | None = Field(None, description="Where one-time codes are sent; empty: codes are printed.")
     otp_webhook_secret: SecretStr | None = Field(None, description="Signs the webhook's body.")
     grant_issuer: str = Field("voiceguard", description="`iss` of grants.")
@@ -60,7 +58,8 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource, **_: Any,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource, file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment first, then what the caller read from a file or the command line."""
         return env_settings, init_settings

@@ -41,9 +41,13 @@ def load_detectors(settings: Settings) -> Detectors:
     except TypeError as error:
         raise ConfigurationError(f"a model's calibration has other fields than needed ({error})") from error
     return Detectors(
-        {"synthetic_voice": _scorer(detector, synthetic.prepare), "speaker_embedding": _scorer(encoder, speaker.prepare)},
-        (_spec(detector), _spec(encoder)), calibrations,
-        {"synthetic": detector.version, "speaker": encoder.version},
+        scorers={
+            "synthetic_voice": _scorer(detector, synthetic.prepare),
+            "speaker_embedding": _scorer(encoder, speaker.prepare),
+        },
+        specs=(_spec(detector), _spec(encoder)),
+        calibrations=calibrations,
+        versions={"synthetic": detector.version, "speaker": encoder.version},
     )
 
 

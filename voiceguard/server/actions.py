@@ -79,7 +79,16 @@ async def ask(
     asked, answer = call.asked[key]
     if asked != digest:
         raise Problem(422, "idempotency_key_reused", "This Idempotency-Key was used with another body.")
-    return _answered(service, await asyncio.shield(answer), response)
+    return _answered(await asyncio.shield(answer), response)
+
+
+@router.get("/v1/actions/{action_id}")
+async def action(action_id: str, service: ServiceOf, response: Response) -> dict[str, Any]:
+    """The latest decision on an action of a live call, for platforms whose stream cannot carry it."""
+    call = service.actions.get(action_id)
+    if call is None or action_id not in call.told:
+        raise Problem(404, "unknown_action", "No live call holds this action.")
+    return _answered(call.told[action_id], response)
 
 
 @router.post("/v1/actions/{action_id}/otp")
@@ -88,7 +97,7 @@ async def enter_code(action_id: str, body: EnteredCode, service: ServiceOf, resp
     call = _awaiting(service, action_id, "challenged", "No code is awaited for this action.")
     decision = call.next_decision(action_id)
     call.receive(CodeEntered(action_id, body.code))
-    return _answered(service, await _decision(service, call, action_id, decision), response)
+    return _answered(await _decision(service, call, action_id, decision), response)
 
 
 @router.post("/v1/actions/{action_id}/handover")
@@ -101,7 +110,7 @@ async def answer_handover(
     role = "supervisor" if "supervise" in principal.scopes else "agent"
     decision = call.next_decision(action_id)
     call.answer(HandoverAnswered(action_id, principal.name, role, body.verdict, body.reason))
-    return _answered(service, await _decision(service, call, action_id, decision), response)
+    return _answered(await _decision(service, call, action_id, decision), response)
 
 
 @router.post("/v1/grants/redeem")
@@ -163,7 +172,7 @@ async def _decision(
         raise Problem(409, "call_over", "The call ended before a decision.") from None
 
 
-def _answered(service: Service, decision: dict[str, Any], response: Response) -> dict[str, Any]:
+def _answered(decision: dict[str, Any], response: Response) -> dict[str, Any]:
     if decision.get("challenge"):
         # RFC 9110 section 11.6.1 lets any answer say that credentials would change it.
         response.headers["WWW-Authenticate"] = challenge_header(decision["challenge"]["acr"])

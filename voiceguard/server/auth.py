@@ -21,6 +21,7 @@ SCOPES: Final[dict[tuple[str, str], str]] = {
     ("WS", "/v1/stream/twilio"): PLATFORM,
     ("WS", "/v1/live"): "live",
     ("POST", "/v1/calls/{call_id}/actions"): "actions",
+    ("GET", "/v1/actions/{action_id}"): "actions",
     ("POST", "/v1/actions/{action_id}/otp"): "actions",
     ("POST", "/v1/actions/{action_id}/handover"): "handover",
     ("POST", "/v1/grants/redeem"): "grants",

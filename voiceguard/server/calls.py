@@ -113,6 +113,8 @@ class LiveCall:
         self.started = started
         self.decided: dict[str, ActionDecided] = {}
         """Latest recorded decision of each action."""
+        self.told: dict[str, dict[str, Any]] = {}
+        """Latest `decision` message of each action."""
         self.asked: dict[str, tuple[str, asyncio.Task[dict[str, Any]]]] = {}
         """Idempotency key to the body's hash and its answer."""
         self.overruled: set[str] = set()
@@ -293,7 +295,7 @@ class LiveCall:
         self.decided[decided.action_id] = decided
         service.metrics.decisions.labels(decided.tier, decided.decision.value).inc()
         risk = risk_body(call_id, decided.risk, service.models, service.policy)
-        body = decision_body(call_id, decided, risk, grant)
+        body = self.told[decided.action_id] = decision_body(call_id, decided, risk, grant)
         self._tell(body)
         if decided.challenge is not None:
             self._tell(challenge_body(call_id, decided.action_id, decided.challenge))

@@ -1,0 +1,5 @@
+"""`python -m voiceguard`."""
+
+from voiceguard.cli import main
+
+main()

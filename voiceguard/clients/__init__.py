@@ -1,0 +1,1 @@
+"""Calls as telephony platforms make them: what the demo and the load test stream to a server."""

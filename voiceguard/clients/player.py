@@ -1,0 +1,137 @@
+"""A telephony platform at work: streams one labelled call at its own pace, asks for actions, keys codes, spends grants."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+import orjson
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from voiceguard.analysis.callset import Dtmf, Intent, LabelledCall, Transcript
+from voiceguard.clients.lines import FRAME_S, Line, frames
+
+PATHS: Final[Mapping[str, str]] = {"NativeLine": "/v1/stream/native", "TwilioLine": "/v1/stream/twilio"}
+SETTLE_S = 1.0
+"""How long the last decision of a call may take after its last word."""
+CODE_WAIT_S = 10.0
+
+
+@dataclass
+class Player:
+    """Plays calls against one server. `key`: an API key with the scopes stream, actions and grants.
+
+    `code(call_id)` waits for the one-time code that the call's customer was sent.
+    """
+
+    origin: str
+    """http://host:port"""
+    key: str = field(repr=False)
+    code: Callable[[str], Awaitable[str]]
+    speed: float = 1.0
+    """Times real pace."""
+
+    async def play(self, call: LabelledCall, line: Line) -> list[dict[str, Any]]:
+        """Stream the call to its end; the `decision` bodies that the platform got, in order. Grants are redeemed.
+
+        Raises OSError or websockets' exceptions when the server cannot be reached or refuses.
+        """
+        url = self.origin.replace("http", "ws", 1) + PATHS[type(line).__name__]
+        headers = {"Authorization": f"Bearer {self.key}"}
+        async with (
+            connect(url, additional_headers=headers, compression=None) as socket,
+            httpx.AsyncClient(base_url=self.origin, headers=headers) as api,
+        ):
+            platform = _Platform(self, call, line, socket, api)
+            reader = asyncio.create_task(platform.read())
+            try:
+                await platform.speak()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(asyncio.shield(reader), 10.0)
+            finally:
+                reader.cancel()
+            return platform.decisions
+
+
+@dataclass
+class _Platform:
+    player: Player
+    call: LabelledCall
+    line: Line
+    socket: ClientConnection
+    api: httpx.AsyncClient
+    decisions: list[dict[str, Any]] = field(default_factory=list)
+
+    async def speak(self) -> None:
+        """Every frame and event at its time."""
+        loop = asyncio.get_running_loop()
+        events = sorted(self.call.events, key=lambda event: event.at_s)
+        for message in self.line.opening():
+            await self.socket.send(message)
+        began = loop.time()
+        for index, frame in enumerate(frames(self.call.read())):
+            at_s = index * FRAME_S
+            while events and events[0].at_s <= at_s:
+                await self._do(events.pop(0))
+            await asyncio.sleep(began + at_s / self.player.speed - loop.time())
+            for message in self.line.audio(frame):
+                await self.socket.send(message)
+        for event in events:
+            await self._do(event)
+        await asyncio.sleep(SETTLE_S)
+        await self._look_again()
+        await self.socket.send(self.line.closing())
+
+    async def read(self) -> None:
+        """Messages from the stream, until it closes."""
+        with suppress(ConnectionClosed):
+            async for text in self.socket:
+                message = orjson.loads(text)
+                if message["type"] == "decision":
+                    await self._decided(message)
+
+    async def _do(self, event: Intent | Transcript | Dtmf) -> None:
+        match event:
+            case Intent():
+                message = self.line.intent(event.action, event.parameters)
+                if message is None:
+                    await self._ask(event)
+                else:
+                    await self.socket.send(message)
+            case Transcript():
+                message = self.line.transcript(event.channel, event.text)
+                if message is not None:
+                    await self.socket.send(message)
+            case Dtmf():
+                digits = event.digits
+                if digits == "<otp>":
+                    digits = await asyncio.wait_for(self.player.code(self.call.call_id), CODE_WAIT_S)
+                for digit in digits:
+                    await self.socket.send(self.line.digit(digit))
+
+    async def _ask(self, intent: Intent) -> None:
+        answer = await self.api.post(
+            f"/v1/calls/{self.call.call_id}/actions", json={"action": intent.action, "parameters": intent.parameters}
+        )
+        answer.raise_for_status()
+        await self._decided(answer.json())
+
+    async def _look_again(self) -> None:
+        """What became of challenges, where the stream cannot tell."""
+        waiting = {decision["action_id"]: decision["decision"] for decision in self.decisions}
+        for action_id in [action_id for action_id, decision in waiting.items() if decision == "step_up"]:
+            answer = await self.api.get(f"/v1/actions/{action_id}")
+            if answer.is_success and answer.json()["decision"] != "step_up":
+                await self._decided(answer.json())
+
+    async def _decided(self, decision: dict[str, Any]) -> None:
+        grant = decision.pop("grant", None)
+        if grant is not None:
+            answer = await self.api.post("/v1/grants/redeem", json={"grant": grant})
+            decision["redeemed"] = answer.is_success
+        self.decisions.append(decision)
