@@ -30,9 +30,8 @@ def _started(**fields: Any) -> NativeCodec:
     return codec
 
 
-def _joined(codec: NativeCodec, messages: Iterable[bytes]) -> dict[str, bytes]:
+def _joined(codec: NativeCodec, width: int, messages: Iterable[bytes]) -> dict[str, bytes]:
     payloads: dict[str, bytearray] = defaultdict(bytearray)
-    width = 2 if codec._bytes_per_sample == 2 else 1
     for message in messages:
         for event in codec.receive_binary(message):
             assert isinstance(event, AudioReceived)
@@ -86,20 +85,22 @@ def test_channels_are_separated() -> None:
 @given(data=st.binary(max_size=4000), sizes=st.lists(st.integers(1, 700), max_size=8))
 def test_cuts_do_not_matter(encoding: str, channels: list[str], data: bytes, sizes: list[int]) -> None:
     """Fed whole, by 20 ms, by single bytes or by chance, a channel's payloads join to the same bytes."""
+    sample = 2 if encoding == "l16" else 1
+    group = sample * len(channels)
+
     def joined(messages: Iterable[bytes]) -> dict[str, bytes]:
-        return _joined(_started(encoding=encoding, channels=channels), messages)
+        return _joined(_started(encoding=encoding, channels=channels), sample, messages)
 
     whole = joined([data])
-    width = (2 if encoding == "l16" else 1) * len(channels)
     ragged, at = [], 0
     for size in sizes:
         ragged.append(data[at : at + size])
         at += size
     ragged.append(data[at:])
 
-    assert joined(_cut(data, 160 * width)) == joined(_cut(data, width)) == joined(_cut(data, 1)) == whole
+    assert joined(_cut(data, 160 * group)) == joined(_cut(data, group)) == joined(_cut(data, 1)) == whole
     assert joined(ragged) == whole
-    assert sum(map(len, whole.values())) == len(data) - len(data) % width
+    assert sum(map(len, whole.values())) == len(data) - len(data) % group
 
 
 def test_limits() -> None:

@@ -19,6 +19,7 @@ events or raises PeerError, whose text never repeats what was sent. The codes, e
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from voiceguard.errors import ConfigurationError
@@ -26,7 +27,7 @@ from voiceguard.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class IngestOptions:
-    """Limits at the wire. Raises ConfigurationError for one that is not positive."""
+    """Limits at the wire. Raises ConfigurationError for one that is not positive and finite."""
 
     max_text_bytes: int = 65536
     """Longest text message, in UTF-8."""
@@ -36,5 +37,5 @@ class IngestOptions:
     """Longest silence of one track, as on hold; a longer one means that the peer's clock is broken."""
 
     def __post_init__(self) -> None:
-        if min(self.max_text_bytes, self.max_binary_bytes, self.max_gap_s) <= 0:
-            raise ConfigurationError("ingest: every limit must be greater than zero")
+        if not all(0 < limit < math.inf for limit in (self.max_text_bytes, self.max_binary_bytes, self.max_gap_s)):
+            raise ConfigurationError("ingest: every limit must be greater than zero and finite")
