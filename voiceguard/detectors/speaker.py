@@ -1,7 +1,7 @@
 """The speaker encoder: windows of net speech to model input, embeddings to evidence about who speaks.
 
-The network was trained on Kaldi's 80 log-mel bands of 16 kHz speech. `fbank80_16k` makes those bands from 8 kHz samples:
-windows of 25 ms have the same bins of 31.25 Hz at either rate, so what resampling and a transform of twice the size
+The network was trained on Kaldi's 80 log-mel bands of 16 kHz speech. `fbank80_16k` makes those bands from 8 kHz
+samples: windows of 25 ms have the same bins of 31.25 Hz at either rate, so what resampling and a transform of twice the size
 would give is worked out directly. Bands above 4 kHz, where a telephone line has nothing, move by half of what the bands
 below the edge do: to a network that has never heard empty bands they would be a strange microphone.
 """
