@@ -9,39 +9,46 @@ import argparse
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from training.speaker.corpus import by_speaker, read_clips, read_noises, speech_on_line, windows
+from benchmarks.detection.scoring import net_speech
+from training.speaker.corpus import HOP_SAMPLES, Clip, Samples, by_speaker, read_clips, read_noises, speech_on_line
 from training.speaker.export import NAME, ORIGIN
 from voiceguard.adapters.onnx_models import open_session
 from voiceguard.analysis import metrics
+from voiceguard.analysis.channels import apply
 from voiceguard.detectors import speaker
 
-LINES = 3
+SEED = 20261123
 HEARD_S = 45
 """Net speech of each person that is embedded, seconds."""
-REFERENCE_WINDOWS = (3, 5, 9)
-"""6, 9 and 15 s of net speech."""
-RECENT_WINDOWS = (1, 2)
-"""3 and 4.5 s."""
-HOP_S = 1.5
-TRIALS = 12
-"""Of each kind, for every speaker, line and pair of lengths."""
-SEED = 20261123
+HOP_S = HOP_SAMPLES / speaker.SAMPLE_RATE_HZ
+SPANS = {"reference": (1, 3, 5, 9), "recent": (0, 1, 2, 3)}
+"""Windows on either side; 1 is 3 s, every further one 1.5 s more. 0 is 2 s, the least that is ever scored."""
+TRIALS = 6
+"""Of each kind at most, for every speaker, line and pair of spans."""
+
+Line = Callable[[Clip], Samples]
+"""A clip to its net speech at the far end."""
 
 
 @dataclass(frozen=True)
 class Voice:
-    """One person's embeddings on one line, in the order of speech: (windows, 192)."""
+    """One person on one line, in the order of speech."""
 
     speaker: str
     source: str
-    embeddings: NDArray[np.float32]
+    windows: NDArray[np.float32]
+    """Embeddings of 3 s, one every 1.5 s: (windows, 192)."""
+    beginnings: NDArray[np.float32]
+    """Embeddings of the first 2 s of the same windows: (windows, 192)."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,11 @@ class Trials:
     reference_s: NDArray[np.float64]
     recent_s: NDArray[np.float64]
     same: NDArray[np.bool_]
+    speaker: NDArray[np.str_]
     source: NDArray[np.str_]
+
+    def __getitem__(self, rows: NDArray[np.bool_]) -> Trials:
+        return Trials(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 
 def main() -> None:
@@ -62,77 +73,99 @@ def main() -> None:
     parser.add_argument("--commit", required=True, help="commit that holds this code")
     arguments = parser.parse_args()
     folder = Path("models") / NAME
-    trials = draw(voices(arguments.data, folder / "model.onnx"))
-    scale, duration, offset = fit(trials)
-    limit = float(np.log(people(arguments.data) / 3.0))
-    calibration = speaker.Calibration(
-        scale=round(scale, 4), duration=round(duration, 4), offset=round(offset, 4),
-        min_speech_s=3.0, max_speech_s=15.0, limit=round(limit, 4),
-    )
-    write_card(folder, calibration, arguments.data, arguments.commit)
-    evidence = speaker.same_speaker_llr(trials.cosine, trials.reference_s, trials.recent_s, calibration)
-    print(calibration)
-    print(f"{len(trials.same)} trials, EER {metrics.eer(evidence[trials.same], evidence[~trials.same]):.3f}, "
-          f"Cllr {metrics.cllr(evidence[trials.same], evidence[~trials.same]):.3f}")
+    clips = read_clips(arguments.data)
+    trials = draw(voices(clips, lines(arguments.data), folder / "model.onnx"))
+    calibration = fit(trials)
+    write_card(folder, calibration, trials, arguments.data, arguments.commit)
+    print(calibration, describe(trials, evidence(trials, calibration)), sep="\n")
+    print("each source by a fit to the others:")
+    for source in sorted(set(trials.source)):
+        unseen = trials.source == source
+        print(f"  {source}: {describe(trials[unseen], evidence(trials[unseen], fit(trials[~unseen])))}")
 
 
-def people(data: Path) -> int:
-    """Speakers in the calibration set: how many errors it could have seen."""
-    return len(by_speaker(read_clips(data)))
+def lines(data: Path) -> list[Line]:
+    """Plain mu-law, GSM into mu-law, and two random calls with handset, room, noise and lost packets."""
+    noises = read_noises(data)
+    return [
+        lambda clip: net_speech(apply(clip.samples, "pcmu")),
+        lambda clip: net_speech(apply(apply(clip.samples, "gsm"), "pcmu")),
+        *(partial(speech_on_line, noises=noises, line=SEED + number) for number in range(2)),
+    ]
 
 
-def voices(data: Path, model: Path) -> list[list[Voice]]:
+def voices(clips: list[Clip], through: list[Line], model: Path) -> list[list[Voice]]:
     """For each line, everybody on it."""
     session = open_session(model.read_bytes())
-    clips, noises = read_clips(data), read_noises(data)
-    lines = []
-    for line in range(LINES):
+
+    def embed(windows: list[Samples]) -> NDArray[np.float32]:
+        return speaker.normalise(np.stack([session.run(None, {"log_mel": speaker.prepare([w])})[0][0] for w in windows]))
+
+    everybody: list[list[Voice]] = []
+    for line in through:
         found = []
         for name, places in by_speaker(clips).items():
-            speech = np.concatenate([speech_on_line(clips[place], noises, SEED + line) for place in places[:12]])
-            cut = windows(speech[: HEARD_S * speaker.SAMPLE_RATE_HZ])
-            cut = [window for window in cut if len(window) == speaker.WINDOW_SAMPLES]
-            if len(cut) < 2:
+            speech = np.concatenate([line(clips[place]) for place in places[:12]])[: HEARD_S * speaker.SAMPLE_RATE_HZ]
+            starts = range(0, len(speech) - speaker.WINDOW_SAMPLES + 1, HOP_SAMPLES)
+            if not starts:
                 continue
-            outputs = [session.run(None, {"log_mel": speaker.prepare([window])})[0][0] for window in cut]
-            found.append(Voice(name, clips[places[0]].source, speaker.normalise(np.stack(outputs))))
-        lines.append(found)
-    return lines
+            cut = [speech[start : start + speaker.WINDOW_SAMPLES] for start in starts]
+            beginnings = embed([window[: speaker.MIN_WINDOW_SAMPLES] for window in cut])
+            found.append(Voice(name, clips[places[0]].source, embed(cut), beginnings))
+        everybody.append(found)
+    return everybody
 
 
-def draw(lines: list[list[Voice]]) -> Trials:
-    """Comparisons within a source and a line: the same person later, and another person instead."""
+def draw(everybody: list[list[Voice]]) -> Trials:
+    """Comparisons within a source and a line: the same person later, and another person instead.
+
+    The reference lies first; where there is no more speech after it, nothing is drawn for the same person.
+    """
     random = np.random.default_rng(SEED)
-    rows: list[tuple[float, float, float, bool, str]] = []
-    for found in lines:
+    rows: list[tuple[float, float, float, bool, str, str]] = []
+    for found in everybody:
         peers = defaultdict(list)
         for voice in found:
             peers[voice.source].append(voice)
         for voice in found:
             others = [other for other in peers[voice.source] if other.speaker != voice.speaker]
-            for first in REFERENCE_WINDOWS:
-                for count in RECENT_WINDOWS:
-                    reference = voice.embeddings[:first].sum(axis=0)
-                    # A window that overlaps the reference would be compared with itself.
-                    later = range(first + 1, len(voice.embeddings) - count + 1)
-                    for place in random.permutation(list(later))[:TRIALS]:
-                        rows.append(_row(reference, voice.embeddings[place : place + count], first, True, voice.source))
-                    for other in random.permutation(np.array(others, dtype=object))[:TRIALS] if others else ():
-                        place = random.integers(0, max(1, len(other.embeddings) - count + 1))
-                        rows.append(_row(reference, other.embeddings[place : place + count], first, False, voice.source))
-    cosine, reference_s, recent_s, same, source = zip(*rows, strict=True)
-    return Trials(np.array(cosine), np.array(reference_s), np.array(recent_s), np.array(same), np.array(source))
+            for first in SPANS["reference"]:
+                if first > len(voice.windows):
+                    continue
+                reference = speaker.normalise(voice.windows[:first].sum(axis=0))
+                for span in SPANS["recent"]:
+                    # Window `first` overlaps the reference, and would be compared with itself.
+                    later = [(voice, place) for place in _places(voice, span, first + 1)]
+                    instead = [(other, place) for other in others for place in _places(other, span, 0)]
+                    for same, choices in ((True, later), (False, instead)):
+                        for index in random.permutation(len(choices))[:TRIALS]:
+                            who, place = choices[index]
+                            alike = speaker.cosine(reference, _recent(who, place, span))
+                            rows.append((float(alike), _seconds(first), _seconds(span), same, voice.speaker, voice.source))
+    columns = [np.array(column) for column in zip(*rows, strict=True)]
+    return Trials(*columns)
 
 
-def _row(
-    reference: NDArray[np.float32], recent: NDArray[np.float32], first: int, same: bool, source: str
-) -> tuple[float, float, float, bool, str]:
-    alike = speaker.cosine(speaker.normalise(reference), speaker.normalise(recent.sum(axis=0)))
-    return float(alike), 3.0 + HOP_S * (first - 1), 3.0 + HOP_S * (len(recent) - 1), same, source
+def _places(voice: Voice, span: int, earliest: int) -> range:
+    return range(earliest, len(voice.windows) - max(span, 1) + 1)
 
 
-def fit(trials: Trials) -> tuple[float, float, float]:
-    """Weighted logistic regression with equal priors; sources weigh by the square root of their trials, per class."""
+def _recent(voice: Voice, place: int, span: int) -> NDArray[np.float32]:
+    if span == 0:
+        return np.asarray(voice.beginnings[place])
+    return speaker.normalise(voice.windows[place : place + span].sum(axis=0))
+
+
+def _seconds(span: int) -> float:
+    return speaker.WINDOW_S + HOP_S * (span - 1) if span else speaker.MIN_WINDOW_S
+
+
+def fit(trials: Trials) -> speaker.Calibration:
+    """Weighted logistic regression with equal priors; sources weigh by the square root of their trials, per class.
+
+    People heard in both roles, N of them, can show an error rate of 3 / N at best (rule of three): the evidence is
+    bounded by ln(N / 3).
+    """
     weights = np.ones(len(trials.same))
     for same in (True, False):
         rows = trials.same == same
@@ -146,13 +179,35 @@ def fit(trials: Trials) -> tuple[float, float, float]:
         odds = parameters[0] * trials.cosine + parameters[1] * speech + parameters[2]
         return float(np.sum(weights * np.logaddexp(0, sign * odds)))
 
-    found = minimize(cost, np.array([10.0, 0.0, -5.0]), method="Nelder-Mead", options={"maxiter": 4000})
-    return float(found.x[0]), float(found.x[1]), float(found.x[2])
+    scale, duration, offset = minimize(cost, np.array([10.0, 0.0, -5.0]), method="BFGS").x
+    people = len(set(trials.speaker[trials.same]))
+    return speaker.Calibration(
+        scale=round(float(scale), 4), duration=round(float(duration), 4), offset=round(float(offset), 4),
+        min_speech_s=_seconds(SPANS["recent"][0]), max_speech_s=_seconds(SPANS["reference"][-1]),
+        limit=round(float(np.log(people / 3.0)), 2),
+    )
 
 
-def write_card(folder: Path, calibration: speaker.Calibration, data: Path, commit: str) -> None:
+def evidence(trials: Trials, calibration: speaker.Calibration) -> NDArray[np.float64]:
+    """ln p(x | same speaker) / p(x | different speakers) of every trial."""
+    return speaker.same_speaker_llr(trials.cosine, trials.reference_s, trials.recent_s, calibration)
+
+
+def describe(trials: Trials, llr: NDArray[np.float64]) -> str:
+    """The measures of these trials, in a line."""
+    same, other = llr[trials.same], llr[~trials.same]
+    people = len(set(trials.speaker[trials.same]))
+    return (f"{len(same)} same by {people} people, {len(other)} different, EER {metrics.eer(same, other):.4f}, "
+            f"Cllr {metrics.cllr(same, other):.3f}, min {metrics.cllr_min(same, other):.3f}, "
+            f"same below zero {np.mean(same < 0):.4f}, different above {np.mean(other > 0):.4f}")
+
+
+def write_card(folder: Path, calibration: speaker.Calibration, trials: Trials, data: Path, commit: str) -> None:
     """The papers that a program reads."""
-    digests = {name: hashlib.sha256((data / name).read_bytes()).hexdigest() for name in ("train.csv", "noise.csv")}
+    digests: Mapping[str, str] = {
+        **{name: hashlib.sha256((data / name).read_bytes()).hexdigest() for name in ("train.csv", "noise.csv")},
+        "trials": hashlib.sha256(trials.cosine.round(3).tobytes()).hexdigest(),
+    }
     card = {
         "name": NAME, "task": "speaker_embedding", "version": "1.0.0",
         "sha256": hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest(),

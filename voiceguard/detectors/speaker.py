@@ -1,9 +1,9 @@
 """The speaker encoder: windows of net speech to model input, embeddings to evidence about who speaks.
 
 The network was trained on Kaldi's 80 log-mel bands of 16 kHz speech. `fbank80_16k` makes those bands from 8 kHz
-samples: windows of 25 ms have the same bins of 31.25 Hz at either rate, so what resampling and a transform of twice the size
-would give is worked out directly. Bands above 4 kHz, where a telephone line has nothing, move by half of what the bands
-below the edge do: to a network that has never heard empty bands they would be a strange microphone.
+samples: windows of 25 ms have the same bins of 31.25 Hz at either rate, so what resampling and a transform of twice the
+size would give is worked out directly. Bands above 4 kHz, where a telephone line has nothing, move by half of what the
+bands below the edge do: to a network that has never heard empty bands they would be a strange microphone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from voiceguard.errors import ModelError
 
 SAMPLE_RATE_HZ = 8000
 WINDOW_S = 3.0
@@ -72,19 +74,19 @@ def prepare(windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 def normalise(embeddings: ArrayLike) -> NDArray[np.float32]:
     """Embeddings (..., 192) scaled to unit length.
 
-    Raises ValueError when one is not finite or has no length: a model that fails must not look like a voice.
+    Raises ModelError when one is not finite or has no length: a model that fails must not look like a voice.
     """
     values = np.asarray(embeddings, dtype=np.float32)
     length = np.linalg.norm(values, axis=-1, keepdims=True)
     if not np.isfinite(length).all() or (length < 1e-6).any():
-        raise ValueError("the encoder gave an embedding without direction")
+        raise ModelError("the speaker encoder gave an embedding without direction")
     return np.asarray(values / length, dtype=np.float32)
 
 
 def enrol(embeddings: ArrayLike, weights: ArrayLike) -> NDArray[np.float32]:
     """One unit-length voiceprint (192,) of embeddings (n, 192), each weighted (n,) by its seconds of net speech.
 
-    Raises ValueError as `normalise` does, also when the voices cancel out or there are none.
+    Raises ModelError as `normalise` does, also when the voices cancel out or there are none.
     """
     share = np.asarray(weights, dtype=np.float32)
     return normalise(np.sum(normalise(embeddings) * share[:, None], axis=0))
@@ -101,12 +103,12 @@ def same_speaker_llr(
 ) -> NDArray[np.float64]:
     """Verification: ln p(x | same speaker) / p(x | different speakers); positive speaks for one and the same voice.
 
-    `first_speech_s` and `second_speech_s`: net speech behind each side, seconds. Raises ValueError for a cosine that is
+    `first_speech_s` and `second_speech_s`: net speech behind each side, seconds. Raises ModelError for a cosine that is
     not finite.
     """
     values = np.asarray(cosines, dtype=np.float64)
     if not np.isfinite(values).all():
-        raise ValueError("a cosine is not finite")
+        raise ModelError("the speaker encoder gave a cosine that is not finite")
     seconds = [
         np.clip(np.asarray(side, dtype=np.float64), calibration.min_speech_s, calibration.max_speech_s)
         for side in (first_speech_s, second_speech_s)
