@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, Table, event, insert, make_url, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from voiceguard.errors import ConfigurationError, VoiceguardError
@@ -58,8 +59,7 @@ async def connect(url: str) -> AsyncIterator[AsyncEngine]:
                 _make_private(make_url(url).database)
                 event.listen(engine.sync_engine, "connect", _prepare_sqlite)
                 event.listen(engine.sync_engine, "begin", _begin_sqlite)
-            async with engine.execution_options(immediate=True).begin() as connection:
-                await connection.run_sync(_upgrade)
+            await _bring_up_to_date(engine)
         yield engine
     finally:
         await engine.dispose()
@@ -70,6 +70,21 @@ async def put(connection: AsyncConnection, table: Table, key: Mapping[str, Any],
     same = [table.c[name] == value for name, value in key.items()]
     if (await connection.execute(update(table).where(*same).values(**values))).rowcount == 0:
         await connection.execute(insert(table).values(**key, **values))
+
+
+async def _bring_up_to_date(engine: AsyncEngine) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + BUSY_MS / 1000
+    while True:
+        try:
+            async with engine.execution_options(immediate=True).begin() as connection:
+                await connection.run_sync(_upgrade)
+            return
+        except OperationalError as error:
+            # SQLite waits for no other process while it switches a new file to WAL.
+            if getattr(error.orig, "sqlite_errorname", None) != "SQLITE_BUSY" or loop.time() > deadline:
+                raise
+        await asyncio.sleep(0.01)
 
 
 def _upgrade(connection: Connection) -> None:
@@ -85,7 +100,9 @@ def _make_private(database: str | None) -> None:
     if database and database != ":memory:":
         path = Path(database)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Never an existing file: to close a descriptor of it would drop the POSIX locks of this process's connections.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: object) -> None:

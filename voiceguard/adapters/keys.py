@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
@@ -43,6 +44,9 @@ class Keys:
         self.cipher = cipher
         """Encrypts customers' secrets in the database."""
         self._signing = signing
+        if not isinstance(signing.private_key, Ed25519PrivateKey):
+            raise ValueError("not a private Ed25519 key")
+        self._private = signing.private_key
         self._kid = signing.thumbprint()
 
     @classmethod
@@ -60,10 +64,7 @@ class Keys:
         except OSError as error:
             raise ConfigurationError(f"the keys in {data_dir} cannot be read: {error.strerror}") from error
         try:
-            signing = OKPKey.import_key(jwk)
-            if signing.curve_name != "Ed25519" or not signing.is_private:
-                raise ConfigurationError(f"{data_dir / 'signing-key.json'} is not a private Ed25519 JWK")
-            return cls(signing, Fernet(fernet))
+            return cls(OKPKey.import_key(jwk), Fernet(fernet))
         except (JoseError, ValueError, KeyError, TypeError):  # its text could quote the key
             raise ConfigurationError(f"a key file in {data_dir} is damaged") from None
 
@@ -95,14 +96,14 @@ class Keys:
 
     def sign(self, record: bytes) -> str:
         """Ed25519 signature of `voiceguard-record-v1`, a NUL byte and the record, as base64url without padding."""
-        signature = self._signing.private_key.sign(_RECORD + record)  # type: ignore[union-attr]
+        signature = self._private.sign(_RECORD + record)
         return base64.urlsafe_b64encode(signature).decode().rstrip("=")
 
     def verify(self, record: bytes, signature: str) -> bool:
         """True when `sign` of this key made the signature for this record."""
         try:
             raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
-            self._signing.public_key.verify(raw, _RECORD + record)
+            self._private.public_key().verify(raw, _RECORD + record)
         except (InvalidSignature, binascii.Error, ValueError):
             return False
         return True

@@ -33,11 +33,18 @@ calls = Table(
     Index("ix_calls_started_at", "started_at"),
 )
 
+checkpoints = Table(
+    "checkpoints", metadata,
+    Column("checkpoint_id", Integer, primary_key=True),
+    Column("body", LargeBinary, nullable=False),  # canonical JSON: the heads that moved since the one before
+    Column("signature", String, nullable=False),
+)
+
 audit_events = Table(
     "audit_events", metadata,
     Column("chain", String, ForeignKey("calls.call_id"), primary_key=True),
     Column("seq", Integer, primary_key=True, autoincrement=False),  # from 0, without a gap
-    Column("record", Text, nullable=False),  # canonical JSON
+    Column("record", LargeBinary, nullable=False),  # canonical JSON
     Column("hash", LargeBinary, nullable=False),  # over the previous hash and the record
 )
 
@@ -46,18 +53,8 @@ chain_heads = Table(
     Column("chain", String, ForeignKey("calls.call_id"), primary_key=True),
     Column("count", Integer, nullable=False),
     Column("hash", LargeBinary, nullable=False),
-    # What the latest checkpoint signed of this chain; null while none has.
-    Column("signed_count", Integer),
-    Column("signed_hash", LargeBinary),
-)
-
-checkpoints = Table(
-    "checkpoints", metadata,
-    Column("checkpoint_id", Integer, primary_key=True),
-    Column("at", Double, nullable=False),
-    Column("chains", Integer, nullable=False),
-    Column("root", LargeBinary, nullable=False),
-    Column("signature", String, nullable=False),
+    Column("signed_count", Integer),  # how much of it a checkpoint covers, and which; null while none does
+    Column("signed_in", Integer, ForeignKey("checkpoints.checkpoint_id")),
 )
 
 actions = Table(

@@ -19,10 +19,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_calls_started_at", "calls", ["started_at"])
     op.create_table(
+        "checkpoints",
+        sa.Column("checkpoint_id", sa.Integer, primary_key=True),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("signature", sa.String, nullable=False),
+    )
+    op.create_table(
         "audit_events",
         sa.Column("chain", sa.String, sa.ForeignKey("calls.call_id"), primary_key=True),
         sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("record", sa.Text, nullable=False),
+        sa.Column("record", sa.LargeBinary, nullable=False),
         sa.Column("hash", sa.LargeBinary, nullable=False),
     )
     op.create_table(
@@ -31,15 +37,7 @@ def upgrade() -> None:
         sa.Column("count", sa.Integer, nullable=False),
         sa.Column("hash", sa.LargeBinary, nullable=False),
         sa.Column("signed_count", sa.Integer),
-        sa.Column("signed_hash", sa.LargeBinary),
-    )
-    op.create_table(
-        "checkpoints",
-        sa.Column("checkpoint_id", sa.Integer, primary_key=True),
-        sa.Column("at", sa.Double, nullable=False),
-        sa.Column("chains", sa.Integer, nullable=False),
-        sa.Column("root", sa.LargeBinary, nullable=False),
-        sa.Column("signature", sa.String, nullable=False),
+        sa.Column("signed_in", sa.Integer, sa.ForeignKey("checkpoints.checkpoint_id")),
     )
     op.create_table(
         "actions",

@@ -1,0 +1,361 @@
+"""What must outlive a call: the audit's chains, decisions, grants, customers, nonces and API keys.
+
+One chain per call id. A call id that a platform uses again after its call ended goes on with the same chain: another
+`started` record follows, and the call's row shows the latest start. Every method that writes is one transaction, and
+every fault of the database becomes a StoreError whose text holds no value.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Any, Protocol
+
+from cryptography.fernet import InvalidToken
+from sqlalchemy import ScalarSelect, Select, case, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from voiceguard.adapters.database import StoreError, connect, faults, put
+from voiceguard.adapters.tables import (
+    actions,
+    api_keys,
+    audit_events,
+    calls,
+    chain_heads,
+    checkpoints,
+    customers,
+    grants,
+    nonces,
+)
+from voiceguard.adapters.verification import (
+    action_row,
+    call_row,
+    chains_after,
+    check_chain,
+    check_checkpoints,
+    grant_row,
+)
+from voiceguard.audit.chain import Entry, Fault, Head, checkpoint_bytes, checkpoint_hash, genesis, link
+from voiceguard.audit.receipt import receipt
+from voiceguard.audit.record import canonical
+from voiceguard.events import ActionDecided, CustomerFacts, as_record
+
+__all__ = ["Cipher", "Store", "StoreError"]
+
+NONCE_KEPT_S = 7 * 86400.0
+"""A nonce is forgotten when the newest one expires this much later: no token may live longer."""
+
+
+class Cipher(Protocol):
+    """Authenticated encryption, as `cryptography.fernet.Fernet`."""
+
+    def encrypt(self, data: bytes) -> bytes: ...
+    def decrypt(self, token: bytes) -> bytes: ...
+
+
+class Store:
+    """Use `open`."""
+
+    def __init__(self, engine: AsyncEngine, cipher: Cipher | None) -> None:
+        self._engine = engine
+        self._writer = engine.execution_options(immediate=True)
+        # SQLite has one writer at a time and makes the others poll: our own queue is fair and wakes at once.
+        self._turn: AbstractAsyncContextManager[None] = (
+            asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        )
+        self._cipher = cipher
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, cipher: Cipher | None = None) -> AsyncIterator[Store]:
+        """Connect, bring the tables up to date, and close in the end. `cipher` encrypts customers' TOTP secrets.
+
+        Raises ConfigurationError for a URL that cannot be used, StoreError when the database cannot be.
+        """
+        async with connect(url) as engine:
+            yield cls(engine, cipher)
+
+    # ── the audit ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def append(self, call_id: str, records: Sequence[Mapping[str, Any]]) -> None:
+        """Add records, each with `kind` and `at`, to the call's chain: all of them or none.
+
+        The first record ever of a call is of kind `started`, with its `customer_ref`; `ended` has a `reason`.
+        """
+        if records:
+            async with self._write("append records") as connection:
+                await _link(connection, call_id, records)
+
+    async def record_decision(
+        self, call_id: str, decided: ActionDecided, *, at: float, models: Mapping[str, str], policy: str
+    ) -> None:
+        """Record a decision and everything that it changes: the action, its grant, the customer's lock-out and last
+        TOTP step.
+
+        Raises StoreError also for a TOTP step that another call has used, so that one code opens one thing.
+        """
+        record = {"kind": "decision", "at": at, **as_record(decided), "models": dict(models), "policy": policy}
+        async with self._write("record a decision") as connection:
+            await _link(connection, call_id, [record])
+            await put(
+                connection, actions, {"call_id": call_id, "action_id": decided.action_id}, action_row(record)
+            )
+            if decided.grant is not None:
+                await connection.execute(insert(grants).values(call_id=call_id, **grant_row(record)))
+            if decided.accepted_totp_step is not None:
+                await _spend_step(connection, call_id, decided.accepted_totp_step)
+            if decided.lock_customer_until is not None:
+                await _lock_out(connection, call_id, decided.lock_customer_until)
+
+    async def redeem_grant(self, jti: str, now: float) -> bool:
+        """Spend a recorded grant; False when it is spent, unknown or expired. Recorded in its call's chain."""
+        async with self._write("redeem a grant") as connection:
+            spent = await connection.execute(
+                update(grants)
+                .where(grants.c.jti == jti, grants.c.redeemed_at.is_(None), grants.c.expires_at > now)
+                .values(redeemed_at=now).returning(grants.c.call_id, grants.c.action_id)
+            )
+            grant = spent.one_or_none()
+            if grant is not None:
+                record = {"kind": "grant_redeemed", "at": now, "action_id": grant.action_id, "jti": jti}
+                await _link(connection, grant.call_id, [record])
+        return grant is not None
+
+    async def checkpoint(self, sign: Callable[[bytes], str], now: float) -> None:
+        """Sign the heads of all chains that moved since the last checkpoint; nothing when none did."""
+        moved = chain_heads.c.count.is_distinct_from(chain_heads.c.signed_count)
+        async with self._write("sign a checkpoint") as connection:
+            rows = await connection.execute(
+                select(chain_heads.c.chain, chain_heads.c.count, chain_heads.c.hash).where(moved).with_for_update()
+            )
+            heads = [Head(*row) for row in rows]
+            if not heads:
+                return
+            newest = select(checkpoints.c.body).order_by(checkpoints.c.checkpoint_id.desc()).limit(1)
+            last = (await connection.execute(newest)).scalar_one_or_none()
+            body = checkpoint_bytes(heads, issued_at=now, previous=b"" if last is None else checkpoint_hash(last))
+            made = insert(checkpoints).values(body=body, signature=sign(body)).returning(checkpoints.c.checkpoint_id)
+            checkpoint_id = (await connection.execute(made)).scalar_one()
+            await connection.execute(
+                update(chain_heads).where(moved).values(signed_count=chain_heads.c.count, signed_in=checkpoint_id)
+            )
+
+    async def verify_audit(self, verify: Callable[[bytes, str], bool]) -> list[Fault]:
+        """Everything that was changed, removed, reordered, cut off or put in, in checkpoints, chains and tables.
+
+        `verify` says whether a signature is this service's own. One chain is in memory at a time. What was rolled back
+        together with the newest checkpoints shows only against a checkpoint that was kept elsewhere.
+        """
+        async with self._snapshot() as connection:
+            found = await connection.run_sync(check_checkpoints, verify)
+        last = ""
+        while True:
+            async with self._snapshot() as connection:
+                chains = await connection.run_sync(chains_after, last)
+            if not chains:
+                return found
+            for last in chains:
+                async with self._snapshot() as connection:
+                    found += await connection.run_sync(check_chain, last)
+
+    # ── customers, nonces, keys ──────────────────────────────────────────────────────────────────────────────────────
+
+    async def customer(self, ref: str) -> CustomerFacts | None:
+        """What is kept of a customer; None for an unknown one."""
+        async with self._read("look a customer up") as connection:
+            row = (await connection.execute(select(customers).where(customers.c.ref == ref))).one_or_none()
+        if row is None:
+            return None
+        return CustomerFacts(row.ref, self._decrypt(row.totp_secret), row.last_totp_step, row.locked_until)
+
+    async def upsert_customer(self, ref: str, *, totp_secret: str | None = None) -> None:
+        """Make a customer known, or change the TOTP secret (base32; None: codes are delivered). Locks stay.
+
+        Raises StoreError for a secret when the store was opened without a cipher.
+        """
+        encrypted = None if totp_secret is None else self._need_cipher().encrypt(totp_secret.encode()).decode()
+        # Steps of the old secret say nothing about the new one, but to forget them would open a used code again.
+        async with self._write("keep a customer") as connection:
+            changed = await connection.execute(
+                update(customers).where(customers.c.ref == ref).values(totp_secret=encrypted)
+            )
+            if changed.rowcount == 0:
+                await connection.execute(
+                    insert(customers).values(ref=ref, totp_secret=encrypted, last_totp_step=-1, locked_until=0.0)
+                )
+
+    async def use_nonce(self, nonce: str, expires: float) -> bool:
+        """True the first time. `expires` (Unix seconds): when the token of this nonce is refused anyway."""
+        async with self._write("use a nonce") as connection:
+            await connection.execute(delete(nonces).where(nonces.c.expires < expires - NONCE_KEPT_S))
+            try:
+                async with connection.begin_nested():
+                    await connection.execute(insert(nonces).values(nonce=nonce, expires=expires))
+            except IntegrityError:
+                return False
+        return True
+
+    async def create_key(self, name: str, scopes: Iterable[str]) -> str:
+        """A new API key: the only time that anybody sees it. Raises StoreError when the name is taken."""
+        secret = "vg_" + secrets.token_urlsafe(32)
+        async with self._write("make an API key") as connection:
+            await connection.execute(insert(api_keys).values(
+                name=name, secret_sha256=_sha256(secret), scopes=" ".join(sorted(set(scopes)))
+            ))
+        return secret
+
+    async def check_key(self, secret: str) -> tuple[str, frozenset[str]] | None:
+        """Name and scopes of the key's holder; None for an unknown or revoked key."""
+        # The key has 256 random bits, so its plain hash can be neither guessed nor timed.
+        async with self._read("check an API key") as connection:
+            query = select(api_keys).where(api_keys.c.secret_sha256 == _sha256(secret))
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else (row.name, frozenset(row.scopes.split()))
+
+    async def revoke_key(self, name: str) -> bool:
+        """End a key; False when there is none of this name."""
+        async with self._write("revoke an API key") as connection:
+            revoked = await connection.execute(delete(api_keys).where(api_keys.c.name == name))
+        return revoked.rowcount > 0
+
+    async def keys(self) -> list[dict[str, Any]]:
+        """`name` and `scopes` (sorted) of every key, by name."""
+        async with self._read("list API keys") as connection:
+            rows = (await connection.execute(select(api_keys).order_by(api_keys.c.name))).all()
+        return [{"name": row.name, "scopes": row.scopes.split()} for row in rows]
+
+    # ── what was recorded ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def calls(self, limit: int = 100) -> list[dict[str, Any]]:
+        """Calls, newest first: their row and, in `actions`, the latest decision on each action."""
+        async with self._read("list calls") as connection:
+            return await _with_actions(connection, select(calls).order_by(calls.c.started_at.desc()).limit(limit))
+
+    async def call(self, call_id: str) -> dict[str, Any] | None:
+        """One call as `calls` gives it; None for an unknown one."""
+        async with self._read("read a call") as connection:
+            found = await _with_actions(connection, select(calls).where(calls.c.call_id == call_id))
+        return found[0] if found else None
+
+    async def events(self, call_id: str) -> list[dict[str, Any]]:
+        """The call's records, in order."""
+        async with self._read("read a call's records") as connection:
+            return [json.loads(entry.record) for entry in await _entries(connection, call_id)]
+
+    async def receipts(self, call_id: str) -> list[dict[str, Any]]:
+        """A receipt for every decision of the call, in order; see `voiceguard.audit.receipt`."""
+        async with self._read("read a call's receipts") as connection:
+            entries = await _entries(connection, call_id)
+        before = [genesis(call_id), *(entry.hash for entry in entries)]
+        return [
+            receipt(entry, previous) for entry, previous in zip(entries, before, strict=False)
+            if json.loads(entry.record)["kind"] == "decision"
+        ]
+
+    # ── transactions ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @asynccontextmanager
+    async def _read(self, doing: str) -> AsyncIterator[AsyncConnection]:
+        with faults(doing):
+            async with self._engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Reading in which a chain and its head belong together, whoever writes meanwhile; SQLite always reads so."""
+        sqlite = self._engine.dialect.name == "sqlite"
+        engine = self._engine if sqlite else self._engine.execution_options(isolation_level="REPEATABLE READ")
+        with faults("verify the audit"):
+            async with engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _write(self, doing: str) -> AsyncIterator[AsyncConnection]:
+        with faults(doing):
+            async with self._turn, self._writer.begin() as connection:
+                yield connection
+
+    def _need_cipher(self) -> Cipher:
+        if self._cipher is None:
+            raise StoreError("TOTP secrets need a store that was opened with a cipher")
+        return self._cipher
+
+    def _decrypt(self, encrypted: str | None) -> str | None:
+        if encrypted is None:
+            return None
+        try:
+            return self._need_cipher().decrypt(encrypted.encode()).decode()
+        except InvalidToken:
+            raise StoreError("a customer's secret was encrypted with another key, or was changed") from None
+
+
+def _sha256(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+async def _entries(connection: AsyncConnection, call_id: str) -> list[Entry]:
+    query = select(audit_events).where(audit_events.c.chain == call_id).order_by(audit_events.c.seq)
+    return [Entry(row.chain, row.seq, row.record, row.hash) for row in await connection.execute(query)]
+
+
+async def _with_actions(connection: AsyncConnection, query: Select[Any]) -> list[dict[str, Any]]:
+    found = [{**row, "actions": []} for row in (await connection.execute(query)).mappings()]
+    by_id = {call["call_id"]: call["actions"] for call in found}
+    decided = select(actions).where(actions.c.call_id.in_(by_id)).order_by(actions.c.at)
+    for row in (await connection.execute(decided)).mappings():
+        by_id[row["call_id"]].append({name: value for name, value in row.items() if name != "call_id"})
+    return found
+
+
+async def _link(connection: AsyncConnection, call_id: str, records: Sequence[Mapping[str, Any]]) -> None:
+    """Put records on the end of the call's chain."""
+    query = select(chain_heads.c.count, chain_heads.c.hash).where(chain_heads.c.chain == call_id).with_for_update()
+    head = (await connection.execute(query)).one_or_none()
+    if head is None and records[0]["kind"] != "started":
+        raise StoreError("the call's start is not recorded, so nothing else of it can be")
+    count, previous = head or (0, genesis(call_id))
+    rows = []
+    for seq, record in enumerate(records, count):
+        body = _canonical(record)
+        previous = link(previous, body)
+        rows.append({"chain": call_id, "seq": seq, "record": body, "hash": previous})
+        if record["kind"] in ("started", "ended"):
+            await put(connection, calls, {"call_id": call_id}, call_row(record))
+    await connection.execute(insert(audit_events), rows)
+    await put(connection, chain_heads, {"chain": call_id}, {"count": count + len(rows), "hash": previous})
+
+
+def _canonical(record: Mapping[str, Any]) -> bytes:
+    try:
+        return canonical(record)
+    except ValueError:
+        raise StoreError("this record has no canonical form") from None
+
+
+async def _spend_step(connection: AsyncConnection, call_id: str, step: int) -> None:
+    """Move the customer's last TOTP step on; refused when it is there already."""
+    moved = await connection.execute(
+        update(customers)
+        .where(customers.c.ref == _customer_of(call_id), customers.c.last_totp_step < step)
+        .values(last_totp_step=step)
+    )
+    if moved.rowcount != 1:
+        raise StoreError("this code was used before, or its customer is unknown")
+
+
+async def _lock_out(connection: AsyncConnection, call_id: str, until: float) -> None:
+    longer = case((customers.c.locked_until < until, until), else_=customers.c.locked_until)
+    locked = await connection.execute(
+        update(customers).where(customers.c.ref == _customer_of(call_id)).values(locked_until=longer)
+    )
+    if locked.rowcount != 1:
+        raise StoreError("the customer to lock is unknown")
+
+
+def _customer_of(call_id: str) -> ScalarSelect[str | None]:
+    return select(calls.c.customer_ref).where(calls.c.call_id == call_id).scalar_subquery()
