@@ -88,6 +88,9 @@ async def _bring_up_to_date(engine: AsyncEngine) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        # Of processes that start together one makes the tables; SQLite's write lock sees to that by itself.
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('voiceguard migrations'))")
     config = Config()
     migrations = Path(__file__).with_name("migrations")
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
