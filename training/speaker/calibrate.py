@@ -1,4 +1,4 @@
-"""Step 2: cosines to log-likelihood ratios, as calls meet them: a first voice against who speaks later on the same line.
+"""Step 2: cosines to log-likelihood ratios, as calls meet them: a first voice against a later one on the same line.
 
 Writes ``model.json``: the weights' hash, how to use them, and the calibration.
 """
@@ -99,7 +99,8 @@ def voices(clips: list[Clip], through: list[Line], model: Path) -> list[list[Voi
     session = open_session(model.read_bytes())
 
     def embed(windows: list[Samples]) -> NDArray[np.float32]:
-        return speaker.normalise(np.stack([session.run(None, {"log_mel": speaker.prepare([w])})[0][0] for w in windows]))
+        outputs = [session.run(None, {"log_mel": speaker.prepare([window])})[0][0] for window in windows]
+        return speaker.normalise(np.stack(outputs))
 
     everybody: list[list[Voice]] = []
     for line in through:
@@ -140,8 +141,9 @@ def draw(everybody: list[list[Voice]]) -> Trials:
                     for same, choices in ((True, later), (False, instead)):
                         for index in random.permutation(len(choices))[:TRIALS]:
                             who, place = choices[index]
-                            alike = speaker.cosine(reference, _recent(who, place, span))
-                            rows.append((float(alike), _seconds(first), _seconds(span), same, voice.speaker, voice.source))
+                            alike = float(speaker.cosine(reference, _recent(who, place, span)))
+                            spans = _seconds(first), _seconds(span)
+                            rows.append((alike, *spans, same, voice.speaker, voice.source))
     columns = [np.array(column) for column in zip(*rows, strict=True)]
     return Trials(*columns)
 

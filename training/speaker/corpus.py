@@ -55,7 +55,7 @@ def read_noises(data: Path) -> list[Samples]:
 
 
 def speech_on_line(clip: Clip, noises: list[Samples], line: int) -> Samples:
-    """Net speech (n,) of a clip at the far end of a random line; the same number is the same handset, room and codec."""
+    """Net speech (n,) of a clip at the far end of a random line; a number is one handset, room and codec."""
     return net_speech(through_line(clip.samples, noises, np.random.default_rng(line)))
 
 

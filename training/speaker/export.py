@@ -1,4 +1,4 @@
-"""Step 1: the published weights as one ONNX file with int8 convolutions, and embeddings of probes for the test suite."""
+"""Step 1: the published weights as one ONNX file with int8 convolutions, and embeddings of probes for the tests."""
 
 from __future__ import annotations
 

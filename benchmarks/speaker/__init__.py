@@ -1,0 +1,1 @@
+"""How well the speaker encoder tells people apart and notices that another one speaks, and what it costs."""
