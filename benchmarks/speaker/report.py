@@ -12,7 +12,7 @@ from benchmarks.speaker.takeover import AFTER_S, Call
 from benchmarks.speaker.verification import Trial
 from voiceguard.analysis import metrics
 
-WITHIN_S = (3.0, 4.5, AFTER_S)
+AFTER_JOINT_S = (3.0, 4.5, AFTER_S)
 _SEED = 20261123
 _LLRS = NDArray[np.float64]
 _Figure = Callable[[_LLRS, _LLRS], float]
@@ -29,7 +29,7 @@ def build(trials: list[Trial], calls: list[Call]) -> dict[str, Any]:
             "trials": len(trials),
             "trials_without_speech": sum(not trial.heard for trial in trials),
         },
-        "take_over": {f"within_{within_s:g}_s": _take_over(calls, within_s) for within_s in WITHIN_S},
+        "take_over": {f"after_{after_s:g}_s": _take_over(calls, after_s) for after_s in AFTER_JOINT_S},
     }
 
 
@@ -47,9 +47,9 @@ def as_text(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _take_over(calls: list[Call], within_s: float) -> dict[str, Any]:
-    judged = [(call, highest) for call in calls if (highest := call.highest(within_s)) is not None]
-    llr = np.array([highest for _, highest in judged])
+def _take_over(calls: list[Call], after_s: float) -> dict[str, Any]:
+    judged = [(call, latest) for call in calls if (latest := call.latest(after_s)) is not None]
+    llr = np.array([latest for _, latest in judged])
     taken = np.array([call.taken_over for call, _ in judged])
     return {
         "calls": {

@@ -35,9 +35,9 @@ class Call:
     evidence: tuple[tuple[float, float], ...]
     """(net speech since the joint in seconds, ln p(x | different speakers) / p(x | same speaker)), in order."""
 
-    def highest(self, within_s: float) -> float | None:
-        """The strongest evidence of a change by `within_s` of net speech after the joint; None before any."""
-        return max((llr for since_s, llr in self.evidence if since_s <= within_s), default=None)
+    def latest(self, after_s: float) -> float | None:
+        """What the check holds after `after_s` of net speech since the joint; None before anything."""
+        return next((llr for since_s, llr in reversed(self.evidence) if since_s <= after_s), None)
 
 
 def play_calls(encoder: Encoder, data: Path) -> list[Call]:

@@ -53,7 +53,7 @@ def read_mono_8k(path: Path, channel: int | None = None) -> Samples:
         return np.asarray(channels.mean(axis=0), dtype=np.float32)
     if not 0 <= channel < len(channels):
         raise AudioFileError(f"has no channel {channel}, only {len(channels)}")
-    return channels[channel]
+    return np.asarray(channels[channel])
 
 
 def _read_frames(file: soundfile.SoundFile) -> Samples:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Literal, cast
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -55,7 +55,7 @@ def _opus(samples: Samples) -> Samples:
     size = encoder.frame_size
     pcm = np.round(samples * 32767).clip(-32768, 32767).astype(np.int16)
     pcm = np.pad(pcm, (0, -len(pcm) % size))
-    packets: list[av.Packet] = []
+    packets: list[av.Packet[Any]] = []
     for start in range(0, len(pcm), size):
         frame = av.AudioFrame.from_ndarray(pcm[None, start : start + size], format="s16", layout="mono")
         frame.sample_rate, frame.pts = RATE_HZ, start
@@ -68,7 +68,7 @@ def _opus(samples: Samples) -> Samples:
 
 
 def _codec_context(mode: Literal["r", "w"], rate_hz: int) -> av.AudioCodecContext:
-    context = cast(av.AudioCodecContext, av.CodecContext.create("libopus", mode))
+    context = av.CodecContext.create("libopus", mode)
     context.sample_rate, context.layout = rate_hz, "mono"
     return context
 

@@ -59,8 +59,8 @@ class Calibration:
 def prepare(windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Model input (batch, 298, 80) for windows of net speech at 8 kHz, each (n,); shorter ones are repeated to 3 s.
 
-    Every band has a mean of zero over the window, so level and the line's colour do not count.
-    Raises ValueError for no windows, and for an empty window or one longer than 3 s.
+    Every band has a mean of zero over the window, so level and the line's colour count only where they push a band
+    below the floor of the logarithm. Raises ValueError for no windows, and for an empty window or one longer than 3 s.
     """
     if not windows:
         raise ValueError("no windows")
