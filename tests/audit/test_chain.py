@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 
 import pytest
@@ -46,6 +47,29 @@ def test_a_changed_record_is_found_at_its_place(count: int, data: st.DataObject)
     entries[place] = replace(entries[place], record=b"another")
 
     assert [("changed", place)] == [(fault.kind, fault.seq) for fault in verify(entries, head)]
+
+
+@given(st.integers(1, 20), st.data())
+def test_one_flipped_bit_is_found(count: int, data: st.DataObject):
+    """In any record or any stored hash."""
+    entries, head = grown("call-1", count)
+    place = data.draw(st.integers(0, count - 1))
+    field = data.draw(st.sampled_from(["record", "hash"]))
+    value = bytearray(getattr(entries[place], field))
+    value[data.draw(st.integers(0, len(value) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    entries[place] = replace(entries[place], **{field: bytes(value)})
+
+    assert place in {fault.seq for fault in verify(entries, head)}
+
+
+@given(st.lists(st.sampled_from(range(6)), max_size=8).filter(lambda order: order != list(range(6))))
+def test_no_other_selection_or_order_of_the_records_passes(order: list[int]):
+    """Lost, repeated and moved entries in any mixture, numbered as they were or anew."""
+    entries, head = grown("call-1", 6)
+    kept = [entries[place] for place in order]
+
+    assert verify(kept, head)
+    assert verify([replace(entry, seq=seq) for seq, entry in enumerate(kept)], head)
 
 
 @given(st.integers(2, 30), st.data())
@@ -106,6 +130,19 @@ def test_the_root_is_that_of_rfc_6962(count: int):
     assert (level[0] if level else hashlib.sha256(b"").digest()) == merkle_root(leaves)
 
 
+@pytest.mark.parametrize(("count", "root"), [
+    (1, "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"),
+    (2, "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"),
+    (3, "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77"),
+    (8, "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"),
+])
+def test_the_root_is_that_of_certificate_transparency(count: int, root: str):
+    """The leaves and roots that implementations of RFC 6962 are tested with."""
+    leaves = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
+
+    assert root == merkle_root([bytes.fromhex(leaf) for leaf in leaves[:count]]).hex()
+
+
 def stored(*chains: list[Entry]):
     hashes = {(entry.chain, entry.seq): entry.hash for chain in chains for entry in chain}
     return lambda chain, seq: hashes.get((chain, seq))
@@ -119,6 +156,34 @@ def test_a_checkpoint_holds_while_chains_grow():
 
     assert [] == verify_checkpoint(checkpoint, b"", stored(first))
     assert [] == verify_checkpoint(checkpoint, b"", stored(longer))
+
+
+def test_a_checkpoint_of_a_chain_that_had_not_begun_holds():
+    """Nothing recorded is nothing lost."""
+    checkpoint = checkpoint_bytes([Head("a", 0, genesis("a"))], issued_at=1.0, previous=b"")
+
+    assert [] == verify_checkpoint(checkpoint, b"", stored())
+    assert [] == verify_checkpoint(checkpoint, b"", stored(grown("a", 2)[0]))
+
+
+def test_the_order_of_heads_does_not_matter():
+    """The same heads give the same bytes to sign."""
+    heads = [grown(chain, 2)[1] for chain in "cab"]
+
+    assert checkpoint_bytes(heads, issued_at=1.0, previous=b"") == checkpoint_bytes(
+        heads[::-1], issued_at=1.0, previous=b""
+    )
+
+
+def test_a_checkpoint_whose_root_is_another_is_found():
+    """The root stands for exactly the heads that are named."""
+    entries, head = grown("a", 2)
+    checkpoint = checkpoint_bytes([head], issued_at=1.0, previous=b"")
+    root = merkle_root([]).hex().encode()
+    said = json.loads(checkpoint)["root"].encode()
+
+    faults = verify_checkpoint(checkpoint.replace(said, root), b"", stored(entries))
+    assert [("checkpoints", "changed")] == [(fault.chain, fault.kind) for fault in faults]
 
 
 def test_a_chain_rewritten_with_its_head_is_found_by_the_checkpoint():

@@ -57,7 +57,10 @@ def genesis(chain: str) -> bytes:
 
 
 def link(previous: bytes, record: bytes) -> bytes:
-    """SHA-256 over the hash before (32 bytes) and this record's canonical bytes."""
+    """SHA-256 over the hash before (32 bytes) and this record's canonical bytes.
+
+    The chain's id and the record's place are inside: each hash holds all before it, back to `genesis` of that chain.
+    """
     return hashlib.sha256(b"\x02" + previous + record).digest()
 
 
@@ -128,7 +131,7 @@ def verify_checkpoint(
     if said["root"] != merkle_root([canonical(row) for row in said["heads"]]).hex():
         faults.append(Fault("checkpoints", 0, "changed", "the root does not belong to these heads"))
     for chain, count, digest in said["heads"]:
-        stored = hash_at(chain, count - 1)
+        stored = hash_at(chain, count - 1) if count else genesis(chain)
         if stored is None:
             faults.append(Fault(chain, count - 1, "truncated", f"a checkpoint saw {count} records"))
         elif stored.hex() != digest:

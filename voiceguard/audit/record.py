@@ -10,9 +10,10 @@ import rfc8785
 def canonical(data: Any) -> bytes:
     """JSON-ready data as canonical JSON (RFC 8785).
 
-    Raises ValueError for what JSON cannot say: numbers that are not finite, integers beyond 2**53, other types.
+    Raises ValueError for what JSON cannot say: numbers that are not finite, integers beyond 2**53, lone surrogates,
+    other types. Its text and causes show nothing of the data.
     """
     try:
         return rfc8785.dumps(data)
-    except (rfc8785.CanonicalizationError, RecursionError) as error:
-        raise ValueError("this record has no canonical form") from error
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError):
+        raise ValueError("this record has no canonical form") from None
