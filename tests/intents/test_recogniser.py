@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from voiceguard.adapters.policy_files import read_policy
 from voiceguard.intents import recogniser
@@ -27,16 +29,44 @@ from voiceguard.intents.recogniser import recognise
     ("i want to upgrade my current plan", "plan_change"),
     ("please lift the hold on my account", "hold_release"),
     ("freeze my credit card", "hold_place"),
+    ("put my subscription on hold", "hold_place"),
+    ("i lost access to my account", "account_recovery"),
+    ("i can't log in", "account_recovery"),
+    ("i do not remember my password", "password_reset"),
+    ("reset the m f a", "mfa_reset"),
+    ("are you open on sunday", "branch_hours"),
+    ("i was thinking of changing my tariff", "plan_change"),
+    ("I don\u2019t want a refund", "refund"),
 ])
 def test_what_people_say(text: str, action: str):
     """Each wish is heard in words that people use."""
     assert action in recognise(text)
 
 
-@pytest.mark.parametrize("text", ["", "hello can you hear me", "yes thank you bye", "the weather is nice today"])
+@pytest.mark.parametrize("text", [
+    "", "hello can you hear me", "yes thank you bye", "the weather is nice today", "put me on hold",
+    "hold the line please", "my address book", "a balanced diet",
+])
 def test_small_talk_asks_for_nothing(text: str):
     """Nothing is heard where nothing is asked."""
     assert () == recognise(text)
+
+
+@pytest.mark.parametrize(("text", "actions"), [
+    ("I have a new email address", ("email_change",)),
+    ("change my phone plan", ("plan_change",)),
+])
+def test_neighbouring_wishes_are_told_apart(text: str, actions: tuple[str, ...]):
+    """Words that two actions share."""
+    assert actions == recognise(text)
+
+
+@given(st.sampled_from(sorted(recogniser._PATTERNS)), st.text(max_size=200))
+def test_case_and_punctuation_do_not_matter(action: str, text: str):
+    """The action's own name, shouted and cut up by punctuation, beside any text."""
+    spoken = action.replace("_", " ")
+    assert recognise(spoken) == recognise(f"...{action.replace('_', ', ').upper()}?!")
+    assert set(recognise(text)) <= set(recogniser._PATTERNS)
 
 
 def test_every_intent_is_an_action_of_the_shipped_policy():
