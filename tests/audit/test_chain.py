@@ -110,6 +110,14 @@ def test_records_that_nobody_recorded_are_found():
     assert ["added"] == [fault.kind for fault in verify(entries, head)]
 
 
+def test_a_chain_linked_anew_does_not_fit_its_head():
+    """A last record exchanged together with its hash is whole in itself; the head remembers the other."""
+    entries, head = grown("call-1", 3)
+    entries[2] = Entry("call-1", 2, b"another", link(entries[1].hash, b"another"))
+
+    assert [("changed", 2)] == [(fault.kind, fault.seq) for fault in verify(entries, head)]
+
+
 def test_a_chain_does_not_pass_for_another():
     """The same records under another call's id."""
     entries, head = grown("call-1", 3)

@@ -37,6 +37,8 @@ from voiceguard.intents.pii import MAX_CHARS, mask
     ("born 1984-03-12", "born [date]"),
     ("the reference is K7XM2P", "the reference is [code]"),
     ("passport C01X00T47", "passport [code]"),
+    ("1984-(1may third then", "[number][date] then"),
+    ("fo\u200bur one fi\u00adve two", "[number]"),
     ("FOUR, one. five uh two", "[number]"),
     ("card four one one one one one one one one one one one one one one one", "card [number]"),
     ("my pin is 123", "my pin is [number]"),

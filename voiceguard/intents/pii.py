@@ -77,7 +77,7 @@ def mask(text: str) -> str:
     """
     kept = text[:MAX_CHARS]
     # What a mark now stands beside may read otherwise; each round leaves less to find, and one is nearly always enough.
-    while (masked := _mask_once(kept)[:MAX_CHARS]) != kept:
+    while (masked := _mask_once(kept)) != kept:
         kept = masked
     return kept
 
