@@ -1,4 +1,4 @@
-"""The command line [contract]: arguments in, the right room called, one line and exit code 2 for what is our user's to fix.
+"""The command line [contract]: arguments in, the right room called; a user's mistake is one line and exit code 2.
 
 Heavy rooms are imported in the command that needs them, so that `voiceguard --help` is quick.
 """
@@ -161,7 +161,8 @@ def _loadtest(options: argparse.Namespace) -> bool:
 
     report = run(
         options.url, protocol=options.protocol, calls=options.calls, seconds=options.seconds, callset=options.callset,
-        key=os.environ.get("VOICEGUARD_API_KEY", ""), twilio_secret=os.environ.get("VOICEGUARD_TWILIO__STREAM_SECRET", ""),
+        key=os.environ.get("VOICEGUARD_API_KEY", ""),
+        twilio_secret=os.environ.get("VOICEGUARD_TWILIO__STREAM_SECRET", ""),
     )
     print(json.dumps(report, indent=2) if options.json else as_text(report))
     return True
@@ -212,7 +213,7 @@ def _summary(options: argparse.Namespace, rows: Sequence[dict[str, Any]], model:
 
 def _policy_check(options: argparse.Namespace) -> bool:
     from voiceguard.adapters.policy_files import read_policy
-    from voiceguard.policy.lint import lint
+    from voiceguard.policy.check import lint
 
     policy = read_policy(options.file)
     findings = lint(policy)
@@ -280,7 +281,7 @@ def _customers_add(options: argparse.Namespace) -> bool:
         _settings(options), lambda store: store.upsert_customer(options.ref, totp_secret=secret)
     ))
     if secret is not None:
-        print(pyotp.TOTP(secret).provisioning_uri(options.ref, issuer_name="voiceguard"))
+        print(pyotp.TOTP(secret, name=options.ref, issuer="voiceguard").provisioning_uri())
     return True
 
 

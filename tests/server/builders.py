@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from voiceguard.adapters.store import StoreError
-
 from voiceguard.errors import VoiceguardError
 from voiceguard.events import (
     ActionDecided,

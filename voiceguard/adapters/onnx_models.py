@@ -66,17 +66,22 @@ def load_model(folder: Path) -> Model:
         raise ConfigurationError(f"model {folder.name}: {error.strerror}") from error
     if hashlib.sha256(weights).hexdigest() != card["sha256"]:
         raise ConfigurationError(f"model {folder.name}: model.onnx is not the file that model.json describes")
+    try:
+        session = open_session(weights)
+    except Exception as error:  # the runtime raises a private family of types
+        raise ConfigurationError(f"model {folder.name}: the runtime cannot load it") from error
+    return Model(card, session)
+
+
+def open_session(weights: bytes) -> onnxruntime.InferenceSession:
+    """A session on one thread of one core."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # Spinning threads would burn the core that the other calls need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime raises a private family of types
-        raise ConfigurationError(f"model {folder.name}: the runtime cannot load it") from error
-    return Model(card, session)
+    return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
 
 def model_cards(folder: Path = MODELS_FOLDER) -> list[dict[str, Any]]:

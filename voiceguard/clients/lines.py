@@ -78,7 +78,9 @@ class TwilioLine:
         self._stream = {"streamSid": f"MZ{call_id}"}
         self._sequence = 0
         self._chunks: dict[str, int] = {"inbound": 0, "outbound": 0}
-        parameters = {"consent": "voice_analysis", "token": token} | ({} if customer_ref is None else {"customer_ref": customer_ref})
+        parameters = {"consent": "voice_analysis", "token": token}
+        if customer_ref is not None:
+            parameters["customer_ref"] = customer_ref
         self._start = {
             "accountSid": "AC00000000000000000000000000000000", **self._stream, "callSid": call_id,
             "tracks": ["inbound", "outbound"], "customParameters": parameters,

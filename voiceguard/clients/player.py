@@ -1,4 +1,4 @@
-"""A telephony platform at work: streams one labelled call at its own pace, asks for actions, keys codes, spends grants."""
+"""A telephony platform at work: streams a labelled call at its pace, asks for actions, keys codes, spends grants."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ async def redeem(body: SignedGrant, service: ServiceOf) -> dict[str, Any]:
 @router.get("/v1/calls")
 async def calls(service: ServiceOf, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> dict[str, Any]:
     """Recorded calls, newest first."""
-    return {"calls": (await service.store.calls())[:limit]}
+    return {"calls": await service.store.calls(limit)}
 
 
 @router.get("/v1/calls/{call_id}")

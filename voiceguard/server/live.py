@@ -23,7 +23,7 @@ from voiceguard.server.auth import SCOPES, authenticate, bearer
 
 ENDED_KEPT = 50
 """Ended calls that stay on the page; older ones are read from the store."""
-PAUSE_S = 0.1
+PAUSE_S = 0.05
 """Least time between two writes to one follower: faster is not seen by people."""
 SLOW_S = 10.0
 """A follower that has not taken one write by then is dropped."""
