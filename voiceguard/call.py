@@ -30,6 +30,7 @@ from voiceguard.events import (
     CallInput,
     CallStarted,
     CodeEntered,
+    CodeToDeliver,
     DtmfReceived,
     HandoverAnswered,
     IntentNoticed,
@@ -199,18 +200,20 @@ class Call:
                 return self._engine.digit(question.digit, risk, consent=consent, injection=injection, now=now)
 
     def _end(self, now: float) -> list[Outcome]:
-        """Windows nobody will answer count as missing, open questions are decided so, and open challenges denied."""
+        """Windows nobody will answer count as missing, open questions are decided so, and open challenges lapse."""
         for window_id, window in self._windows:
             self._scores.setdefault(window_id, ScoreMissing(window_id, window.task, "deadline"))
-        return [*self._weigh(now), *self._engine.end(self._risk, now=now)]
+        outcomes = self._weigh(now)
+        outcomes += self._engine.end(self._risk_model.risk(self._track.at_s, self._track.net_s), now=now)
+        return [outcome for outcome in outcomes if not isinstance(outcome, CodeToDeliver)]
 
     # ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _read(self, heard: TranscriptReceived) -> list[Outcome]:
-        """PII is masked before anything else sees the text. What a text says never decides; orders in it are noted."""
+        """Nothing but the screen sees the text unmasked. What a text says never decides; orders in it are noted."""
         text, at_s = mask(heard.text), self._track.at_s
         outcomes: list[Outcome] = [TranscriptMasked(heard.channel, at_s, text)]
-        if rules := screen(text):
+        if rules := screen(heard.text):  # masking could hide what makes an order one
             self._injection = True
             outcomes.append(TextFlagged(heard.channel, at_s, rules, text))
         elif heard.channel == "caller":

@@ -47,9 +47,14 @@ def expired(line: Line) -> None:
     line.wait(300)
 
 
+def lapsed(line: Line) -> None:
+    line.ask()
+    line.end()
+
+
 STATES: dict[State, Callable[[Line], None]] = {
     State.CHALLENGED: challenged, State.HANDED_OVER: handed_over, State.ALLOWED: allowed, State.DENIED: denied,
-    State.EXPIRED: expired,
+    State.EXPIRED: expired, State.LAPSED: lapsed,
 }
 INPUTS: dict[str, Callable[[Line], list[ActionDecided]]] = {
     "right code": lambda line: line.code(line.codes.get("a1", "123456")),
@@ -70,7 +75,7 @@ CHANGES = {
     (State.CHALLENGED, "wrong code"): State.CHALLENGED,
     (State.CHALLENGED, "risk goes high"): State.HANDED_OVER,
     (State.CHALLENGED, "time up"): State.EXPIRED,
-    (State.CHALLENGED, "call ends"): State.DENIED,
+    (State.CHALLENGED, "call ends"): State.LAPSED,
     (State.HANDED_OVER, "accept"): State.HANDED_OVER,
     (State.HANDED_OVER, "approve"): State.ALLOWED,
     (State.HANDED_OVER, "refuse"): State.DENIED,

@@ -27,14 +27,23 @@ def heard(llrs: list[float], model: RiskModel | None = None, begin_s: int = 2) -
 
 
 def test_one_window_worked_by_hand():
-    """Two seconds at 2 nats: worth 2, memory 6 s, prior 2 %."""
+    """Two seconds at 2 nats: worth 2, memory 6 s, prior 5 %."""
     risk = heard([2.0]).risk(9.0, 5.0)
     contribution = 2.0 * (1.0 - math.exp(-2.0 / 6.0)) * 2.0
 
     assert contribution == pytest.approx(risk.evidence[0].contribution)
     assert risk.evidence[0].contribution == pytest.approx(risk.evidence[0].llr * risk.evidence[0].weight)
-    assert round(100.0 / (1.0 + 49.0 * math.exp(-contribution))) == risk.score
+    assert round(100.0 / (1.0 + 19.0 * math.exp(-contribution))) == risk.score
     assert (9.0, 5.0, 1) == (risk.at_s, risk.net_speech_s, risk.evidence[0].windows)
+
+
+@pytest.mark.parametrize(("contribution", "band"), [(-0.1, Band.LOW), (0.1, Band.ELEVATED), (0.6, Band.ELEVATED),
+                                                    (0.7, Band.HIGH)])
+def test_bands_lie_where_their_costs_put_them(contribution: float, band: Band):
+    """Prior 1/20, a missed fraud ten times a needless handover: high from ln(19/10) = 0.642 nats, elevated from 0."""
+    llr = contribution / (2.0 * (1.0 - math.exp(-4.0 / 6.0)))
+
+    assert band is heard([llr], begin_s=4).risk(9.0, 5.0).band
 
 
 def test_long_speech_is_worth_so_many_windows_and_no_more():
@@ -44,12 +53,12 @@ def test_long_speech_is_worth_so_many_windows_and_no_more():
 
 @pytest.mark.parametrize("before", [0, 5, 30, 300])
 def test_what_was_heard_before_a_take_over_does_not_drown_it(before: int):
-    """Six seconds of a synthetic voice raise the risk to elevated, however long a genuine one spoke first."""
+    """Six seconds of a synthetic voice raise the risk to high, however long a genuine one spoke first."""
     model = heard([-2.7] * before)
     assert before == 0 or model.risk(0.0, before + 1.0).band is Band.LOW
     heard([-1.0, 0.5, 2.0, 2.0, 2.0, 2.0], model, begin_s=2 + before)
 
-    assert model.risk(0.0, before + 7.0).band in (Band.ELEVATED, Band.HIGH)
+    assert Band.HIGH is model.risk(0.0, before + 7.0).band
 
 
 def test_one_clean_source_does_not_clear_the_other():

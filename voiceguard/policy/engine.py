@@ -34,6 +34,8 @@ class State(StrEnum):
     ALLOWED = "allowed"
     DENIED = "denied"
     EXPIRED = "expired"
+    LAPSED = "lapsed"
+    """The call ended while the code was awaited: nobody decided against it, and nothing was allowed."""
 
 
 class Input(StrEnum):
@@ -59,7 +61,7 @@ TABLE: Mapping[State, Mapping[Input, frozenset[State]]] = MappingProxyType({
         Input.RISK_CHANGED: frozenset({State.HANDED_OVER, State.DENIED}),
         Input.TIME_UP: frozenset({State.EXPIRED}),
         Input.LOCKED_OUT: frozenset({State.DENIED}),
-        Input.CALL_ENDED: frozenset({State.DENIED}),
+        Input.CALL_ENDED: frozenset({State.LAPSED}),
     },
     State.HANDED_OVER: {
         Input.ACCEPTED: frozenset({State.HANDED_OVER}),
@@ -69,6 +71,7 @@ TABLE: Mapping[State, Mapping[Input, frozenset[State]]] = MappingProxyType({
     State.ALLOWED: {},
     State.DENIED: {},
     State.EXPIRED: {},
+    State.LAPSED: {},
 })
 """Where each input may lead from each state; an input that a state does not list changes nothing."""
 
@@ -78,6 +81,7 @@ _DECISIONS = {
     State.ALLOWED: Decision.ALLOW,
     State.DENIED: Decision.DENY,
     State.EXPIRED: Decision.DENY,
+    State.LAPSED: Decision.STEP_UP,
 }
 _STATES = {
     Decision.STEP_UP: State.CHALLENGED, Decision.HANDOVER: State.HANDED_OVER, Decision.ALLOW: State.ALLOWED,
@@ -222,11 +226,11 @@ class ActionEngine:
         return [self._expire(action, at) for action in self._challenged() if now >= action.expires_at]
 
     def end(self, risk: Risk, *, now: float) -> Outcomes:
-        """The call is over: nobody can enter a code any more; what a person holds stays with the person."""
+        """The call is over: challenges lapse, for nobody can enter a code any more; handovers stay with the person."""
         at = _Now(risk, consent=False, injection=False, now=now)
         reason = Reason("call_ended", "The call ended before the code was entered.")
         return [
-            self._move(action, Input.CALL_ENDED, State.DENIED, "call_ended", (reason,), at=at)
+            self._move(action, Input.CALL_ENDED, State.LAPSED, "call_ended", (reason,), at=at)
             for action in self._challenged()
         ]
 
