@@ -99,7 +99,7 @@ class FileScorer:
 
     def _tempered(self, llrs: NDArray[np.float64], net_s: float) -> float:
         risk = self.settings.risk
-        return float(llrs.mean()) * risk.synthetic_worth * (1.0 - math.exp(-net_s / risk.memory_s))
+        return float(llrs.mean()) * risk.synthetic_worth * (1.0 - math.exp(-net_s / risk.synthetic_memory_s))
 
     def _decision(self, llr: float, net_s: float) -> str | None:
         if self._undecided(net_s) == "insufficient_speech" or abs(llr) < self.settings.risk.undecided:

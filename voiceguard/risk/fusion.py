@@ -37,12 +37,14 @@ class RiskOptions:
     """Posterior from which risk is elevated: the prior, so all in all what was heard speaks for fraud."""
     high: float = 1.0 / 11.0
     """Posterior from which risk is high: handing a caller over costs 1, a fraud that gets through 10."""
-    memory_s: float = 6.0
+    synthetic_memory_s: float = 6.0
     """Net speech after which evidence has faded to 1/e, seconds."""
     synthetic_worth: float = 2.0
     """Independent windows that one voice's windows are worth: training folds give 1.6 for two, 1.85 for six."""
+    speaker_memory_s: float = 3.0
+    """The same for the speaker: a comparison covers 4.5 s by itself, so two that agree are enough."""
     speaker_worth: float = 1.0
-    """The same for comparisons with one and the same reference, which repeat each other."""
+    """Independent comparisons that all are worth: with one and the same reference they repeat each other."""
     enough_speech_s: float = 4.0
     """Net speech below which no number is honest, seconds."""
     undecided: float = 0.5
@@ -52,15 +54,16 @@ class RiskOptions:
 @dataclass
 class _Source:
     worth: float
+    memory_s: float
     contribution: float = 0.0
     windows: int = 0
     heard_s: float | None = None
     """Net speech at the end of the last window."""
 
-    def add(self, llr: float, window: Window, memory_s: float) -> None:
+    def add(self, llr: float, window: Window) -> None:
         length_s = len(window.samples) / RATE_HZ
         covered_s = length_s if self.heard_s is None else min(window.end_net_s - self.heard_s, length_s)
-        kept = math.exp(-covered_s / memory_s)
+        kept = math.exp(-covered_s / self.memory_s)
         self.contribution = max(FLOOR, self.contribution * kept + self.worth * (1.0 - kept) * llr)
         self.heard_s = window.end_net_s
         self.windows += 1
@@ -78,8 +81,8 @@ class RiskModel:
 
     def __post_init__(self) -> None:
         self._sources = {
-            "synthetic_voice": _Source(self.options.synthetic_worth),
-            "speaker_change": _Source(self.options.speaker_worth),
+            "synthetic_voice": _Source(self.options.synthetic_worth, self.options.synthetic_memory_s),
+            "speaker_change": _Source(self.options.speaker_worth, self.options.speaker_memory_s),
         }
         self._missing: set[Task] = set()
 
@@ -116,7 +119,7 @@ class RiskModel:
     def _add(self, name: str, task: Task, llr: float | None, window: Window) -> None:
         self._missing.discard(task)
         if llr is not None:
-            self._sources[name].add(llr, window, self.options.memory_s)
+            self._sources[name].add(llr, window)
 
     def _state(self, net_speech_s: float, shift: float, judged: bool) -> RiskState:
         if not self.consent:
