@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of dev.csv and train.csv")
     parser.add_argument("--model", type=Path, default=Path("models/synthetic-stream"), help="folder of the model")
     parser.add_argument(
-        "--channel", default="pcmu", choices=["pcmu", "pcma", "gsm", "none"], help="line before the detector"
+        "--channel", default="pcmu", choices=["pcmu", "pcma", "gsm", "opus", "none"], help="line before the detector"
     )
     parser.add_argument("--max-speech", type=float, default=4.0, help="seconds of net speech heard of each clip")
     parser.add_argument("--jobs", type=int, default=1, help="processes")

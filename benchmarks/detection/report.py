@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.detection.scoring import ScoredClip
 from voiceguard.analysis import metrics
+from voiceguard.risk import RiskOptions
 
 ATTACKS = ("tts", "clone", "vc")
 TELEPHONE_SOURCES = ("hyke-india-ivr", "cslu-numbers-sample", "callytics-csvd")
@@ -58,6 +60,7 @@ def build(clips: list[ScoredClip]) -> dict[str, Any]:
             for name in sorted(set(source[spoof]) & set(source[genuine]))
         },
         "resynth_flagged": _share(llr[resynth], threshold),
+        "service": _service(llr, slices["attacks_unseen"], genuine, source),
     }
 
 
@@ -77,6 +80,10 @@ def as_text(report: dict[str, Any]) -> str:
         part = report["genuine_flagged_by_source"][name]
         lines.append(f"    {name}: {part['share']:.3f} of {part['clips']}")
     lines.append(f"  resynth {report['resynth_flagged']['share']:.3f} of {report['resynth_flagged']['clips']}")
+    service = report["service"]
+    lines += ["", f"at a high risk by the shipped thresholds (LLR {service['threshold_llr']:.2f}) after 4 s:"]
+    lines.append(f"  unseen attacks {_with_interval(service['unseen_attacks_high'])}")
+    lines.append(f"  genuine telephone speech {_with_interval(service['genuine_telephone_high'])}")
     lines += ["", "EER within a source:"]
     lines += [f"  {name}: {value:.3f}" for name, value in report["eer_by_source"].items()]
     lines += ["", "cost of one window of 4 s on one core:"]
@@ -100,6 +107,28 @@ def _telephone(
     llr: _LLRS, attacks: NDArray[np.bool_], genuine: NDArray[np.bool_], source: NDArray[np.str_]
 ) -> dict[str, float]:
     return _measured(metrics.false_alarm_at_miss, llr, attacks, genuine & np.isin(source, TELEPHONE_SOURCES), source)
+
+
+def _service(
+    llr: _LLRS, attacks: NDArray[np.bool_], genuine: NDArray[np.bool_], source: NDArray[np.str_]
+) -> dict[str, Any]:
+    """What the shipped thresholds would do after one window of 4 s, were the voice the only evidence."""
+    options = RiskOptions()
+    needed = _logit(options.high) - _logit(options.prior)
+    threshold = needed / (options.synthetic_worth * (1.0 - math.exp(-4.0 / options.synthetic_memory_s)))
+
+    def share(rows: NDArray[np.bool_]) -> dict[str, float]:
+        return _measured(lambda chosen, _: float((chosen >= threshold).mean()), llr, rows, np.zeros_like(rows), source)
+
+    return {
+        "threshold_llr": threshold,
+        "unseen_attacks_high": share(attacks),
+        "genuine_telephone_high": share(genuine & np.isin(source, TELEPHONE_SOURCES)),
+    }
+
+
+def _logit(share: float) -> float:
+    return math.log(share / (1.0 - share))
 
 
 def _measured(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -18,11 +17,11 @@ import webrtcvad
 from numpy.typing import NDArray
 
 from voiceguard.adapters.onnx_models import Model, load_model
+from voiceguard.analysis.channels import ChannelName, apply
 from voiceguard.detectors import synthetic
 from voiceguard.detectors.features import SAMPLE_RATE_HZ
 
 Samples = NDArray[np.float32]
-_LINES = {"pcmu": "ULAW", "pcma": "ALAW", "gsm": "GSM610"}
 _VAD_FRAME = 160
 _VAD_AGGRESSIVENESS = 2
 
@@ -62,17 +61,7 @@ def net_speech(samples: Samples) -> Samples:
     return speech if len(speech) else samples
 
 
-def through_channel(samples: Samples, channel: str) -> Samples:
-    """Encode and decode by libsndfile; ``none`` leaves the samples alone."""
-    if channel == "none":
-        return samples
-    buffer = io.BytesIO()
-    soundfile.write(buffer, samples, SAMPLE_RATE_HZ, format="WAV", subtype=_LINES[channel])
-    buffer.seek(0)
-    return np.asarray(soundfile.read(buffer, dtype="float32")[0][: len(samples)], dtype=np.float32)
-
-
-def score_clips(data: Path, model: Path, channel: str, max_speech_s: float, jobs: int) -> list[ScoredClip]:
+def score_clips(data: Path, model: Path, channel: ChannelName, max_speech_s: float, jobs: int) -> list[ScoredClip]:
     """Score every clip that ``dev.csv`` names, in its order."""
     with (data / "train.csv").open(newline="") as file:
         trained = {row["system"] for row in csv.DictReader(file)}
@@ -85,12 +74,12 @@ def score_clips(data: Path, model: Path, channel: str, max_speech_s: float, jobs
         return list(pool.map(_score, tasks, chunksize=32))
 
 
-def _score(task: tuple[dict[str, str], Path, Path, str, float, bool]) -> ScoredClip:
+def _score(task: tuple[dict[str, str], Path, Path, ChannelName, float, bool]) -> ScoredClip:
     row, path, model, channel, max_speech_s, seen = task
     samples, rate = soundfile.read(path, dtype="float32")
     if rate != SAMPLE_RATE_HZ:
         raise ValueError(f"{path} is not at 8 kHz")
-    speech = net_speech(through_channel(samples, channel))[: int(max_speech_s * SAMPLE_RATE_HZ)]
+    speech = net_speech(apply(samples, channel))[: int(max_speech_s * SAMPLE_RATE_HZ)]
     llr = float(evidence(load_detector(model), [speech])[0])
     heard_s = len(speech) / SAMPLE_RATE_HZ
     return ScoredClip(row["label"], row["kind"], row["system"], seen, row["source"], heard_s, llr)

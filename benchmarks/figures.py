@@ -1,0 +1,53 @@
+"""README's table of figures, from the results that the benchmarks wrote: ``python -m benchmarks.figures``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+BEGIN, END = "<!-- figures -->\n", "<!-- /figures -->\n"
+
+
+def table(results: Path = RESULTS) -> str:
+    """The table, in Markdown."""
+    detection, speaker, capacity = (
+        json.loads((results / f"{name}.json").read_text()) for name in ("detection", "speaker", "capacity")
+    )
+    unseen, seen = detection["slices"]["attacks_unseen"], detection["slices"]["attacks_seen"]
+    cost, service = detection["cost"], detection["service"]
+    detect, verify = "python -m benchmarks.detection", "python -m benchmarks.speaker"
+    rows = [
+        ("synthetic voice, 4 s, mu-law, attacks of systems not trained on: EER", _interval(unseen["eer"]), detect),
+        ("the same, systems trained on: EER", _interval(seen["eer"]), detect),
+        ("the same, systems not trained on: Cllr, bits", _interval(unseen["cllr"]), detect),
+        ("those attacks at a high risk by the shipped thresholds", _interval(service["unseen_attacks_high"]), detect),
+        ("genuine telephone speech at a high risk by them", _interval(service["genuine_telephone_high"]), detect),
+        ("cost of a 4 s window, one core", f"{cost['front_end_ms'] + cost['model_ms']:.1f} ms", detect),
+        ("same speaker or not, 3 s, mu-law, mean of 7 sources: EER", _interval(speaker["verification"]["eer"]), verify),
+        ("another speaker took over or not, after 6 s: EER", _interval(speaker["take_over"]["after_6_s"]["eer"]), verify),
+        *_capacity(capacity),
+    ]
+    lines = ["| figure | value (95 % interval) | command |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {what} | {value} | `{command}` |" for what, value, command in rows)]) + "\n"
+
+
+def _capacity(results: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return []
+
+
+def _interval(figure: dict[str, float]) -> str:
+    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+
+
+def main() -> None:
+    """Write the table into README.md."""
+    readme = ROOT / "README.md"
+    head, rest = readme.read_text(encoding="utf-8").split(BEGIN)
+    readme.write_text(head + BEGIN + table() + END + rest.split(END)[1], encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
