@@ -1,19 +1,22 @@
 """The load test [contract]: paced clients in processes of their own, and what the server did meanwhile.
 
-Decision lag runs from the moment when the frame that completed a window was due on the wire, to the moment when the
-live feed brought its risk: queueing, scoring, fusion and the feed itself included. Where the clients could not keep
-their own pace, the report says so: then the figures are the generator's, not the server's.
+Decision lag runs from the moment at which the frame that completed a window was due on the wire, to the moment at which
+the live feed brought its risk: the generator's own lateness, queueing, scoring, fusion and the feed are all in it, so a
+server that holds the sender up cannot hide it. Where the clients could not keep their own pace, the report says so:
+then the figures are the generator's, not the server's.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +27,7 @@ import orjson
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import WebSocketException
 
 from voiceguard.analysis.callset import read_callset
 from voiceguard.clients.lines import FRAME_S, Line, NativeLine, TwilioLine, frames
@@ -33,10 +36,12 @@ from voiceguard.events import Channel
 from voiceguard.ingest.twilio import make_stream_token
 
 CALLS_PER_PROCESS = 50
-LATE_MS = 20.0
-"""A generator whose 99th percentile of lateness is over one frame is the limit itself."""
-START_S = 2.0
-"""Between the first word to the clients and the first frame."""
+OVERSHOOT_MS = 20.0
+"""A generator that wakes later than one frame at its 99th percentile is the limit itself."""
+LATE_S = 0.1
+"""A frame that leaves later than this is dropped: the jitter buffer of a line would not have waited for it."""
+_GOLDEN = (math.sqrt(5) - 1) / 2
+_PERCENTILES = {"p50": 50, "p95": 95, "p99": 99, "max": 100}
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,8 @@ class _Plan:
     key: str = field(repr=False)
     tokens: Mapping[str, str] = field(repr=False)
     """Call id to stream token."""
+    first: int
+    """Number of the first of these calls among all."""
     audio: Sequence[list[dict[Channel, bytes]]] = field(repr=False)
     seconds: float
     begin: float
@@ -55,12 +62,18 @@ class _Plan:
 
 
 @dataclass
-class _Sent:
+class Sent:
+    """What one client process did."""
+
     began: dict[str, float] = field(default_factory=dict)
     """Call id to the monotonic time at which its first frame was due."""
-    late_ms: list[float] = field(default_factory=list)
     frames: int = 0
-    broken: int = 0
+    late: int = 0
+    """Frames of these that left too late."""
+    ended: int = 0
+    """Calls that were streamed to their end, and whose stream the server then closed in order."""
+    overshoot_ms: list[float] = field(default_factory=list)
+    """How much too late the process woke, fifty times a second."""
 
 
 def run(
@@ -70,6 +83,8 @@ def run(
 
     Raises ConfigurationError when the server does not take the key or is not there.
     """
+    if calls < 1 or seconds < FRAME_S:
+        raise ConfigurationError("a load test needs at least one call and one frame (0.02 s)")
     parts = urlsplit(url)
     origin = f"{'https' if parts.scheme in ('wss', 'https') else 'http'}://{parts.netloc}"
     return asyncio.run(_measure(origin, protocol, calls, seconds, callset, key, twilio_secret))
@@ -78,70 +93,84 @@ def run(
 async def _measure(
     origin: str, protocol: str, calls: int, seconds: float, callset: Path, key: str, twilio_secret: str
 ) -> dict[str, Any]:
-    audio = [frames({role: samples for role, samples in call.read().items()}) for call in read_callset(callset)]
-    run_id = secrets.token_hex(4)
-    ids = [f"load-{run_id}-{number}" for number in range(calls)]
+    audio = [frames(call.read()) for call in read_callset(callset)]
     before = await _counters(origin, key)
     server = _server_process(origin)
+    idle_bytes = server.memory_info().rss if server else 0
     seen = _Feed()
     follower = asyncio.create_task(seen.follow(origin, key))
-    await asyncio.sleep(0.2)
-    if follower.done():
-        raise ConfigurationError("the live feed refused the key: it needs the scope live")
-    begin = time.monotonic() + START_S
-    groups = [ids[start : start + CALLS_PER_PROCESS] for start in range(0, calls, CALLS_PER_PROCESS)]
-    expires = int(time.time() + 3600)
+    run_id, expires = secrets.token_hex(4), int(time.time() + 3600)
+    tokens = {
+        call: make_stream_token(call, expires, secrets.token_hex(16), twilio_secret or "-")
+        for call in (f"load-{run_id}-{number}" for number in range(calls))
+    }
+    groups = [list(tokens.items())[start : start + CALLS_PER_PROCESS] for start in range(0, calls, CALLS_PER_PROCESS)]
+    begin = time.monotonic() + 3.0 + len(groups)  # time for the processes to start and for their calls to connect
     plans = [
-        _Plan(
-            origin, protocol, key,
-            {call: make_stream_token(call, expires, secrets.token_hex(16), twilio_secret or "-") for call in group},
-            audio, seconds, begin,
-        ) for group in groups
+        _Plan(origin, protocol, key, dict(group), number * CALLS_PER_PROCESS, audio, seconds, begin)
+        for number, group in enumerate(groups)
     ]
-    idle_bytes = server.memory_info().rss if server else 0
     loop = asyncio.get_running_loop()
-    with ProcessPoolExecutor(len(plans)) as pool:
+    with ProcessPoolExecutor(len(plans), get_context("spawn")) as pool:
         working = [loop.run_in_executor(pool, _generate, plan) for plan in plans]
-        await asyncio.sleep(max(0.0, begin - time.monotonic()))
+        await asyncio.sleep(begin - time.monotonic())
         cpu = sum(server.cpu_times()[:2]) if server else 0.0
         await asyncio.sleep(seconds)
         used = sum(server.cpu_times()[:2]) - cpu if server else 0.0
         held_bytes = server.memory_info().rss if server else 0
         sent = await asyncio.gather(*working)
-    await asyncio.sleep(1.0)
+    await asyncio.sleep(0.5)  # the feed's last word
+    if follower.done():
+        raise ConfigurationError("the live feed broke off, or refused the key: it needs the scope live")
     follower.cancel()
     after = await _counters(origin, key)
-    return _report(sent, seen, calls, seconds, {
-        name: after.get(name, 0.0) - before.get(name, 0.0) for name in after
-    }) | {
-        "protocol": protocol,
+    counted = {name: after[name] - before[name] for name in after}
+    return {"protocol": protocol} | report(sent, seen.risks, counted, calls=calls, seconds=seconds) | {
         "server_cores_used": round(used / seconds, 3) if server else None,
-        "server_mb_per_call": round((held_bytes - idle_bytes) / calls / 2**20, 3) if server else None,
+        "server_cpu_percent_per_call": round(100 * used / seconds / calls, 2) if server else None,
+        "server_mb_per_call": round((held_bytes - idle_bytes) / calls / 2**20, 2) if server else None,
     }
 
 
-def _report(
-    sent: Sequence[_Sent], seen: _Feed, calls: int, seconds: float, counted: Mapping[str, float]
+def report(
+    sent: Sequence[Sent], risks: Sequence[tuple[str, float, float]], counted: Mapping[str, float], *,
+    calls: int, seconds: float,
 ) -> dict[str, Any]:
+    """The figures. `risks`: call id, media time (s) of the judged window's end, monotonic time (s) of arrival;
+    `counted`: what the server's counters `media_faults_ms`, `scored` and `missing` rose by. A frame is dropped that was
+    not sent, left too late, or that the server missed.
+    """
     began = {call: at for part in sent for call, at in part.began.items()}
-    lags = np.array([
-        1000.0 * (at - began[call] - np.ceil(round(media_s / FRAME_S, 6)) * FRAME_S)
-        for call, media_s, at in seen.risks if call in began
-    ] or [np.nan])
-    late = np.array([value for part in sent for value in part.late_ms] or [np.nan])
-    lateness = float(np.percentile(late, 99))
-    percentiles = {name: round(float(np.percentile(lags, share)), 1) for name, share in _PERCENTILES.items()}
+    lags = [1000.0 * (at - due_at(began[call], media_s)) for call, media_s, at in risks if call in began]
+    overshoot = _percentiles([value for part in sent for value in part.overshoot_ms])["p99"]
+    streamed, late = sum(part.frames for part in sent), sum(part.late for part in sent)
+    unsent = calls * frames_in(seconds) - streamed
     return {
-        "calls_asked": calls, "calls_achieved": len(began) - sum(part.broken for part in sent), "seconds": seconds,
-        "frames_sent": sum(part.frames for part in sent),
-        "frames_dropped": round(counted.get("media_faults_ms", 0.0) / (1000.0 * FRAME_S)),
-        "windows_scored": round(counted.get("scored", 0.0)), "windows_missing": round(counted.get("missing", 0.0)),
-        "risk_messages": len(seen.risks), "decision_lag_ms": percentiles,
-        "generator_late_p99_ms": round(lateness, 1), "generator_was_the_limit": bool(lateness > LATE_MS),
+        "calls_asked": calls, "calls_achieved": sum(part.ended for part in sent), "seconds": seconds,
+        "decision_lag_ms": _percentiles(lags), "risk_messages": len(lags),
+        "windows_scored": round(counted["scored"]), "windows_missing": round(counted["missing"]),
+        "frames_sent": streamed,
+        "frames_dropped": unsent + late + round(counted["media_faults_ms"] / (1000.0 * FRAME_S)),
+        "generator_late_p99_ms": overshoot,
+        "generator_was_the_limit": overshoot is None or overshoot > OVERSHOOT_MS,
     }
 
 
-_PERCENTILES = {"p50": 50, "p95": 95, "p99": 99, "max": 100}
+def frames_in(seconds: float) -> int:
+    """Frames of a call that lasts so long."""
+    return round(seconds / FRAME_S)
+
+
+def due_at(began: float, media_s: float) -> float:
+    """When the frame was due that brought the media up to `media_s`, of a call whose first frame was due at `began`."""
+    return began + (math.ceil(round(media_s / FRAME_S, 6)) - 1) * FRAME_S
+
+
+def _percentiles(values: Sequence[float]) -> dict[str, float | None]:
+    return {
+        name: round(float(np.percentile(values, share)), 1) if len(values) else None
+        for name, share in _PERCENTILES.items()
+    }
 
 
 class _Feed:
@@ -149,7 +178,7 @@ class _Feed:
 
     def __init__(self) -> None:
         self.risks: list[tuple[str, float, float]] = []
-        """Call id, media time of the last judged window's end, monotonic time of arrival."""
+        """As `report` takes them."""
 
     async def follow(self, origin: str, key: str) -> None:
         url = origin.replace("http", "ws", 1) + "/v1/live"
@@ -162,43 +191,53 @@ class _Feed:
                     self.risks += [(call["call_id"], point[0], now) for point in call["line"] if point[0] > 0]
 
 
-def _generate(plan: _Plan) -> _Sent:
+def _generate(plan: _Plan) -> Sent:
     """In a process of its own."""
     return asyncio.run(_stream_all(plan))
 
 
-async def _stream_all(plan: _Plan) -> _Sent:
-    sent = _Sent()
+async def _stream_all(plan: _Plan) -> Sent:
+    sent = Sent()
+    watch = asyncio.create_task(_watch(plan, sent))
     await asyncio.gather(*(
-        _stream(plan, call, number, sent) for number, call in enumerate(plan.tokens)
+        _stream(plan, call, number, sent) for number, call in enumerate(plan.tokens, plan.first)
     ))
+    watch.cancel()
     return sent
 
 
-async def _stream(plan: _Plan, call: str, number: int, sent: _Sent) -> None:
-    """One call: its audio over and over, each frame at its time; calls begin spread over one second."""
+async def _watch(plan: _Plan, sent: Sent) -> None:
+    """Note how late this process wakes while it streams; a send that the server holds up is not in this."""
+    await asyncio.sleep(plan.begin - time.monotonic())
+    for _ in range(frames_in(plan.seconds)):
+        due = time.monotonic() + FRAME_S
+        await asyncio.sleep(FRAME_S)
+        sent.overshoot_ms.append(1000.0 * (time.monotonic() - due))
+
+
+async def _stream(plan: _Plan, call: str, number: int, sent: Sent) -> None:
+    """One call: its audio over and over, each frame at its time; calls begin spread evenly over one second."""
     line: Line = TwilioLine(call, None, plan.tokens[call]) if plan.protocol == "twilio" else NativeLine(call, None)
     url = f"{plan.origin.replace('http', 'ws', 1)}/v1/stream/{plan.protocol}"
     audio = plan.audio[number % len(plan.audio)]
     shift = (number * 997) % len(audio)
-    try:
+    # A broken call shows as frames that were not sent and as a call that did not end.
+    with suppress(OSError, WebSocketException):
         async with connect(url, additional_headers=_bearer(plan.key), compression=None, max_queue=None) as socket:
             for message in line.opening():
                 await socket.send(message)
-            began = sent.began[call] = plan.begin + (number % 50) / 50.0
-            for index in range(int(plan.seconds / FRAME_S)):
+            began = sent.began[call] = plan.begin + number * _GOLDEN % 1.0
+            for index in range(frames_in(plan.seconds)):
                 due = began + index * FRAME_S
                 await asyncio.sleep(due - time.monotonic())
                 for message in line.audio(audio[(shift + index) % len(audio)]):
                     await socket.send(message)
-                sent.late_ms.append(1000.0 * (time.monotonic() - due))
                 sent.frames += 1
+                sent.late += time.monotonic() - due > LATE_S
             await socket.send(line.closing())
-            with suppress(ConnectionClosed):
-                async for _ in socket:
-                    pass
-    except (OSError, ConnectionClosed):
-        sent.broken += 1
+            async for _ in socket:
+                pass
+            sent.ended += 1
 
 
 async def _counters(origin: str, key: str) -> dict[str, float]:
@@ -237,22 +276,23 @@ def _bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
-def as_text(report: Mapping[str, Any]) -> str:
+def as_text(figures: Mapping[str, Any]) -> str:
     """The report for people."""
-    lag = report["decision_lag_ms"]
+    lag = figures["decision_lag_ms"]
     lines = [
-        f"calls            {report['calls_achieved']} of {report['calls_asked']} for {report['seconds']:g} s "
-        f"({report['protocol']})",
+        f"calls            {figures['calls_achieved']} of {figures['calls_asked']} for {figures['seconds']:g} s "
+        f"({figures['protocol']})",
         f"decision lag     p50 {lag['p50']} ms, p95 {lag['p95']} ms, p99 {lag['p99']} ms, max {lag['max']} ms "
-        f"over {report['risk_messages']} risk messages",
-        f"frames           {report['frames_sent']} sent, {report['frames_dropped']} dropped",
-        f"windows          {report['windows_scored']} scored, {report['windows_missing']} missing",
-        f"server           {report['server_cores_used']} cores, {report['server_mb_per_call']} MB per call",
-        f"generator        99% of frames within {report['generator_late_p99_ms']} ms of their time",
+        f"over {figures['risk_messages']} risk messages",
+        f"frames           {figures['frames_sent']} sent, {figures['frames_dropped']} dropped",
+        f"windows          {figures['windows_scored']} scored, {figures['windows_missing']} missing",
+        f"server           {figures['server_cores_used']} cores; per call {figures['server_cpu_percent_per_call']} % "
+        f"of a core and {figures['server_mb_per_call']} MB",
+        f"generator        woke within {figures['generator_late_p99_ms']} ms of its time in 99 of 100 cases",
     ]
-    if report["generator_was_the_limit"]:
+    if figures["generator_was_the_limit"]:
         lines.append("THE GENERATOR WAS THE LIMIT: these figures are not the server's")
     return "\n".join(lines)
 
 
-__all__ = ["as_text", "run"]
+__all__ = ["Sent", "as_text", "report", "run"]

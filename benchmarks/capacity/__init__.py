@@ -1,0 +1,1 @@
+"""How many live calls one core of the server holds."""
