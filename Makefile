@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv demo test check lock
+.PHONY: venv demo test check figures lock
 venv: .venv/ready
 
 .venv/ready: requirements/dev.lock pyproject.toml
@@ -21,6 +21,9 @@ check: venv
 
 test: check
 	$(BIN)/python -m pytest
+
+figures: venv
+	$(BIN)/python -m benchmarks.figures
 
 # Needs uv; run after a change of dependencies.
 lock:

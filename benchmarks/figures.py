@@ -18,6 +18,7 @@ def table(results: Path = RESULTS) -> str:
     )
     unseen, seen = detection["slices"]["attacks_unseen"], detection["slices"]["attacks_seen"]
     cost, service = detection["cost"], detection["service"]
+    same, taken_over = speaker["verification"]["eer"], speaker["take_over"]["after_6_s"]["eer"]
     detect, verify = "python -m benchmarks.detection", "python -m benchmarks.speaker"
     rows = [
         ("synthetic voice, 4 s, mu-law, attacks of systems not trained on: EER", _interval(unseen["eer"]), detect),
@@ -26,8 +27,8 @@ def table(results: Path = RESULTS) -> str:
         ("those attacks at a high risk by the shipped thresholds", _interval(service["unseen_attacks_high"]), detect),
         ("genuine telephone speech at a high risk by them", _interval(service["genuine_telephone_high"]), detect),
         ("cost of a 4 s window, one core", f"{cost['front_end_ms'] + cost['model_ms']:.1f} ms", detect),
-        ("same speaker or not, 3 s, mu-law, mean of 7 sources: EER", _interval(speaker["verification"]["eer"]), verify),
-        ("another speaker took over or not, after 6 s: EER", _interval(speaker["take_over"]["after_6_s"]["eer"]), verify),
+        ("same speaker or not, 3 s, mu-law, mean of 7 sources: EER", _interval(same), verify),
+        ("another speaker took over or not, after 6 s: EER", _interval(taken_over), verify),
         *_capacity(capacity),
     ]
     lines = ["| figure | value (95 % interval) | command |", "|---|---|---|"]

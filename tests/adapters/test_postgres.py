@@ -1,0 +1,162 @@
+"""The store on a real PostgreSQL, started for these tests where the machine has one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from tests.adapters.test_store import ALLOW, NOTE, STARTED, STEP_UP, accept, decide, one_call
+from voiceguard.adapters.database import connect
+from voiceguard.adapters.store import Store, StoreError
+from voiceguard.adapters.tables import metadata
+
+OWNER = "postgres"
+
+
+def _programs() -> Path | None:
+    found = shutil.which("pg_ctl")
+    places = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    return next((place for place in reversed(places) if (place / "initdb").exists()), None)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """URL of a database server of these tests' own, on a socket and no port."""
+    programs = _programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL on this machine")
+    as_user: dict[str, Any] = {"user": OWNER, "group": OWNER, "extra_groups": []} if os.getuid() == 0 else {}
+    with tempfile.TemporaryDirectory(prefix="voiceguard-pg-") as folder:
+        if as_user:
+            shutil.chown(folder, OWNER)
+
+        def run(*command: object) -> None:
+            subprocess.run(command, check=True, capture_output=True, cwd=folder, **as_user)  # type: ignore[call-overload]
+
+        run(programs / "initdb", "-D", f"{folder}/db", "-U", "tests", "-A", "trust", "-N")
+        control = programs / "pg_ctl", "-D", f"{folder}/db", "-w", "-l", f"{folder}/log"
+        run(*control, "-o", f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off", "start")
+        try:
+            yield f"postgresql+asyncpg://tests@/postgres?host={folder}"
+        finally:
+            run(*control, "-m", "immediate", "stop")
+
+
+@pytest.fixture
+def url(server: str) -> str:
+    """The server with an empty database."""
+    async def clear() -> None:
+        async with connect(server) as engine, engine.begin() as connection:
+            await connection.execute(text("DROP SCHEMA public CASCADE"))
+            await connection.execute(text("CREATE SCHEMA public"))
+
+    asyncio.run(clear())
+    return server
+
+
+def test_migrations_make_the_tables_once(url: str) -> None:
+    """Processes that start together on an empty database agree on tables that are what the code expects."""
+    async def start() -> list[Any]:
+        async with connect(url) as engine, engine.connect() as connection:
+            return await connection.run_sync(
+                lambda sync: compare_metadata(MigrationContext.configure(sync, opts={"compare_type": True}), metadata)
+            )
+
+    async def run() -> list[list[Any]]:
+        return await asyncio.gather(*(start() for _ in range(4)))
+
+    assert [[]] * 4 == asyncio.run(run())
+
+
+def test_a_call_is_recorded_and_verified(url: str) -> None:
+    """Records, decisions, receipts and checkpoints of a call stand in one whole chain; a changed record shows."""
+    async def run() -> tuple[int, list[Any], list[Any]]:
+        async with Store.open(url) as store:
+            await one_call(store)
+            await store.checkpoint(lambda _: "signed", 200.0)
+            receipts, whole = await store.receipts("call-1"), await store.verify_audit(accept)
+        async with connect(url) as engine, engine.begin() as connection:
+            changed = "UPDATE audit_events SET record = overlay(record placing 'M'::bytea from 12) WHERE seq = 1"
+            assert (await connection.execute(text(changed))).rowcount == 1
+        async with Store.open(url) as store:
+            return len(receipts), whole, await store.verify_audit(accept)
+
+    receipts, whole, faults = asyncio.run(run())
+    assert (2, []) == (receipts, whole)
+    assert ["changed"] == [fault.kind for fault in faults]
+
+
+def test_two_processes_write_one_chain(url: str) -> None:
+    """Records of one call that two stores append at once come one after the other."""
+    async def run() -> list[Any]:
+        async with Store.open(url) as one, Store.open(url) as two:
+            await one.append("call-1", [STARTED])
+            await asyncio.gather(*(store.append("call-1", [NOTE]) for store in (one, two) * 20))
+            assert await one.checkpoint(lambda _: "signed", 200.0) is None
+            return await two.verify_audit(accept)
+
+    assert [] == asyncio.run(run())
+
+
+def test_one_of_many_redeems_a_grant(url: str) -> None:
+    """However many ask at once, and of whichever process, a grant is spent once."""
+    async def run() -> list[bool]:
+        async with Store.open(url) as one, Store.open(url) as two:
+            await one_call(one)
+            return await asyncio.gather(*(store.redeem_grant("jti-1", 130.0) for store in (one, two) * 10))
+
+    assert 1 == sum(asyncio.run(run()))
+
+
+def test_one_of_many_uses_a_nonce(url: str) -> None:
+    """A stream's token opens one stream."""
+    async def run() -> list[bool]:
+        async with Store.open(url) as one, Store.open(url) as two:
+            return await asyncio.gather(*(store.use_nonce("n", 1000.0) for store in (one, two) * 10))
+
+    assert 1 == sum(asyncio.run(run()))
+
+
+def test_one_code_opens_one_thing(url: str) -> None:
+    """Of two calls that present the same TOTP step at once, one is recorded."""
+    async def run() -> list[Any]:
+        async with Store.open(url) as one, Store.open(url) as two:
+            await one.upsert_customer("customer-1")
+            for call_id in ("call-1", "call-2"):
+                await one.append(call_id, [STARTED | {"call_id": call_id}])
+                await decide(one, STEP_UP, call_id)
+            first, second = (
+                replace(ALLOW, grant=replace(ALLOW.grant, jti=jti, call_id=call_id))
+                for jti, call_id in (("j1", "call-1"), ("j2", "call-2"))
+            )
+            return await asyncio.gather(
+                decide(one, first, "call-1"), decide(two, second, "call-2"), return_exceptions=True
+            )
+
+    assert 1 == sum(isinstance(outcome, StoreError) for outcome in asyncio.run(run()))
+
+
+def test_server_that_is_gone_is_a_store_error(url: str) -> None:
+    """A lost connection is told in the store's own terms, without a value."""
+    async def run() -> None:
+        async with Store.open(url) as store:
+            await one_call(store)
+            async with connect(url) as engine, engine.begin() as connection:
+                await connection.execute(text("DROP SCHEMA public CASCADE"))
+            await store.append("call-1", [NOTE])
+
+    with pytest.raises(StoreError) as raised:
+        asyncio.run(run())
+    assert "customer-1" not in str(raised.value)
