@@ -1,0 +1,110 @@
+"""Rules that the whole repository keeps, which no other check sees."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from benchmarks import figures
+from voiceguard.adapters.onnx_models import model_cards
+from voiceguard.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted((ROOT / "voiceguard").rglob("*.py"))
+TESTED_ELSEWHERE = {
+    "voiceguard/__main__.py": "tests/test_cli.py",
+    "voiceguard/events.py": "tests/test_call.py",
+    "voiceguard/errors.py": "tests/test_cli.py",
+    "voiceguard/settings.py": "tests/test_cli.py",
+    "voiceguard/adapters/database.py": "tests/adapters/test_store.py",
+    "voiceguard/adapters/tables.py": "tests/adapters/test_store.py",
+    "voiceguard/adapters/verification.py": "tests/adapters/test_store.py",
+    "voiceguard/adapters/policy_files.py": "tests/test_cli.py",
+    "voiceguard/adapters/detectors.py": "tests/test_cli.py",
+    "voiceguard/codecs/resample.py": "tests/codecs/test_codecs.py",
+    "voiceguard/ingest/fields.py": "tests/ingest/test_native.py",
+    "voiceguard/ingest/twilio_auth.py": "tests/ingest/test_twilio.py",
+    "voiceguard/clients/player.py": "tests/clients/test_demo.py",
+    "voiceguard/server/app.py": "tests/server/test_auth.py",
+    "voiceguard/server/messages.py": "tests/server/test_native.py",
+    "voiceguard/server/metrics.py": "tests/server/test_auth.py",
+    "voiceguard/server/problems.py": "tests/server/test_actions.py",
+}
+"""Modules without a test file of their own name, and the one that covers them."""
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_tests_mirror_the_package() -> None:
+    """Every module with code of its own has its test file, in the folder of the same name."""
+    wanted = {}
+    for path in MODULES:
+        code = [node for node in ast.parse(path.read_text(encoding="utf-8")).body
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+        if code and path.name != "__init__.py" and "migrations" not in path.parts:
+            mirrored = Path("tests", *path.relative_to(ROOT / "voiceguard").parts[:-1], f"test_{path.name}")
+            wanted[_name(path)] = TESTED_ELSEWHERE.get(_name(path), mirrored.as_posix())
+
+    assert [] == [f"{module}: {test}" for module, test in wanted.items() if not (ROOT / test).is_file()]
+
+
+def test_modules_are_short() -> None:
+    """No module has more than 400 lines."""
+    assert [] == [_name(path) for path in MODULES if len(path.read_text(encoding="utf-8").splitlines()) > 400]
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    """The first thing in a module is a sentence."""
+    assert [] == [_name(path) for path in MODULES if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
+
+
+def test_every_setting_is_described() -> None:
+    """A setting without a sentence is a riddle."""
+    assert [] == [name for name, field in Settings.model_fields.items() if not field.description]
+
+
+def test_models_are_what_their_cards_say_and_small() -> None:
+    """Weights have the hashes of their papers, and weigh less than 40 MB together."""
+    cards = model_cards(ROOT / "models")
+
+    assert {"synthetic-stream", "speaker-campplus"} == {card["name"] for card in cards}
+    assert all(card["verified"] for card in cards)
+    assert sum(path.stat().st_size for path in (ROOT / "models").rglob("*.onnx")) < 40e6
+
+
+def test_readme_shows_the_measured_figures() -> None:
+    """README's table is what the benchmarks' results say."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert figures.BEGIN + figures.table() + figures.END in readme
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of every document names a file of the repository."""
+    broken = []
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "models").glob("*/*.md"),
+                 *(ROOT / "training").glob("*.md"), *(ROOT / "samples").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8")):
+            if "://" not in target and not (path.parent / target).exists():
+                broken.append(f"{_name(path)}: {target}")
+
+    assert [] == broken
+
+
+def test_nothing_large_or_generated_is_kept() -> None:
+    """Version control holds no file above 12 MB, no audio but the samples, and no compiled Python."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a checkout")
+    files = [Path(name) for name in listed.stdout.split("\0") if name]
+
+    assert [] == [file for file in files if (ROOT / file).is_file() and (ROOT / file).stat().st_size > 12e6]
+    audio = [file for file in files if file.suffix in {".wav", ".flac", ".mp3", ".ogg"}]
+    assert {"samples"} == {file.parts[0] for file in audio}
+    assert [] == [file for file in files if file.suffix in {".pyc", ".so", ".db"}]
