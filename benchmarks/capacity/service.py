@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def server(core: int, calls: int, command: Sequence[str] = VOICEGUARD) -> Iterat
             _wait_until_ready(port, process)
             yield Running(process.pid, port, {**common, "VOICEGUARD_API_KEY": key})
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)
             process.wait(30)
 
 
