@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +14,7 @@ import soundfile
 import webrtcvad
 from numpy.typing import NDArray
 
+from benchmarks.timing import quick_ms
 from voiceguard.adapters.onnx_models import Model, load_model
 from voiceguard.analysis.channels import ChannelName, apply
 from voiceguard.detectors import synthetic
@@ -90,21 +89,12 @@ def time_window(model: Path, repeats: int = 60) -> dict[str, Any]:
     detector = load_detector(model)
     window = (np.random.default_rng(1).standard_normal(synthetic.WINDOW_SAMPLES) * 0.1).astype(np.float32)
     log_mel = synthetic.prepare([window])
-    front_end_ms = _quick_ms(lambda: synthetic.prepare([window]), repeats)
-    model_ms = _quick_ms(lambda: detector.run(log_mel), repeats)
-    batch_ms = _quick_ms(lambda: detector.run(np.repeat(log_mel, 8, axis=0)), repeats // 4) / 8
+    front_end_ms = quick_ms(lambda: synthetic.prepare([window]), repeats)
+    model_ms = quick_ms(lambda: detector.run(log_mel), repeats)
+    batch_ms = quick_ms(lambda: detector.run(np.repeat(log_mel, 8, axis=0)), repeats // 4) / 8
     return {
         "front_end_ms": front_end_ms,
         "model_ms": model_ms,
         "model_ms_in_batch_of_8": batch_ms,
         "core_share_per_window_second": (front_end_ms + model_ms) / 1000 / synthetic.WINDOW_S,
     }
-
-
-def _quick_ms(work: Callable[[], object], repeats: int) -> float:
-    taken = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - start)
-    return float(np.quantile(taken, 0.1) * 1000)

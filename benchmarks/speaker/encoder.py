@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.timing import quick_ms
 from voiceguard.adapters.audio_files import read_mono_8k
 from voiceguard.adapters.onnx_models import load_model
 from voiceguard.analysis.channels import ChannelName, apply
@@ -60,19 +59,10 @@ class Encoder:
         """Milliseconds of one core for a window of 3 s, batch 1; the least disturbed tenth of runs."""
         samples = (np.random.default_rng(1).standard_normal(speaker.WINDOW_SAMPLES) * 0.1).astype(np.float32)
         bands = speaker.prepare([samples])
-        front_end_ms = _quick_ms(lambda: speaker.prepare([samples]), repeats)
-        model_ms = _quick_ms(lambda: self.model.run(bands), repeats)
+        front_end_ms = quick_ms(lambda: speaker.prepare([samples]), repeats)
+        model_ms = quick_ms(lambda: self.model.run(bands), repeats)
         return {
             "front_end_ms": front_end_ms,
             "model_ms": model_ms,
             "core_share_per_net_second": (front_end_ms + model_ms) / 1000 / self._live.hop_s,
         }
-
-
-def _quick_ms(work: Callable[[], object], repeats: int) -> float:
-    taken = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - start)
-    return float(np.quantile(taken, 0.1) * 1000)
