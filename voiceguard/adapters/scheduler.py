@@ -25,7 +25,7 @@ Answer = ScoreReceived | ScoreMissing
 
 @dataclass(frozen=True)
 class SchedulerOptions:
-    max_batch: int = 8
+    max_batch: int = 4
     """Windows per model run: past this, batching saves nothing on a CPU and only delays the first of the batch."""
     max_waiting: int = 256
     """Windows waiting per model; more are refused at once."""
