@@ -40,6 +40,8 @@ OVERSHOOT_MS = 20.0
 """A generator that wakes later than one frame at its 99th percentile is the limit itself."""
 LATE_S = 0.1
 """A frame that leaves later than this is dropped: the jitter buffer of a line would not have waited for it."""
+START_S = 3.0
+"""Time for a process to start and for its calls to connect; each further process gets one second more."""
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _PERCENTILES = {"p50": 50, "p95": 95, "p99": 99, "max": 100}
 
@@ -105,7 +107,7 @@ async def _measure(
         for call in (f"load-{run_id}-{number}" for number in range(calls))
     }
     groups = [list(tokens.items())[start : start + CALLS_PER_PROCESS] for start in range(0, calls, CALLS_PER_PROCESS)]
-    begin = time.monotonic() + 3.0 + len(groups)  # time for the processes to start and for their calls to connect
+    begin = time.monotonic() + START_S + len(groups) - 1
     plans = [
         _Plan(origin, protocol, key, dict(group), number * CALLS_PER_PROCESS, audio, seconds, begin)
         for number, group in enumerate(groups)
