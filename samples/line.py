@@ -36,7 +36,10 @@ def net_speech(audio: Audio) -> float:
 
 
 def telephone(audio: Audio, rate: int, level_dbfs: float) -> Audio:
-    """Resamples to 8 kHz, band-limits, trims silence at both ends, brings active speech to `level_dbfs` RMS. Raises ValueError without speech."""
+    """Resamples to 8 kHz, band-limits, trims silence at both ends, brings active speech to `level_dbfs` RMS.
+
+    Raises ValueError without speech.
+    """
     narrow = sosfiltfilt(_BAND, soxr.resample(audio, rate, RATE)).astype(np.float32)
     active = voiced(narrow / max(float(np.abs(narrow).max()), 1e-6) * 0.5)
     if not active.any():
@@ -57,7 +60,7 @@ def line_noise(rng: np.random.Generator, samples: int, level_dbfs: float = -62.0
 
 
 def street_noise(rng: np.random.Generator, samples: int, level_dbfs: float) -> Audio:
-    """Traffic made from nothing: rumbling noise falling 3 dB an octave, swelling as cars pass, over the hum of an idling engine."""
+    """Traffic made from nothing: noise falling 3 dB an octave, swelling as cars pass, over an idling engine's hum."""
     spectrum = np.fft.rfft(rng.standard_normal(samples))
     spectrum /= np.sqrt(np.maximum(np.fft.rfftfreq(samples, 1 / RATE), 50.0))
     rumble = np.fft.irfft(spectrum, samples)
@@ -70,7 +73,10 @@ def street_noise(rng: np.random.Generator, samples: int, level_dbfs: float) -> A
 
 
 def dtmf(digits: str, level_dbfs: float = -12.0) -> Audio:
-    """Keyed digits as pairs of tones, each of `level_dbfs` peak: 90 ms long, 90 ms apart. Raises KeyError for no key (ITU-T Q.23)."""
+    """Keyed digits as pairs of tones (ITU-T Q.23), each of `level_dbfs` peak: 90 ms long, 90 ms apart.
+
+    Raises KeyError for what is no key.
+    """
     time = np.arange(int(0.09 * RATE)) / RATE
     pause = np.zeros_like(time)
     tones = [sum(np.sin(2 * np.pi * frequency * time) for frequency in _KEYS[digit]) for digit in digits]

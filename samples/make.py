@@ -1,7 +1,8 @@
 """Makes the sample calls and their manifest from public packages: `python samples/make.py [--work DIR]`.
 
-Needs apt-get, dpkg and npm, and `pip install -r samples/requirements.txt`. Everything drawn at random is seeded by the call's name, so two
-runs on one machine give the same bytes. Prints how much net speech of whom each caller's channel holds, counted by webrtcvad.
+Needs apt-get, dpkg and npm, and `pip install -r samples/requirements.txt`. Everything drawn at random is seeded by the
+call's name, so two runs on one machine give the same bytes. Prints how much net speech of whom each caller's channel
+holds, counted by webrtcvad.
 """
 
 import argparse
@@ -21,7 +22,7 @@ LINES = ("caller", "agent")
 
 
 def render(call: Call, voices: Voices) -> tuple[Audio, dict[str, object], list[tuple[str, float]]]:
-    """Audio of one call (samples x 2, 8 kHz), its manifest line, and the caller's net speech voice by voice in seconds."""
+    """Audio of one call (samples x 2, 8 kHz), its manifest line, and the caller's net speech by voice, seconds."""
     rng = np.random.default_rng(zlib.crc32(call.call_id.encode()))
     placed: list[tuple[int, int, Audio]] = []
     events: list[dict[str, object]] = []
@@ -67,8 +68,11 @@ def render(call: Call, voices: Voices) -> tuple[Audio, dict[str, object], list[t
     return lines, manifest, speech
 
 
-def _mix(placed: list[tuple[int, int, Audio]], samples: int, noise_dbfs: float | None, rng: np.random.Generator) -> Audio:
-    """Both channels with their line noise, the caller's street noise, and each (line, start, audio) in its place; whole frames."""
+def _mix(
+    placed: list[tuple[int, int, Audio]], samples: int, noise_dbfs: float | None, rng: np.random.Generator
+) -> Audio:
+    """Both channels with line noise, the caller's street noise, and each (line, start, audio) in its place; whole
+    frames."""
     samples = -(-samples // FRAME) * FRAME
     lines = np.stack([line_noise(rng, samples) for _ in LINES], axis=1)
     if noise_dbfs is not None:
@@ -80,7 +84,8 @@ def _mix(placed: list[tuple[int, int, Audio]], samples: int, noise_dbfs: float |
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "voiceguard-samples", help="where packages are unpacked")
+    work = Path(tempfile.gettempdir()) / "voiceguard-samples"
+    parser.add_argument("--work", type=Path, default=work, help="where packages are unpacked")
     work = parser.parse_args().work
     work.mkdir(parents=True, exist_ok=True)
     fetch(work)
@@ -91,7 +96,8 @@ def main() -> None:
         lines, manifest, speech = render(call, voices)
         soundfile.write(HERE / str(manifest["audio"]), np.clip(lines, -1, 1), RATE, subtype="ULAW", format="WAV")
         rows.append(json.dumps(manifest, ensure_ascii=False))
-        print(f"{call.call_id:26} {call.label:10} {len(lines) / RATE:5.1f}s  " + ", ".join(f"{voice} {seconds:.1f}" for voice, seconds in speech))
+        voices = ", ".join(f"{voice} {seconds:.1f}" for voice, seconds in speech)
+        print(f"{call.call_id:26} {call.label:10} {len(lines) / RATE:5.1f}s  {voices}")
     (HERE / "calls.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 

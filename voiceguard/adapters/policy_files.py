@@ -1,11 +1,15 @@
-"""Policies on disk."""
+"""Policies on disk, and the questions that are put to them there."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from voiceguard.errors import ConfigurationError
-from voiceguard.policy.rules import Policy, load
+from voiceguard.events import Band, Evidence, Risk, RiskState
+from voiceguard.policy.rules import Policy, context, load
 
 _PACKAGED = Path(__file__).resolve().parent.parent / "_policies"
 _CHECKOUT = Path(__file__).resolve().parents[2] / "policies"
@@ -24,3 +28,52 @@ def read_policy(path: Path | None = None) -> Policy:
         return load(text)
     except ConfigurationError as error:
         raise ConfigurationError(f"policy {path.name}: {error}") from error
+
+
+class AskedRisk(BaseModel):
+    """The body of a `risk` message; what it says besides is passed over."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    at_s: float = 0.0
+    net_speech_s: Annotated[float, Field(ge=0)] = 0.0
+    score: Annotated[int, Field(ge=0, le=100)] | None = None
+    band: Band = Band.UNKNOWN
+    state: RiskState = RiskState.INSUFFICIENT_SPEECH
+    evidence: tuple[Evidence, ...] = ()
+
+
+class AskedAction(BaseModel):
+    """An action, and what is known when it is asked for; what is left out is unknown or false."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    action: str
+    parameters: dict[str, str] = {}
+    risk: AskedRisk = AskedRisk()
+    assurance: tuple[Literal["otp", "human", "second_human"], ...] = ()
+    consent: bool = False
+    customer_known: bool = False
+    locked: bool = False
+    injection: bool = False
+
+    def context(self, policy: Policy) -> dict[str, Any]:
+        """What the rules of `policy` see."""
+        risk = Risk(**{name: getattr(self.risk, name) for name in AskedRisk.model_fields})
+        return context(
+            risk, assurance=self.assurance, consent=self.consent, customer_known=self.customer_known,
+            locked=self.locked, injection=self.injection, action=self.action,
+            tier=policy.actions.get(self.action, "unknown"), parameters=self.parameters,
+        )
+
+
+def read_asked_action(path: Path) -> AskedAction:
+    """The question in a JSON file. Raises ConfigurationError naming the place that is wrong."""
+    try:
+        return AskedAction.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"{path.name}: {error.strerror}") from error
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        place = ".".join(map(str, fault["loc"]))
+        raise ConfigurationError(f"{path.name}: {place}{': ' if place else ''}{fault['msg']}") from error
