@@ -32,6 +32,8 @@ def read_channels(path: Path) -> Samples:
             rate_hz, frames = file.samplerate, _read_frames(file)
     except OSError as error:
         raise AudioFileError(error.strerror or "cannot be opened") from error
+    except ValueError as error:
+        raise AudioFileError("this is no path") from error
     except soundfile.LibsndfileError as error:
         raise AudioFileError(f"not readable as audio: {error.error_string}") from error
     if not np.isfinite(frames).all():

@@ -71,7 +71,7 @@ def read_callset(path: Path) -> list[LabelledCall]:
     """The calls in order. Raises ConfigurationError naming the line that is wrong, or a call_id used twice."""
     path = path / "calls.jsonl" if path.is_dir() else path
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path.name}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
     calls: dict[str, LabelledCall] = {}

@@ -114,7 +114,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Rows of a CSV file. Raises ConfigurationError when it cannot be read or lacks a column."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, restval="")
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigurationError(f"{path.name}: {getattr(error, 'strerror', None) or 'not a CSV file'}") from error
