@@ -1,7 +1,8 @@
 """The live feed: what people see of each call now, and whoever follows it.
 
-A follower first gets `{"type": "snapshot", "calls": [call, ...]}`, then `{"type": "call", "call": call}` for each call
-that changed and `{"type": "forget", "call_id": ...}` for one that leaves. A call carries its whole head (`risk`,
+A follower first gets `{"type": "snapshot", "thresholds": {"elevated": percent, "high": percent}, "calls": [call, ...]}`,
+then `{"type": "call", "call": call}` for each call that changed and `{"type": "forget", "call_id": ...}` for one that
+leaves. A call carries its whole head (`risk`,
 `ended`, ...) and of `line` and `events` only what the follower lacks, from `line_from` and `events_from` on. Changes
 coalesce per call while a follower is being written to, so a slow one costs no memory.
 """
@@ -168,7 +169,9 @@ async def follow(websocket: WebSocket) -> None:
     hub: Hub = service.hub
     follower = hub.join()
     reader = asyncio.create_task(_until_gone(websocket))
-    writer = asyncio.create_task(_write(websocket, hub, follower))
+    risk = service.settings.risk
+    thresholds = {"elevated": 100.0 * risk.elevated, "high": 100.0 * risk.high}
+    writer = asyncio.create_task(_write(websocket, hub, follower, thresholds))
     try:
         await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -196,8 +199,8 @@ async def _until_gone(websocket: WebSocket) -> None:
         pass
 
 
-async def _write(websocket: WebSocket, hub: Hub, follower: Follower) -> None:
-    messages = [follower.snapshot(hub.calls.values())]
+async def _write(websocket: WebSocket, hub: Hub, follower: Follower, thresholds: Mapping[str, float]) -> None:
+    messages = [{**follower.snapshot(hub.calls.values()), "thresholds": thresholds}]
     while True:
         for message in messages:
             async with asyncio.timeout(SLOW_S):

@@ -3,7 +3,10 @@
 import { h } from "./dom.js";
 import { riskLine } from "./line.js";
 import { decisionList, handoverCard, pending, refreshCard } from "./actions.js";
-import { clock, endWord, evidenceWords, mediaWord, plain, riskWord, stateNote } from "./words.js";
+import { clock, endWord, evidenceWords, mediaWord, oddsWords, plain, riskWord, stateNote, timeOfDay } from "./words.js";
+
+/** Notes shown of a call, the latest. */
+const NOTES = 40;
 
 export class CallView {
   constructor(root, answer) {
@@ -12,7 +15,8 @@ export class CallView {
     this.cards = new Map();
   }
 
-  show(call) {
+  /** `thresholds`: percent from which a band holds, by its name. */
+  show(call, thresholds) {
     if (!call) {
       this.shown = null;
       return this.root.replaceChildren(h("p", { class: "empty" }, "Choose a call."));
@@ -21,8 +25,9 @@ export class CallView {
     const risk = call.risk;
     this.head.replaceChildren(
       h("h2", {}, call.call_id),
-      h("p", { class: "sub" }, [call.customer_ref ?? "no customer named", clock(call.at_s), `${(risk?.net_speech_s ?? 0).toFixed(1)} s of speech`,
-        call.ended ? endWord(call.ended) : "live"].join(" · ")));
+      h("p", { class: "sub" }, [call.customer_ref ?? "no customer named", `since ${timeOfDay(call.started_at)}`, `judged up to ${clock(risk?.at_s ?? 0)}`,
+        `${(risk?.net_speech_s ?? 0).toFixed(1)} s of speech`].join(" · ")),
+      h("p", { class: "ended", hidden: !call.ended }, call.ended ? endWord(call.ended) : ""));
     this.gauge.dataset.band = risk?.band ?? "unknown";
     this.gauge.dataset.state = risk?.state ?? "waiting";
     const word = riskWord(risk);
@@ -30,8 +35,9 @@ export class CallView {
       h("span", { class: "word" }, word), h("p", { class: "sub" }, stateNote(risk))];
     this.gauge.replaceChildren(...parts.filter(Boolean));
     if (this.announced !== word) this.said.textContent = this.announced = word;
-    this.plot.replaceChildren(riskLine(call.line, call.events.filter((event) => event.kind === "decision")));
-    this.reasons.replaceChildren(...evidence(risk));
+    const decisions = call.events.filter((event) => event.kind === "decision");
+    this.plot.replaceChildren(riskLine(call, decisions, thresholds, Math.max(280, this.plot.clientWidth - 18)));
+    this.reasons.replaceChildren(...flags(call), ...evidence(risk), ...lineQuality(call));
     this.decisions.replaceChildren(decisionList(call));
     this.notes.replaceChildren(...notes(call));
     this.#refreshPending(call);
@@ -87,19 +93,51 @@ function evidence(risk) {
     return h("div", { class: "source" },
       h("p", {}, words, h("span", { class: "sub" }, ` ${strength}`)),
       h("meter", { class: side, min: 0, max: most, value: Math.abs(item.contribution), title: `${plain(item.source)}: ${item.contribution.toFixed(2)} nats from ${windows}` }),
-      h("p", { class: "sub" }, `${item.contribution > 0 ? "+" : "−"}${Math.abs(item.contribution).toFixed(2)} nats · ${windows}`));
+      h("p", { class: "sub" }, `${oddsWords(item.contribution)} · ${windows}`));
   });
 }
 
+/** Orders to the system that somebody spoke: they stay in sight however much is said afterwards. */
+function flags(call) {
+  return call.events.filter((event) => event.kind === "flag").map((event) => h("div", { class: "source flag" },
+    h("p", {}, "Instruction to the system heard, not obeyed"), h("q", {}, event.text),
+    h("p", { class: "sub" }, `${clock(event.at_s)} · ${event.channel} · ${event.rules.map(plain).join(", ")}`)));
+}
+
+/** What was lost of the caller's audio: it was not judged. */
+function lineQuality(call) {
+  const bad = call.events.filter((event) => event.kind === "media" && event.ms > 0);
+  if (!bad.length) return [];
+  const sums = new Map();
+  for (const { media, ms } of bad) sums.set(media, (sums.get(media) ?? 0) + ms);
+  return [h("div", { class: "source line-quality" }, h("p", {}, "The line is not clean: what is missing was not judged"),
+    h("p", { class: "sub" }, [...sums].map(([media, ms]) => `${mediaWord(media)}: ${(ms / 1000).toFixed(1)} s`).join(" · ")))];
+}
+
 function notes(call) {
-  const rows = call.events.filter((event) => event.kind !== "decision").slice(-40).reverse();
+  const flagged = new Set(call.events.filter((event) => event.kind === "flag").map(saying));
+  const rows = merged(call.events.filter((event) => event.kind !== "decision" && !(event.kind === "transcript" && flagged.has(saying(event)))))
+    .slice(-NOTES).reverse();
   if (!rows.length) return [h("li", { class: "empty" }, "Nothing yet.")];
   return rows.map((event) => h("li", { "data-kind": event.kind }, h("span", { class: "at" }, clock(event.at_s)), noteText(event)));
 }
 
+const saying = ({ channel, at_s, text }) => `${channel} ${at_s} ${text}`;
+
+/** Runs of media notes of one kind as one note, so that a bad line does not drown what was said. */
+function merged(events) {
+  const rows = [];
+  for (const event of events) {
+    const last = rows.at(-1);
+    if (event.kind === "media" && last?.media === event.media && last.channel === event.channel) last.ms += event.ms;
+    else rows.push({ ...event });
+  }
+  return rows;
+}
+
 function noteText(event) {
   if (event.kind === "transcript") return h("span", {}, h("b", {}, `${event.channel}: `), event.text);
-  if (event.kind === "flag") return h("span", {}, h("b", {}, "Hidden instruction, not obeyed: "), h("q", {}, event.text));
+  if (event.kind === "flag") return h("span", {}, h("b", {}, `${event.channel}, an instruction not obeyed: `), h("q", {}, event.text));
   if (event.kind === "intent") return h("span", {}, `Sounds like a request for ${plain(event.action)}`);
   if (event.kind === "media") return h("span", {}, `${mediaWord(event.media)}${event.ms ? `, ${Math.round(event.ms)} ms` : ""}${event.channel ? ` (${event.channel})` : ""}`);
   return h("span", {}, event.text ?? plain(event.kind));

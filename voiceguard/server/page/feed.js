@@ -13,12 +13,13 @@ export class Feed {
 
   open(key) {
     this.close();
+    if (key !== this.key) this.attempt = 0;
     this.key = key;
     const url = new URL("../v1/live", document.baseURI);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(url);
     this.socket = socket;
-    this.onState("connecting");
+    if (!this.attempt) this.onState("connecting");
     socket.onopen = () => socket.send(JSON.stringify({ type: "authenticate", key }));
     socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
     socket.onclose = ({ code }) => {
@@ -40,6 +41,7 @@ export class Feed {
   #receive(message) {
     if (message.type === "snapshot") {
       this.attempt = 0;
+      this.thresholds = message.thresholds;
       this.calls = new Map(message.calls.map((call) => [call.call_id, call]));
       this.onState("live");
     } else if (message.type === "call") {

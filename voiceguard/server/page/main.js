@@ -1,11 +1,11 @@
 /** Signs in, follows the feed and shows the list and the chosen call. */
 
 import { Feed } from "./feed.js";
-import { callList } from "./list.js";
+import { callLink, callList } from "./list.js";
 import { CallView } from "./call.js";
 
 const KEY = "voiceguard.key", THEME = "voiceguard.theme";
-const FEED_WORDS = { connecting: "Connecting…", live: "Live", lost: "Connection lost, trying again…", refused: "Signed out" };
+const FEED_WORDS = { connecting: "Connecting…", live: "Live", lost: "Disconnected, trying again…", refused: "Signed out" };
 const $ = (id) => document.getElementById(id);
 const view = new CallView($("call"), answerHandover);
 const feed = new Feed(schedule, feedState);
@@ -17,12 +17,12 @@ function schedule() {
 
 function draw() {
   drawn = 0;
-  const chosen = decodeURIComponent(location.hash.slice(1));
+  const chosen = [...feed.calls.values()].find((call) => callLink(call) === location.hash);
   const focused = document.activeElement?.closest?.(".item")?.getAttribute("href");
   $("list").replaceChildren(...callList(feed.calls.values(), chosen));
   if (focused) [...$("list").querySelectorAll(".item")].find((item) => item.getAttribute("href") === focused)?.focus();
-  view.show(feed.calls.get(chosen));
-  $("console").dataset.view = feed.calls.has(chosen) ? "call" : "list";
+  $("console").dataset.view = chosen ? "call" : "list";
+  view.show(chosen, feed.thresholds);
 }
 
 async function answerHandover(actionId, verdict, reason) {
@@ -40,6 +40,7 @@ function feedState(state) {
   $("feed").dataset.feed = state;
   $("feed").textContent = FEED_WORDS[state];
   const signedIn = state !== "refused";
+  $("console").dataset.feed = state;
   $("sign-in").hidden = signedIn;
   $("console").hidden = $("sign-out").hidden = !signedIn;
   if (state === "refused") {
@@ -55,6 +56,7 @@ function signOut() {
   sessionStorage.removeItem(KEY);
   feedState("refused");
   $("sign-in-error").textContent = "";
+  schedule();
 }
 
 function theme(name) {
@@ -74,6 +76,7 @@ $("theme").addEventListener("click", () => {
   theme(localStorage.getItem(THEME));
 });
 addEventListener("hashchange", schedule);
+addEventListener("resize", schedule);
 
 theme(localStorage.getItem(THEME) ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
 if (sessionStorage.getItem(KEY)) feed.open(sessionStorage.getItem(KEY));

@@ -12,11 +12,12 @@ const STATE_NOTES = {
   detector_unavailable: "Scores are missing. Sensitive actions need a code or a person until they come back.",
   no_consent: "The caller did not agree to voice analysis, so the voice is not scored.",
 };
+const ENDED_STATES = { expired: "Expired", lapsed: "Lapsed" };
 const DECISIONS = { allow: "Allowed", step_up: "Code asked", handover: "With a person", deny: "Denied" };
 const SOURCES = {
   synthetic_voice: ["The voice sounds human", "The voice sounds synthetic"],
   speaker_change: ["The same person speaks throughout", "The speaker seems to have changed"],
-  prompt_injection: ["No instruction hidden in what was said", "What was said holds a hidden instruction"],
+  prompt_injection: ["No instruction to the system was said", "An instruction to the system was said"],
   voiceprint: ["The voice matches the enrolled customer", "The voice differs from the enrolled customer"],
   watchlist: ["Not on the watch list", "Resembles a voice on the watch list"],
 };
@@ -29,16 +30,17 @@ const ENDS = {
 };
 
 export const plain = (name) => name.replaceAll("_", " ");
-export const decisionWord = (decision) => DECISIONS[decision] ?? plain(decision);
+export const decisionWord = ({ decision, state }) => ENDED_STATES[state] ?? DECISIONS[decision] ?? plain(decision);
 export const endWord = (reason) => ENDS[reason] ?? plain(reason);
 export const mediaWord = (kind) => MEDIA[kind] ?? plain(kind);
 export const stateNote = (risk) => (risk ? STATE_NOTES[risk.state] ?? "" : "No audio has been judged yet.");
 
-/** The number with its band, or the words that stand where no number is honest. */
+/** The band of a number and what limits it, or the words that stand where no number is honest. */
 export function riskWord(risk) {
   if (!risk) return "Waiting for speech";
-  if (risk.score === null) return STATES[risk.state] ?? plain(risk.state);
-  return risk.state === "ok" ? `${risk.band} risk` : STATES[risk.state] ?? plain(risk.state);
+  const state = STATES[risk.state] ?? plain(risk.state);
+  if (risk.score === null) return state;
+  return risk.state === "ok" ? `${risk.band} risk` : `${risk.band} risk, ${state.toLowerCase()}`;
 }
 
 /** What one source says, and how strongly: contributions are nats, so 0.7 doubles the odds and 2.3 is ten to one. */
@@ -48,6 +50,15 @@ export function evidenceWords({ source, contribution }) {
   if (size < 0.2) return [`${plain(source)}: neutral`, "no weight"];
   return [contribution > 0 ? forFraud : against, size < 0.7 ? "weak" : size < 2.3 ? "moderate" : "strong"];
 }
+
+/** What a contribution does to the odds of fraud. */
+export function oddsWords(contribution) {
+  const factor = Math.exp(Math.abs(contribution));
+  return `Odds of fraud ${contribution > 0 ? "×" : "÷"} ${factor.toFixed(factor < 10 ? 1 : 0)}`;
+}
+
+/** Unix seconds as the time of day here. */
+export const timeOfDay = (at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
 /** Seconds as m:ss. */
 export function clock(seconds) {
