@@ -120,10 +120,10 @@ def _machine(core: int, others: set[int]) -> dict[str, Any]:
 
 def _cpu() -> str:
     """Name, family, model and clock, as far as the system tells them."""
-    facts = dict(
-        (part.strip() for part in line.split(":", 1))
-        for line in Path("/proc/cpuinfo").read_text().splitlines() if ":" in line
-    )
+    facts: dict[str, str] = {}
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        facts[name.strip()] = value.strip()
     return f"{facts['model name']} (family {facts['cpu family']}, model {facts['model']}, {facts['cpu MHz']} MHz)"
 
 

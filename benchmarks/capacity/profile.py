@@ -28,8 +28,11 @@ from benchmarks.capacity.service import VOICEGUARD, pinned, server
 from voiceguard import call, cli
 from voiceguard.adapters import onnx_models
 from voiceguard.adapters.store import Store
+from voiceguard.codecs import StreamDecoder
 from voiceguard.detectors import speaker, synthetic
+from voiceguard.ingest.twilio import TwilioCodec
 from voiceguard.server import calls, live, streams
+from voiceguard.speech import SpeechTrack
 
 
 def main() -> None:
@@ -120,9 +123,9 @@ def serve(out: str) -> None:
     meters = Meters()
     meters.on(WebSocketsSansIOProtocol, "data_received", "websocket frames")
     meters.on(streams.Session, "_read", "session, its queue and time-out")
-    meters.on(streams.TwilioCodec, "receive_text", "JSON, base64, order of frames")
-    meters.on(call.StreamDecoder, "feed", "mu-law to samples")
-    meters.on(call.SpeechTrack, "feed", "voice activity and windows")
+    meters.on(TwilioCodec, "receive_text", "JSON, base64, order of frames")
+    meters.on(StreamDecoder, "feed", "mu-law to samples")
+    meters.on(SpeechTrack, "feed", "voice activity and windows")
     meters.on(call.Call, "receive", "risk, policy and the call itself")
     meters.on(calls.LiveCall, "receive", "live call")
     meters.on(calls.LiveCall, "_act", "outcomes: records, views, metrics")
