@@ -25,8 +25,7 @@ export class CallView {
     const risk = call.risk;
     this.head.replaceChildren(
       h("h2", {}, call.call_id),
-      h("p", { class: "sub" }, [call.customer_ref ?? "no customer named", `since ${timeOfDay(call.started_at)}`, `judged up to ${clock(risk?.at_s ?? 0)}`,
-        `${(risk?.net_speech_s ?? 0).toFixed(1)} s of speech`].join(" · ")),
+      h("p", { class: "sub" }, [call.customer_ref ?? "no customer named", `since ${timeOfDay(call.started_at)}`, risk?.net_speech_s ? `${risk.net_speech_s.toFixed(1)} s of speech judged, up to ${clock(risk.at_s)}` : "nothing judged yet"].join(" · ")),
       h("p", { class: "ended", hidden: !call.ended }, call.ended ? endWord(call.ended) : ""));
     this.gauge.dataset.band = risk?.band ?? "unknown";
     this.gauge.dataset.state = risk?.state ?? "waiting";
