@@ -8,6 +8,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+PERCENTILES = ("p50", "p95", "p99")
 BEGIN, END = "<!-- figures -->\n", "<!-- /figures -->\n"
 
 
@@ -36,7 +37,13 @@ def table(results: Path = RESULTS) -> str:
 
 
 def _capacity(results: dict[str, Any]) -> list[tuple[str, str, str]]:
-    return []
+    run = next(run for run in reversed(results["runs"]) if run["held"])
+    command, lag = "python -m benchmarks.capacity", run["decision_lag_ms"]
+    return [
+        ("live Twilio calls held on one server core, no frame dropped", str(run["calls_achieved"]), command),
+        ("decision lag at that load, p50 / p95 / p99", " / ".join(f"{lag[p]:.0f}" for p in PERCENTILES) + " ms", command),
+        ("server memory per call at that load", f"{run['server_mb_per_call']:.1f} MB", command),
+    ]
 
 
 def _interval(figure: dict[str, float]) -> str:
