@@ -1,10 +1,10 @@
 """The live feed: what people see of each call now, and whoever follows it.
 
-A follower first gets `{"type": "snapshot", "thresholds": {"elevated": percent, "high": percent}, "calls": [call, ...]}`,
-then `{"type": "call", "call": call}` for each call that changed and `{"type": "forget", "call_id": ...}` for one that
-leaves. A call carries its whole head (`risk`,
-`ended`, ...) and of `line` and `events` only what the follower lacks, from `line_from` and `events_from` on. Changes
-coalesce per call while a follower is being written to, so a slow one costs no memory.
+A follower first gets `{"type": "snapshot", "thresholds": {"elevated": ..., "high": ...}, "calls": [call, ...]}` with
+the percents from which these bands hold, then `{"type": "call", "call": call}` for each call that changed and
+`{"type": "forget", "call_id": ...}` for one that leaves. A call carries its whole head (`risk`, `ended`, ...) and of
+`line` and `events` only what the follower lacks, from `line_from` and `events_from` on. Changes coalesce per call while
+a follower is being written to, so a slow one costs no memory.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -159,10 +160,10 @@ async def follow(websocket: WebSocket) -> None:
             secret = bearer(websocket) or _key(await websocket.receive_text())
             await authenticate(service.store, secret, SCOPES["WS", "/v1/live"])
     except (AuthenticationError, TimeoutError, KeyError):  # KeyError: a binary message came first
-        await websocket.close(1008, "unauthenticated")
+        await _close(websocket, 1008, "unauthenticated")
         return
     except StoreError:
-        await websocket.close(1013, "the store cannot be used now")
+        await _close(websocket, 1013, "the store cannot be used now")
         return
     except WebSocketDisconnect:
         return
@@ -178,9 +179,19 @@ async def follow(websocket: WebSocket) -> None:
         hub.leave(follower)
         reader.cancel()
         writer.cancel()
-        results = await asyncio.gather(reader, writer, return_exceptions=True)
-    if any(isinstance(result, TimeoutError) for result in results):
-        await websocket.close(1013, "too slow")
+        await asyncio.gather(reader, writer, return_exceptions=True)
+    try:
+        if not writer.cancelled():
+            writer.result()
+    except TimeoutError:
+        await _close(websocket, 1013, "too slow")
+    except WebSocketDisconnect:
+        pass
+
+
+async def _close(websocket: WebSocket, code: int, reason: str) -> None:
+    with suppress(WebSocketDisconnect):  # gone meanwhile
+        await websocket.close(code, reason)
 
 
 def _key(text: str) -> str | None:
