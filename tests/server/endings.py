@@ -1,0 +1,47 @@
+"""How a stream ended: for its client, in the store, and in the audit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from tests.server.serving import Served, said
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Return when this is so. Raises TimeoutError after 10 s."""
+    async with asyncio.timeout(10):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.005)
+
+
+async def closed(socket: ClientConnection, close_code: int) -> None:
+    """Everything is read, and the server closed with this code."""
+    async with asyncio.timeout(10):
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await socket.recv()
+    assert close_code == socket.close_code
+
+
+async def refused(socket: ClientConnection, code: str, close_code: int) -> None:
+    """The stream's last words are this error, and its socket closes with this code."""
+    assert code == (await said(socket, "error"))["code"]
+    await closed(socket, close_code)
+
+
+async def recorded(served: Served, call_id: str, reason: str) -> list[dict[str, Any]]:
+    """The whole record of a call that ended for this reason, once nothing of it is live; the audit finds no fault."""
+    await until(lambda: call_id not in served.service.calls)
+    store = served.service.store
+    records = await store.events(call_id)
+    assert ("started", "ended", reason) == (records[0]["kind"], records[-1]["kind"], records[-1]["reason"])
+    assert [] == await store.verify_audit(served.service.keys.verify)
+    return records
