@@ -84,14 +84,20 @@ def test_refuses_a_folder_that_others_may_write(tmp_path: Path) -> None:
         Keys.open(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"not json", b"[]", b"{}", b'{"kty":"OKP","crv":"Ed25519","x":"AA","d":"AA"}',
-     OKPKey.generate_key("Ed25519").as_bytes(private=False), OKPKey.generate_key("X25519").as_bytes(private=True),
-     json.dumps(OctKey.generate_key(256).as_dict(private=True)).encode()],
-)
-def test_refuses_a_damaged_signing_key(tmp_path: Path, content: bytes) -> None:
+DAMAGED = {
+    "empty": lambda: b"", "no JSON": lambda: b"not json", "list": lambda: b"[]", "nothing": lambda: b"{}",
+    "too short": lambda: b'{"kty":"OKP","crv":"Ed25519","x":"AA","d":"AA"}',
+    "public": lambda: OKPKey.generate_key("Ed25519").as_bytes(private=False),
+    "other curve": lambda: OKPKey.generate_key("X25519").as_bytes(private=True),
+    "symmetric": lambda: json.dumps(OctKey.generate_key(256).as_dict(private=True)).encode(),
+}
+"""Made in the test: parameters that change from run to run would be other tests in each worker."""
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_refuses_a_damaged_signing_key(tmp_path: Path, damage: str) -> None:
     """What is not a private Ed25519 JWK is refused, and its text is not quoted."""
+    content = DAMAGED[damage]()
     Keys.open(tmp_path)
     (tmp_path / "signing-key.json").write_bytes(content)
 
