@@ -6,9 +6,10 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.async_api import Page, async_playwright, expect
@@ -23,17 +24,54 @@ SYNTHETIC = 3.0
 """LLR of a voice that makes the risk high, nats."""
 
 
+@dataclass
+class Wire:
+    """A TCP line from the browser to the server, which can be cut and mended."""
+
+    port: int
+    whole: bool = True
+    _ends: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection of the browser."""
+        if not self.whole:
+            writer.close()
+            return
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.port)
+        self._ends |= {writer, far_writer}
+        await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+        self._ends -= {writer, far_writer}
+
+    def cut(self) -> None:
+        """Break what is connected and take nothing new until `whole` again."""
+        self.whole = False
+        for end in self._ends:
+            end.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
 @asynccontextmanager
-async def opened(served: Served) -> AsyncIterator[tuple[Page, list[str]]]:
-    """The page, not signed in, and everything that its console complains of."""
+async def opened(
+    served: Served, origin: str | None = None, **options: Any
+) -> AsyncIterator[tuple[Page, list[str]]]:
+    """The page, not signed in, and everything that its console complains of or that it asks for elsewhere."""
+    origin = origin or served.origin
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         try:
-            page = await browser.new_page()
+            page = await browser.new_page(**options)
             complaints: list[str] = []
             page.on("console", lambda line: complaints.append(line.text) if line.type in {"error", "warning"} else None)
             page.on("pageerror", lambda error: complaints.append(str(error)))
-            await page.goto(f"{served.origin}/console/")
+            page.on("request", lambda asked: None if asked.url.startswith(origin) else complaints.append(asked.url))
+            await page.goto(f"{origin}/console/")
             yield page, complaints
         finally:
             await browser.close()
@@ -268,6 +306,82 @@ def test_narrow_screen(tmp_path: Path) -> None:
             await expect(page.locator("#list")).to_be_visible()
 
     in_page(tmp_path, case)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_longest_name_on_a_narrow_screen(tmp_path: Path, scheme: Literal["light", "dark"]) -> None:
+    """The longest id that a call can have breaks into lines, in the colours that the browser asks for."""
+    call_id = "c" * 128
+
+    async def main() -> None:
+        size = {"width": 360, "height": 740}
+        async with (
+            serving(tmp_path) as served, served.call(call_id, seconds=1.0),
+            opened(served, viewport=size, color_scheme=scheme) as (page, complaints),
+        ):
+            await sign_in(page, served.key)
+            await page.locator(".item").click()
+            await expect(page.locator("#call h2")).to_have_text(call_id)
+            assert await page.evaluate("document.documentElement.scrollWidth") == 360
+            assert await page.evaluate("getComputedStyle(document.documentElement).colorScheme") == scheme
+            assert [] == complaints
+
+    asyncio.run(main())
+
+
+def test_news_does_not_disturb(tmp_path: Path) -> None:
+    """Whatever comes in meanwhile, the keyboard stays where it was and a reason half typed stays as it is."""
+
+    async def case(served: Served, page: Page) -> None:
+        async with await high_call(served, page) as socket:
+
+            async def hear(text: str) -> None:
+                await socket.send(json.dumps({"type": "transcript", "channel": "caller", "text": text}))
+                await expect(page.locator(".notes")).to_contain_text(text)
+
+            await page.locator(".item").focus()
+            await hear("Good morning")
+            await expect(page.locator(".item")).to_be_focused()
+            await socket.send(json.dumps({"type": "intent", "action": "account_recovery"}))
+            reason = page.get_by_label("Reason")
+            await reason.focus()
+            await page.keyboard.type("Called back on")
+            await hear("Are you there?")
+            await page.keyboard.type(" the known number")
+            await expect(reason).to_have_value("Called back on the known number")
+            await page.keyboard.press("Tab")
+            await expect(page.get_by_role("button", name="Take it over")).to_be_focused()
+            await page.keyboard.press("Enter")
+            await said(socket, "decision", rule="accepted")
+
+    in_page(tmp_path, case)
+
+
+def test_feed_comes_back(tmp_path: Path) -> None:
+    """A lost connection is named while it lasts; mended, the page shows what happened meanwhile without a reload."""
+
+    async def main() -> None:
+        async with serving(tmp_path) as served:
+            wire = Wire(int(served.origin.rpartition(":")[2]))
+            relay = await asyncio.start_server(wire.carry, "127.0.0.1", 0)
+            origin = f"http://127.0.0.1:{relay.sockets[0].getsockname()[1]}"
+            async with opened(served, origin) as (page, complaints):
+                feed = page.locator("#feed")
+                await sign_in(page, served.key)
+                async with served.call(seconds=1.0):
+                    await page.locator(".item").click()
+                    wire.cut()
+                    await expect(feed).to_have_text("Disconnected, trying again…")
+                    await expect(page.locator("#call h2")).to_have_text("call-1")
+                async with served.call("call-2", seconds=1.0):
+                    wire.whole = True
+                    await expect(feed).to_have_text("Live")
+                    await expect(page.locator(".ended")).to_have_text("Call ended")
+                    await expect(page.locator(".item strong")).to_have_text(["call-2", "call-1"])
+                assert [] == [line for line in complaints if not line.startswith("WebSocket connection to")]
+            relay.close()
+
+    asyncio.run(main())
 
 
 def test_server_gone(tmp_path: Path) -> None:
