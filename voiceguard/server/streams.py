@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -105,33 +106,34 @@ class Session:
             return self._refuse(error)
 
     async def _read(self) -> int:
-        loop = asyncio.get_running_loop()
-        stall_s = self._service.settings.stall_s
-        async with asyncio.timeout(stall_s) as deadline:
-            while True:
+        while True:
+            # Only the client's own silence is a stall, not the time that the store takes.
+            async with asyncio.timeout(self._service.settings.stall_s):
                 frame = await self._websocket.receive()
-                deadline.reschedule(loop.time() + stall_s)
-                try:
-                    events = self._decode(frame)
-                except PeerError as error:
-                    if error.fatal:
-                        raise
-                    self._outbox.put({"type": "error", "code": error.code, "text": str(error)})
-                    continue
-                for event in events:
-                    if isinstance(event, CallEnded):
-                        deadline.reschedule(None)
-                        await self._end(event)
-                        return 1000
-                    await self._handle(event)
-                if frame["type"] == "websocket.disconnect":
+            try:
+                events = self._decode(frame)
+            except PeerError as error:
+                if error.fatal:
+                    raise
+                self._outbox.put({"type": "error", "code": error.code, "text": str(error)})
+                events = []
+                # Frames that came together are read without a pause; the writer needs its turn between them.
+                await asyncio.sleep(0)
+            for event in events:
+                if isinstance(event, CallEnded):
+                    await self._end(event)
                     return 1000
-                if self._outbox.overflowed:
-                    raise PeerError("too_slow", "decisions were not read")
+                await self._handle(event)
+            if frame["type"] == "websocket.disconnect":
+                return 1000
+            if self._outbox.overflowed:
+                raise PeerError("too_slow", "decisions were not read")
 
     def _decode(self, frame: Mapping[str, Any]) -> list[WireEvent]:
         if frame["type"] == "websocket.disconnect":
-            return self._codec.connection_lost()
+            lost = self._codec.connection_lost()
+            # uvicorn ends its streams with 1012, service restart, when it stops: the peer did not vanish.
+            return [CallEnded("shutdown")] if lost and frame["code"] == 1012 else lost
         text = frame.get("text")
         return self._codec.receive_binary(frame["bytes"]) if text is None else self._codec.receive_text(text)
 
@@ -183,10 +185,10 @@ class Session:
         # A reader that is gone ends the writer with WebSocketDisconnect: nothing is left to tell it.
         await asyncio.gather(writer, emptied, return_exceptions=True)
         if WebSocketState.DISCONNECTED not in (self._websocket.client_state, self._websocket.application_state):
-            try:
-                await self._websocket.close(code)
-            except WebSocketDisconnect:
-                return
+            # Behind what a reader never took, the close frame waits for ever.
+            with suppress(WebSocketDisconnect, TimeoutError):
+                async with asyncio.timeout(DRAIN_S):
+                    await self._websocket.close(code)
 
 
 async def native(websocket: WebSocket) -> None:
