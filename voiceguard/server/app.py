@@ -57,6 +57,8 @@ def create_app(
     `detectors`, `deliver` and `now` stand in for the shipped models, the configured delivery and the wall clock.
     Raises ConfigurationError for a policy or a model that cannot be used: a guard that cannot guard must not start.
     """
+    if settings.otp_webhook_url is not None and settings.otp_webhook_secret is None:
+        raise ConfigurationError("otp_webhook_secret is needed to sign what otp_webhook_url gets")
     policy = read_policy(settings.policy_file)
     detectors = detectors or load_detectors(settings)
 
@@ -68,9 +70,10 @@ def create_app(
             scheduler = await stack.enter_async_context(
                 Scheduler(detectors.scorers, SchedulerOptions(deadline_s=settings.score_deadline_s))
             )
+            delivery = deliver or _delivery(settings, stack)
             service = app.state.service = Service(
                 settings=settings, store=store, scheduler=scheduler, keys=keys,
-                deliver=deliver or _delivery(settings),
+                deliver=delivery,
                 new_call=lambda started: Call(
                     started, settings, policy, detectors.specs, detectors.calibrations, os.urandom
                 ),
@@ -113,12 +116,13 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     )
 
 
-def _delivery(settings: Settings) -> Deliver:
+def _delivery(settings: Settings, stack: AsyncExitStack) -> Deliver:
     if settings.otp_webhook_url is None:
         return ConsoleDelivery(print)
-    if settings.otp_webhook_secret is None:
-        raise ConfigurationError("otp_webhook_secret is needed to sign what otp_webhook_url gets")
-    return WebhookDelivery(settings.otp_webhook_url, settings.otp_webhook_secret.get_secret_value())
+    assert settings.otp_webhook_secret is not None
+    webhook = WebhookDelivery(settings.otp_webhook_url, settings.otp_webhook_secret.get_secret_value())
+    stack.push_async_callback(webhook.aclose)
+    return webhook
 
 
 async def _healthz() -> Response:
@@ -129,7 +133,7 @@ async def _healthz() -> Response:
 async def _readyz(request: Request) -> Response:
     """The store answers, and there is room for a call; 503 otherwise."""
     service: Service = request.app.state.service
-    await service.store.calls()
+    await service.store.calls(1)
     if len(service.calls) >= service.settings.max_calls:
         raise problems.Problem(503, "full", "No more calls can be taken now.")
     return JSONResponse({"status": "ready", "calls": len(service.calls), "policy": service.policy})
