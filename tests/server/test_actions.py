@@ -1,0 +1,331 @@
+"""Actions, codes, handovers and grants over HTTP, against a running service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyotp
+import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from tests.server.serving import Served, Voice, said, serving
+
+ACTIONS = "/v1/calls/call-1/actions"
+
+
+def on(folder: Path, use: Callable[[Served, httpx.AsyncClient], Awaitable[Any]], **options: Any) -> Any:
+    """What `use` gives on a running service with a client of every scope but `supervise`."""
+    async def run() -> Any:
+        async with serving(folder, **options) as served, served.api() as api:
+            return await use(served, api)
+
+    return asyncio.run(run())
+
+
+async def ask(api: httpx.AsyncClient, action: str = "account_recovery", **body: Any) -> dict[str, Any]:
+    """Ask for an action of call-1."""
+    answer = await api.post(ACTIONS, json={"action": action, **body})
+    assert answer.status_code == 200, answer.text
+    decided: dict[str, Any] = answer.json()
+    return decided
+
+
+async def answer(served: Served, action_id: str, person: str, verdict: str = "approve") -> dict[str, Any]:
+    """A person's word, with a key of their own."""
+    key = await served.service.store.create_key(person, ["handover"])
+    async with served.api(key) as api:
+        said = await api.post(f"/v1/actions/{action_id}/handover", json={"verdict": verdict, "reason": "I know them."})
+    decided: dict[str, Any] = said.json()
+    return decided
+
+
+async def allowed(served: Served, api: httpx.AsyncClient, action: str = "account_recovery") -> dict[str, Any]:
+    """Ask and enter the code that was delivered."""
+    asked = await ask(api, action)
+    code = served.phone.codes[-1].code
+    return dict((await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": code})).json())
+
+
+# ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("llr", "customer", "action", "decision", "reason"), [
+    (-2.0, "customer-1", "balance_enquiry", "allow", "nothing_against"),
+    (-2.0, "customer-1", "refund", "step_up", "code_needed"),
+    (2.0, "customer-1", "refund", "handover", "high_risk"),
+    (-2.0, "customer-1", "launch", "deny", "unknown_action"),
+    (-2.0, None, "refund", "deny", "customer_missing"),
+])
+def test_decisions(llr: float, customer: Any, action: str, decision: str, reason: str, tmp_path: Path) -> None:
+    """Voice, customer and action decide; the answer has the contract's fields and says why."""
+    async def use(served: Served, api: httpx.AsyncClient) -> dict[str, Any]:
+        async with served.call(customer_ref=customer):
+            return await ask(api, action)
+
+    decided = on(tmp_path, use, voice=Voice(llr))
+    assert (decision, reason) == (decided["decision"], decided["reasons"][0]["code"])
+    assert {"action_id", "reasons", "risk", "decision"} <= decided.keys()
+    assert (decision == "step_up") == ("challenge" in decided)
+    assert "grant" not in decided  # open actions need none, the others are not allowed yet
+
+
+def test_customer_nobody_knows_is_denied(tmp_path: Path) -> None:
+    """A claimed customer who is not in the store is nobody."""
+    async def use(served: Served, api: httpx.AsyncClient) -> str:
+        async with served.stream() as socket:
+            await socket.send(json.dumps({
+                "type": "start", "call_id": "call-1", "encoding": "pcmu", "sample_rate": 8000, "channels": ["caller"],
+                "customer_ref": "nobody",
+            }))
+            await said(socket, "started")
+            return str((await ask(api, "refund"))["reasons"][0]["code"])
+
+    assert "customer_missing" == on(tmp_path, use)
+
+
+def test_challenge_is_offered_as_rfc_9470_says(tmp_path: Path) -> None:
+    """The header names the error and the assurance that would do."""
+    async def use(served: Served, api: httpx.AsyncClient) -> str:
+        async with served.call():
+            return str((await api.post(ACTIONS, json={"action": "refund"})).headers["www-authenticate"])
+
+    header = on(tmp_path, use)
+    assert header.startswith('Bearer error="insufficient_user_authentication"')
+    assert 'acr_values="urn:voiceguard:acr:otp"' in header
+
+
+def test_idempotency_key_repeats_the_answer(tmp_path: Path) -> None:
+    """The same key and body ask once and send one code, at the same time or later; another body is refused."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, ...]:
+        async with served.call():
+            async def post(amount: str) -> httpx.Response:
+                body = {"action": "refund", "parameters": {"amount": amount}}
+                return await api.post(ACTIONS, json=body, headers={"Idempotency-Key": "k1"})
+
+            same = [*await asyncio.gather(post("5"), post("5")), await post("5")]
+            other = await post("6")
+            return [one.json() for one in same], len(served.phone.codes), other.status_code, other.json()["code"]
+
+    same, codes, status, code = on(tmp_path, use)
+    assert [same[0]] * 3 == same
+    assert (1, 422, "idempotency_key_reused") == (codes, status, code)
+
+
+def test_latest_decision_can_be_looked_up(tmp_path: Path) -> None:
+    """For platforms whose stream cannot carry it."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[str, str]:
+        async with served.call() as socket:
+            asked = await ask(api)
+            place = f"/v1/actions/{asked['action_id']}"
+            before = (await api.get(place)).json()["decision"]
+            for digit in served.phone.codes[-1].code:
+                await socket.send(json.dumps({"type": "dtmf", "channel": "caller", "digit": digit}))
+            await said(socket, "decision", decision="allow")
+            return before, (await api.get(place)).json()["decision"]
+
+    assert ("step_up", "allow") == on(tmp_path, use)
+
+
+# ── codes ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_right_code_allows_with_a_grant(tmp_path: Path) -> None:
+    """The code that was delivered opens its action."""
+    async def use(served: Served, api: httpx.AsyncClient) -> dict[str, Any]:
+        async with served.call():
+            return await allowed(served, api)
+
+    decided = on(tmp_path, use)
+    assert ("allow", "code_entered") == (decided["decision"], decided["reasons"][0]["code"])
+    assert decided["grant"].count(".") == 2
+
+
+def test_authenticator_code_is_taken_once(tmp_path: Path) -> None:
+    """A TOTP code opens one action; entered for another it is wrong, although its time has not passed."""
+    secret = pyotp.random_base32()
+
+    async def use(served: Served, api: httpx.AsyncClient) -> list[str]:
+        async with served.call():
+            await served.service.store.upsert_customer("customer-1", totp_secret=secret)
+            decisions = []
+            code = pyotp.TOTP(secret).now()
+            for action in ("account_recovery", "password_reset"):
+                asked = await ask(api, action)
+                assert asked["challenge"]["method"] == "totp"
+                entered = await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": code})
+                decisions.append(entered.json()["decision"])
+            return decisions
+
+    assert ["allow", "step_up"] == on(tmp_path, use)
+
+
+def test_wrong_codes_lock_the_customer_out_of_other_calls_too(tmp_path: Path) -> None:
+    """The third wrong code denies, and a new call of this customer gets no challenge."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[list[Any], dict[str, Any]]:
+        async with served.call():
+            asked = await ask(api)
+            wrong = "000000" if served.phone.codes[-1].code != "000000" else "000001"
+            tried = [
+                (await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": wrong})).json() for _ in range(3)
+            ]
+        async with served.call("call-2"):
+            later = await api.post("/v1/calls/call-2/actions", json={"action": "account_recovery"})
+        return tried, later.json()
+
+    tried, later = on(tmp_path, use)
+    assert [("step_up", 2), ("step_up", 1), ("deny", None)] == [
+        (one["decision"], one.get("challenge", {}).get("tries_left")) for one in tried
+    ]
+    assert ("deny", "customer_locked") == (later["decision"], later["reasons"][0]["code"])
+
+
+@pytest.mark.parametrize("code", ["12345678901", "12a456", "", None])
+def test_malformed_code_is_not_repeated(code: Any, tmp_path: Path) -> None:
+    """What might be a code stands in no error text, and costs no try."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[httpx.Response, Any]:
+        async with served.call():
+            asked = await ask(api)
+            refused = await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": code})
+            entered = {"code": served.phone.codes[-1].code}
+            return refused, (await api.post(f"/v1/actions/{asked['action_id']}/otp", json=entered)).json()
+
+    refused, after = on(tmp_path, use)
+    assert (422, "allow") == (refused.status_code, after["decision"])
+    assert not code or code not in refused.text
+
+
+# ── persons ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("verdict", "decision"), [("accept", "handover"), ("approve", "allow"), ("refuse", "deny")])
+def test_person_answers_a_handover(verdict: str, decision: str, tmp_path: Path) -> None:
+    """Accepting takes it over, approving allows it, refusing denies it; the receipt names who."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[str, Any]:
+        async with served.call():
+            asked = await ask(api)
+            decided = await answer(served, asked["action_id"], "ann", verdict)
+            receipts = (await api.get("/v1/calls/call-1/receipts")).json()["receipts"]
+            return decided["decision"], receipts[-1]["human"]
+
+    decided, human = on(tmp_path, use, voice=Voice(2.0))
+    assert decision == decided
+    assert "ann" in json.dumps(human)
+
+
+def test_money_wants_two_persons(tmp_path: Path) -> None:
+    """One person twice is one person."""
+    async def use(served: Served, api: httpx.AsyncClient) -> list[tuple[str, str]]:
+        async with served.call():
+            asked = await ask(api, "payment")
+            key = await served.service.store.create_key("ann", ["handover"])
+            outcomes = []
+            async with served.api(key) as ann:
+                for _ in range(2):
+                    body = {"verdict": "approve", "reason": "I know them."}
+                    outcomes.append((await ann.post(f"/v1/actions/{asked['action_id']}/handover", json=body)).json())
+            outcomes.append(await answer(served, asked["action_id"], "bob"))
+            return [(one["decision"], one["reasons"][0]["code"]) for one in outcomes]
+
+    assert [("handover", "second_approval_needed")] * 2 + [("allow", "approved_by_two")] == on(
+        tmp_path, use, voice=Voice(2.0)
+    )
+
+
+# ── grants ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_grant_is_spent_once(tmp_path: Path) -> None:
+    """The first redemption gets the claims, the second none; the keys of the service verify it."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, ...]:
+        async with served.call():
+            grant = (await allowed(served, api))["grant"]
+            spent = [await api.post("/v1/grants/redeem", json={"grant": grant}) for _ in range(2)]
+            keys = (await api.get("/.well-known/jwks.json")).json()
+            return grant, [(one.status_code, one.json()) for one in spent], keys
+
+    grant, ((first, body), (second, problem)), keys = on(tmp_path, use)
+    claims = jwt.decode(grant, KeySet.import_key_set(keys), algorithms=["Ed25519", "EdDSA"]).claims
+    assert (200, True, 409, "grant_spent") == (first, body["redeemed"], second, problem["code"])
+    assert claims == body["claims"]
+    assert ("call-1", "customer-1", "account_recovery") == (claims["call_id"], claims["sub"], claims["action"])
+
+
+def test_changed_grant_is_nobodys(tmp_path: Path) -> None:
+    """One letter of the claims, of the signature, and no grant at all."""
+    async def use(served: Served, api: httpx.AsyncClient) -> list[tuple[int, str]]:
+        async with served.call():
+            head, claims, signature = (await allowed(served, api))["grant"].split(".")
+        forged = [
+            f"{head}.{claims[:9]}{'A' if claims[9] != 'A' else 'B'}{claims[10:]}.{signature}",
+            f"{head}.{claims}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}", "x",
+        ]
+        answers = [await api.post("/v1/grants/redeem", json={"grant": grant}) for grant in forged]
+        return [(one.status_code, one.json()["code"]) for one in answers]
+
+    assert [(400, "grant_invalid")] * 3 == on(tmp_path, use)
+
+
+def test_grant_expires(tmp_path: Path) -> None:
+    """Two minutes later it is worth nothing."""
+    clock = [1_800_000_000.0]
+
+    async def use(served: Served, api: httpx.AsyncClient) -> int:
+        async with served.call():
+            grant = (await allowed(served, api))["grant"]
+            clock[0] += 121.0
+            return (await api.post("/v1/grants/redeem", json={"grant": grant})).status_code
+
+    assert on(tmp_path, use, now=lambda: clock[0]) in (400, 409)
+
+
+# ── problems ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_errors_are_problems(tmp_path: Path) -> None:
+    """RFC 9457: type, title, status and detail, and the code that machines read."""
+    async def use(served: Served, api: httpx.AsyncClient) -> list[tuple[int, str]]:
+        async with served.call():
+            asked = await ask(api, "balance_enquiry")
+            answers = [
+                await api.post("/v1/calls/unknown/actions", json={"action": "refund"}),
+                await api.post("/v1/actions/unknown/otp", json={"code": "123456"}),
+                await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": "123456"}),
+                await api.post(ACTIONS, json={"action": "Refund!"}),
+                await api.post(ACTIONS, json={"action": "refund", "customer": "x"}),
+                await api.post(ACTIONS, content=b"{", headers={"Content-Type": "application/json"}),
+                await api.post(ACTIONS, content=b"x" * 70_000),
+                await api.get("/nothing"), await api.put("/v1/calls"),
+            ]
+        answers.append(await api.post(ACTIONS, json={"action": "refund"}))
+        for one in answers:
+            assert "application/problem+json" == one.headers["content-type"]
+            assert {"type", "title", "status", "detail", "code"} == one.json().keys()
+            assert one.status_code == one.json()["status"]
+        return [(one.status_code, one.json()["code"]) for one in answers]
+
+    assert [
+        (404, "unknown_call"), (404, "unknown_action"), (409, "not_awaited"), (422, "invalid_request"),
+        (422, "invalid_request"), (422, "invalid_request"), (413, "too_large"), (404, "not_found"),
+        (405, "method_not_allowed"), (409, "call_over"),
+    ] == on(tmp_path, use)
+
+
+def test_call_is_listed_and_shown(tmp_path: Path) -> None:
+    """A live call with its present risk, an ended one with its end, newest first."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, ...]:
+        async with served.call():
+            live = (await api.get("/v1/calls/call-1")).json()
+        async with served.call("call-2"):
+            pass
+        listed = (await api.get("/v1/calls", params={"limit": 5})).json()["calls"]
+        return live, (await api.get("/v1/calls/call-1")).json(), [call["call_id"] for call in listed]
+
+    live, ended, listed = on(tmp_path, use)
+    assert (True, "low", False) == (live["live"], live["risk"]["band"], ended["live"])
+    assert ["call-2", "call-1"] == listed
