@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic.dataclasses import dataclass
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -63,6 +63,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment first, then what the caller read from a file or the command line."""
         return env_settings, init_settings
+
+    @field_validator("public_origin")
+    @classmethod
+    def _without_slash(cls, origin: str | None) -> str | None:
+        # An origin has no path (RFC 6454), but is often written with its slash.
+        return origin.rstrip("/") if origin else None
 
     @property
     def store_url(self) -> str:

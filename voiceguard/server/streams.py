@@ -231,7 +231,11 @@ async def twilio(websocket: WebSocket) -> None:
 
     async def admit(_: CallStarted) -> None:
         for nonce in nonces:
-            if not await service.store.use_nonce(nonce, service.now() + 86400):
+            try:
+                fresh = await service.store.use_nonce(nonce, service.now() + 86400)
+            except StoreError:
+                raise PeerError("store_unavailable", "tokens cannot be checked now", close_code=1013) from None
+            if not fresh:
                 raise AuthenticationError("this token was used before")
 
     codec = TwilioCodec(options=service.settings.ingest, token=check_token if secret else None)
