@@ -22,7 +22,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
-from voiceguard.errors import AuthenticationError, ConfigurationError
+from voiceguard.errors import AuthenticationError, ConfigurationError, VoiceguardError
 from voiceguard.events import Grant
 from voiceguard.policy.grants import claims
 
@@ -69,9 +69,12 @@ class Keys:
             raise ConfigurationError(f"a key file in {data_dir} is damaged") from None
 
     def sign_grant(self, grant: Grant, issuer: str) -> str:
-        """The grant as a compact JWT (RFC 7519)."""
+        """The grant as a compact JWT (RFC 7519). Raises VoiceguardError when it cannot be signed."""
         header = {"alg": ALG, "typ": TYPE, "kid": self._kid}
-        return jwt.encode(header, {**claims(grant, issuer), "aud": AUDIENCE}, self._signing, algorithms=[ALG])
+        try:
+            return jwt.encode(header, {**claims(grant, issuer), "aud": AUDIENCE}, self._signing, algorithms=[ALG])
+        except (JoseError, ValueError, AttributeError) as error:
+            raise VoiceguardError(f"the grant could not be signed: {type(error).__name__}") from None
 
     def verify_grant(self, token: str, now: float | None = None) -> Mapping[str, Any]:
         """The claims of a grant that this service signed and that has not expired at `now` (Unix seconds, default the

@@ -117,7 +117,7 @@ async def answer_handover(
 async def redeem(body: SignedGrant, service: ServiceOf) -> dict[str, Any]:
     """Spend a grant: the claims that the caller of this endpoint may now act on, once."""
     try:
-        claims = service.keys.verify_grant(body.grant)
+        claims = service.keys.verify_grant(body.grant, service.now())
     except AuthenticationError as error:
         raise Problem(400, "grant_invalid", "This grant is not ours, was changed, or has expired.") from error
     if not await service.store.redeem_grant(claims["jti"], service.now()):

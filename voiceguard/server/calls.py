@@ -117,8 +117,8 @@ class LiveCall:
         """Latest `decision` message of each action."""
         self.asked: dict[str, tuple[str, asyncio.Task[dict[str, Any]]]] = {}
         """Idempotency key to the body's hash and its answer."""
-        self.overruled: set[str] = set()
-        """Actions that failed closed: nobody can get them allowed in this call any more."""
+        self.overruled: dict[str, Reason] = {}
+        """Actions that failed closed, and why: nobody can get them allowed in this call any more."""
         self._service = service
         self._tell = tell
         self._risk = Risk(0.0, 0.0, None, Band.UNKNOWN, RiskState.INSUFFICIENT_SPEECH, ())
@@ -207,7 +207,7 @@ class LiveCall:
 
     async def overrule(self, action_id: str, reason: Reason) -> dict[str, Any]:
         """Hand this action over for good, whatever the call says of it later; returns the `decision` message."""
-        self.overruled.add(action_id)
+        self.overruled[action_id] = reason
         before = self.decided.get(action_id)
         if before is None:
             asked = self._requested[action_id]
@@ -276,7 +276,7 @@ class LiveCall:
         """Record, then tell. Unrecorded means handover, except that a denial stays one."""
         service, call_id = self._service, self.started.call_id
         if decided.action_id in self.overruled:
-            decided = _handed_over(decided, decided.reasons)
+            decided = _handed_over(decided, (self.overruled[decided.action_id],))
         await self._flush()
         grant = None
         try:
@@ -285,13 +285,12 @@ class LiveCall:
             await service.store.record_decision(
                 call_id, decided, at=service.now(), models=service.models, policy=service.policy
             )
-        except StoreError:
-            service.metrics.store_errors.inc()
-            self.overruled.add(decided.action_id)
+        except VoiceguardError as error:
+            service.metrics.store_errors.inc(isinstance(error, StoreError))
+            reason = Reason("not_recorded", "The decision could not be signed and recorded, so a person decides.")
+            self.overruled[decided.action_id] = reason
             self._record("not_recorded", {"action_id": decided.action_id, "decision": decided.decision.value})
-            grant = None
-            text = "The decision could not be recorded, so a person decides."
-            decided = _handed_over(decided, (Reason("not_recorded", text),))
+            grant, decided = None, _handed_over(decided, (reason,))
         self.decided[decided.action_id] = decided
         service.metrics.decisions.labels(decided.tier, decided.decision.value).inc()
         risk = risk_body(call_id, decided.risk, service.models, service.policy)

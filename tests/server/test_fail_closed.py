@@ -1,0 +1,262 @@
+"""Each part of a running service is broken in turn: no sensitive action is ever allowed, and a person can go on."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.server.endings import until
+from tests.server.serving import ROOT, Phone, Served, Voice, heard, said, serving, speak, start
+from voiceguard.adapters.store import StoreError
+from voiceguard.errors import ModelError
+from voiceguard.events import Samples
+
+ACTIONS = "/v1/calls/call-1/actions"
+POLICY = (ROOT / "policies" / "default.yaml").read_text(encoding="utf-8")
+
+
+def on(folder: Path, use: Callable[[Served, httpx.AsyncClient], Awaitable[Any]], **options: Any) -> Any:
+    """What `use` gives on a running service with a client."""
+    async def run() -> Any:
+        async with serving(folder, **options) as served, served.api() as api:
+            return await use(served, api)
+
+    return asyncio.run(run())
+
+
+async def ask(api: httpx.AsyncClient, action: str) -> dict[str, Any]:
+    """Ask for an action."""
+    decided: dict[str, Any] = (await api.post(ACTIONS, json={"action": action})).json()
+    return decided
+
+
+async def enter(api: httpx.AsyncClient, phone: Phone, decided: dict[str, Any]) -> httpx.Response:
+    """Enter the code that was delivered."""
+    return await api.post(f"/v1/actions/{decided['action_id']}/otp", json={"code": phone.codes[-1].code})
+
+
+def says(decided: dict[str, Any]) -> tuple[str, str]:
+    """The decision and its first reason; a grant must not be there."""
+    assert "grant" not in decided
+    return decided["decision"], decided["reasons"][0]["code"]
+
+
+async def refuse(*_: Any, **__: Any) -> Any:
+    """A database that is gone."""
+    raise StoreError("the disk is full")
+
+
+# ── the detectors ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def fails(_: Sequence[Samples]) -> Any:
+    """A model that cannot run."""
+    raise ModelError("no")
+
+
+def gives_nan(windows: Sequence[Samples]) -> Any:
+    """A model that gives no number."""
+    return np.full((len(windows), 1), np.nan, np.float32)
+
+
+@pytest.mark.parametrize("task", ["synthetic_voice", "speaker_embedding"])
+@pytest.mark.parametrize("scorer", [fails, gives_nan, None], ids=["fails", "nan", "missing"])
+def test_broken_model(task: Any, scorer: Any, tmp_path: Path) -> None:
+    """The risk has no number, and even with its code money waits for a person."""
+    detectors = Voice().detectors()
+    others = {name: each for name, each in detectors.scorers.items() if name != task}
+    broken = replace(detectors, scorers=others if scorer is None else {**others, task: scorer})
+
+    async def use(served: Served, api: httpx.AsyncClient) -> list[Any]:
+        async with served.call():
+            asked = await ask(api, "payment")
+            return [asked, (await enter(api, served.phone, asked)).json()]
+
+    asked, entered = on(tmp_path, use, detectors=broken)
+    risk = asked["risk"]
+    assert (None, "unknown", "detector_unavailable") == (risk["score"], risk["band"], risk["state"])
+    assert [("step_up", "code_needed"), ("handover", "code_not_enough")] == [says(asked), says(entered)]
+
+
+def test_slow_model(tmp_path: Path) -> None:
+    """Windows that are not scored by their deadline are missing, and the call goes on."""
+    release = threading.Event()
+    detectors = Voice().detectors()
+
+    def stuck(windows: Sequence[Samples]) -> Any:
+        release.wait(20)
+        return np.zeros((len(windows), 1), np.float32)
+
+    async def use(served: Served, api: httpx.AsyncClient) -> dict[str, Any]:
+        try:
+            async with served.call():
+                return await ask(api, "payment")
+        finally:
+            release.set()
+
+    slow = replace(detectors, scorers={**detectors.scorers, "synthetic_voice": stuck})
+    asked = on(tmp_path, use, detectors=slow, score_deadline_s=0.2)
+    assert ("detector_unavailable", "step_up") == (asked["risk"]["state"], asked["decision"])
+
+
+def test_decision_that_does_not_come(tmp_path: Path) -> None:
+    """Windows that nobody answers hold the decision up: a person decides, for good."""
+    release = threading.Event()
+    detectors = Voice().detectors()
+
+    def stuck(windows: Sequence[Samples]) -> Any:
+        release.wait(20)
+        return np.full((len(windows), 1), -2.0, np.float32)
+
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, Any]:
+        await served.service.store.upsert_customer("customer-1")
+        async with served.stream() as socket:
+            await socket.send(start())
+            await speak(socket, 8.0)
+            await said(socket, "started")
+            core: Any = served.service.calls["call-1"]._core
+            await until(lambda: core._windows)
+            late = await ask(api, "balance_enquiry")
+            release.set()
+            await heard(served, "call-1", 8.0)
+            place = f"/v1/actions/{late['action_id']}"
+            entered = await api.post(f"{place}/otp", json={"code": "123456"})
+            return late, [(await api.get(place)).json(), entered.json()]
+
+    slow = replace(detectors, scorers={**detectors.scorers, "synthetic_voice": stuck})
+    late, (after, entered) = on(tmp_path, use, detectors=slow, decision_timeout_s=0.2, score_deadline_s=20.0)
+    assert [("handover", "decision_late")] * 2 == [says(late), says(after)]
+    assert "failed_closed" == entered["code"]
+
+
+# ── the store ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_customer_cannot_be_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is known: denied."""
+    async def use(served: Served, api: httpx.AsyncClient) -> dict[str, Any]:
+        async with served.call():
+            monkeypatch.setattr(served.service.store, "customer", refuse)
+            return await ask(api, "account_recovery")
+
+    assert ("deny", "customer_missing") == says(on(tmp_path, use))
+
+
+def test_challenge_cannot_be_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person decides, no code leaves, and it stays so when the store is back."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, ...]:
+        async with served.call():
+            with monkeypatch.context() as broken:
+                broken.setattr(served.service.store, "record_decision", refuse)
+                asked = await ask(api, "account_recovery")
+            entered = await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": "123456"})
+            return asked, len(served.phone.codes), entered.json()["code"]
+
+    asked, codes, entered = on(tmp_path, use)
+    assert (("handover", "not_recorded"), 0, "failed_closed") == (says(asked), codes, entered)
+
+
+def test_allowance_cannot_be_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The right code is worth nothing when its use leaves no record; a new question opens the way again."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, ...]:
+        async with served.call():
+            asked = await ask(api, "account_recovery")
+            with monkeypatch.context() as broken:
+                broken.setattr(served.service.store, "record_decision", refuse)
+                entered = (await enter(api, served.phone, asked)).json()
+            anew = await ask(api, "account_recovery")
+            return says(entered), (await enter(api, served.phone, anew)).json()["decision"]
+
+    assert (("handover", "not_recorded"), "allow") == on(tmp_path, use)
+
+
+def test_grant_cannot_be_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503 while the store is down, and the grant is not lost by it."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, ...]:
+        async with served.call():
+            asked = await ask(api, "account_recovery")
+            grant = {"grant": (await enter(api, served.phone, asked)).json()["grant"]}
+            with monkeypatch.context() as broken:
+                broken.setattr(served.service.store, "redeem_grant", refuse)
+                down = await api.post("/v1/grants/redeem", json=grant)
+            return down.status_code, down.json()["code"], (await api.post("/v1/grants/redeem", json=grant)).status_code
+
+    assert (503, "store_unavailable", 200) == on(tmp_path, use)
+
+
+def test_keys_cannot_be_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody gets in while the store is down, on HTTP and on streams."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[int, str]:
+        monkeypatch.setattr(served.service.store, "check_key", refuse)
+        async with served.stream() as socket:
+            return (await api.get("/v1/calls")).status_code, str((await said(socket, "error"))["code"])
+
+    assert (503, "store_unavailable") == on(tmp_path, use)
+
+
+def test_notes_wait_for_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be written is written when the store is back, and the chain is whole."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, Any]:
+        store = served.service.store
+        async with served.call(seconds=6.0) as socket:
+            with monkeypatch.context() as broken:
+                broken.setattr(store, "append", refuse)
+                await speak(socket, 4.0, begin_s=6.0)
+                await heard(served, "call-1", 10.0)
+                await ask(api, "launch")
+            await ask(api, "launch")
+        kinds = [record["kind"] for record in await store.events("call-1")]
+        return kinds, await store.verify_audit(served.service.keys.verify)
+
+    kinds, faults = on(tmp_path, use)
+    assert ([], "started", "ended") == (faults, kinds[0], kinds[-1])
+    assert kinds.count("decision") == 2
+    assert kinds.count("risk") > 8
+
+
+# ── delivery, policy, keys ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_code_cannot_be_delivered(tmp_path: Path) -> None:
+    """A person decides, whatever is entered afterwards."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, Any]:
+        served.phone.broken = True
+        async with served.call() as socket:
+            asked = await ask(api, "account_recovery")
+            told = await said(socket, "decision", decision="handover")
+            entered = await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": "123456"})
+            return says(told), entered.json()["code"]
+
+    assert (("handover", "code_not_delivered"), "failed_closed") == on(tmp_path, use)
+
+
+def test_rule_fails_in_mid_call(tmp_path: Path) -> None:
+    """A rule that meets what its author did not think of hands over."""
+    wrong = POLICY.replace("when: risk.band == 'high'", "when: risk.evidence[7].llr > 0.0")
+    (tmp_path / "policy.yaml").write_text(wrong, encoding="utf-8")
+
+    async def use(served: Served, api: httpx.AsyncClient) -> list[Any]:
+        async with served.call():
+            return [says(await ask(api, action)) for action in ("account_recovery", "payment", "balance_enquiry")]
+
+    assert [("handover", "policy_fault")] * 3 == on(tmp_path, use, policy_file=tmp_path / "policy.yaml")
+
+
+def test_grant_cannot_be_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a signature there is no allowance; the service goes on."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, Any]:
+        async with served.call():
+            asked = await ask(api, "account_recovery")
+            monkeypatch.setattr(served.service.keys, "_signing", None)
+            entered = (await enter(api, served.phone, asked)).json()
+            return says(entered), (await ask(api, "balance_enquiry"))["decision"]
+
+    assert (("handover", "not_recorded"), "allow") == on(tmp_path, use)
