@@ -15,6 +15,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from tests.server.serving import Served, Voice, said, serving
+from voiceguard.server import calls
 
 ACTIONS = "/v1/calls/call-1/actions"
 
@@ -329,3 +330,18 @@ def test_call_is_listed_and_shown(tmp_path: Path) -> None:
     live, ended, listed = on(tmp_path, use)
     assert (True, "low", False) == (live["live"], live["risk"]["band"], ended["live"])
     assert ["call-2", "call-1"] == listed
+
+
+def test_one_call_asks_for_so_many_actions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More are refused, over HTTP and on the stream, and the call goes on."""
+    monkeypatch.setattr(calls, "MAX_ACTIONS", 2)
+
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, ...]:
+        async with served.call() as socket:
+            decisions = [(await ask(api, "balance_enquiry"))["decision"] for _ in range(2)]
+            refused = await api.post(ACTIONS, json={"action": "refund"})
+            await socket.send(json.dumps({"type": "intent", "action": "refund"}))
+            told = await said(socket, "error")
+            return decisions, refused.status_code, refused.json()["code"], told["code"]
+
+    assert (["allow", "allow"], 429, "too_many_actions", "too_many_actions") == on(tmp_path, use)

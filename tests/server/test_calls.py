@@ -288,3 +288,20 @@ def test_ended_call_leaves_nothing() -> None:
         bench.service.calls, bench.service.actions, bench.service.hub.calls["call-1"].ended
     ) == ({}, {}, "stopped")
     assert waiting[0].cancelled()
+
+
+def test_closed_once_whoever_waits() -> None:
+    """A closing whose waiter is cancelled goes on, and a second closer waits for the same end."""
+    bench = Bench(core=ScriptedCore({ActionRequested: lambda _: [decided(Decision.DENY)]}))
+
+    async def scenario(call: LiveCall) -> None:
+        await call.request("a1", "refund", {})
+        first = asyncio.create_task(call.close(CallEnded("vanished")))
+        await asyncio.sleep(0)
+        first.cancel()
+        await call.close(CallEnded("shutdown"))
+
+    bench.run(scenario)
+
+    assert [("recorded", Decision.DENY)] == [entry for entry in bench.log if entry[0] == "recorded"]
+    assert "vanished" == bench.service.hub.calls["call-1"].ended

@@ -287,15 +287,12 @@ def test_lost_connection_is_recorded(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-NAMED_AFTER_THE_NOTE = pytest.mark.xfail(reason="the note's own kind takes the place of the record's")
-
-
 @pytest.mark.parametrize(
     ("chunks", "expected"),
     [
-        pytest.param([1, 2, 2, 3], [("repeated", 20.0)], id="repeated", marks=NAMED_AFTER_THE_NOTE),
-        pytest.param([1, 3, 2, 4], [("gap", 20.0), ("late", 20.0)], id="late", marks=NAMED_AFTER_THE_NOTE),
-        pytest.param([1, 2, 6, 7], [("gap", 60.0)], id="missing", marks=NAMED_AFTER_THE_NOTE),
+        pytest.param([1, 2, 2, 3], [("repeated", 20.0)], id="repeated"),
+        pytest.param([1, 3, 2, 4], [("gap", 20.0), ("late", 20.0)], id="late"),
+        pytest.param([1, 2, 6, 7], [("gap", 60.0)], id="missing"),
         pytest.param([1, 2, 3, 4], [], id="whole"),
     ],
 )

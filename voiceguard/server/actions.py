@@ -11,7 +11,7 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from voiceguard.errors import AuthenticationError
+from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.events import CodeEntered, HandoverAnswered, Reason
 from voiceguard.server.auth import Principal
 from voiceguard.server.calls import LiveCall, Service
@@ -152,7 +152,10 @@ async def receipts(call_id: str, service: ServiceOf) -> dict[str, Any]:
 async def _ask(service: Service, call: LiveCall, body: AskedAction) -> dict[str, Any]:
     action_id = secrets.token_hex(16)
     decision = call.next_decision(action_id)
-    await call.request(action_id, body.action, body.parameters)
+    try:
+        await call.request(action_id, body.action, body.parameters)
+    except PeerError as error:
+        raise Problem(429, error.code, f"{error}.") from None
     return await _decision(service, call, action_id, decision)
 
 

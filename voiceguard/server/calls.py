@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.scheduler import Scheduler
 from voiceguard.adapters.store import Store, StoreError
-from voiceguard.errors import VoiceguardError
+from voiceguard.errors import PeerError, VoiceguardError
 from voiceguard.events import (
     ActionDecided,
     ActionRequested,
@@ -49,6 +49,8 @@ from voiceguard.settings import Settings
 FLUSH_S = 2.0
 """Longest time a risk or a note waits to be written together with others."""
 CHECKPOINT_S = 60.0
+MAX_ACTIONS = 200
+"""What one call may ask for: each is kept until its end."""
 _STOP = None
 
 
@@ -130,6 +132,7 @@ class LiveCall:
         self._waiting: dict[str, list[asyncio.Future[dict[str, Any]]]] = {}
         self._scores: set[asyncio.Task[None]] = set()
         self._worker: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._over = False
 
     @classmethod
@@ -155,7 +158,15 @@ class LiveCall:
             self._act(outcome)
 
     async def close(self, ended: CallEnded) -> None:
-        """End the call: windows already cut are answered first, then everything is recorded."""
+        """End the call, once: windows already cut are answered first, then everything is recorded.
+
+        Who waits may be cancelled; the closing goes on, and others can wait for it.
+        """
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(ended), name=f"close:{self.started.call_id}")
+        await asyncio.shield(self._closing)
+
+    async def _close(self, ended: CallEnded) -> None:
         if ended.reason != "shutdown" and self._scores:
             await asyncio.wait(self._scores)
         self.receive(ended)
@@ -183,15 +194,20 @@ class LiveCall:
         service.metrics.calls.labels(ended.reason).inc()
 
     async def request(self, action_id: str, action: str, parameters: Mapping[str, str]) -> None:
-        """Look the customer up and put the question; a store that cannot be asked means nobody is known."""
+        """Look the customer up and put the question; a store that cannot be asked means nobody is known.
+
+        Raises PeerError, not fatal, for more actions than one call may ask for.
+        """
+        if len(self._requested) >= MAX_ACTIONS:
+            raise PeerError("too_many_actions", f"one call may ask for {MAX_ACTIONS} actions", fatal=False)
         customer: CustomerFacts | None = None
         if self.started.customer_ref is not None:
             try:
                 customer = await self._service.store.customer(self.started.customer_ref)
             except StoreError:
                 self._service.metrics.store_errors.inc()
-        self._service.actions[action_id] = self
         self._requested[action_id] = asked = ActionRequested(action_id, action, parameters, customer)
+        self._service.actions[action_id] = self
         self.receive(asked)
 
     def answer(self, event: HandoverAnswered) -> None:
@@ -242,7 +258,7 @@ class LiveCall:
             case TranscriptMasked(channel, at_s, text):
                 self._view.add_event("transcript", at_s, channel=channel, text=text)
             case MediaNoted(channel, kind, at_s, ms):
-                self._record("media", as_record(outcome))
+                self._record("media", {"media": kind, "channel": channel, "at_s": at_s, "ms": ms})
                 self._view.add_event("media", at_s, media=kind, channel=channel, ms=ms)
                 self._service.metrics.media_ms.labels(kind).inc(ms)
         self._service.hub.changed(self.started.call_id)

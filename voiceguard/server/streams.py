@@ -111,19 +111,17 @@ class Session:
             async with asyncio.timeout(self._service.settings.stall_s):
                 frame = await self._websocket.receive()
             try:
-                events = self._decode(frame)
+                for event in self._decode(frame):
+                    if isinstance(event, CallEnded):
+                        await self._end(event)
+                        return 1000
+                    await self._handle(event)
             except PeerError as error:
                 if error.fatal:
                     raise
                 self._outbox.put({"type": "error", "code": error.code, "text": str(error)})
-                events = []
                 # Frames that came together are read without a pause; the writer needs its turn between them.
                 await asyncio.sleep(0)
-            for event in events:
-                if isinstance(event, CallEnded):
-                    await self._end(event)
-                    return 1000
-                await self._handle(event)
             if frame["type"] == "websocket.disconnect":
                 return 1000
             if self._outbox.overflowed:
