@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from asked import POLICY, TEXT
 
+from tests.policy.asked import POLICY, TEXT
 from voiceguard.policy import lint, load
 
 BAND_HIGH = "when: risk.band == 'high'"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pyotp
 import pytest
-from asked import ELEVATED, HIGH, LOW, NOW, POLICY, SECRET, TEXT, Line, risk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.policy.asked import ELEVATED, HIGH, LOW, NOW, POLICY, SECRET, TEXT, Line, risk
 from voiceguard.events import ActionDecided, CustomerFacts, Decision
 from voiceguard.policy import State, load
 from voiceguard.policy.engine import TABLE, Input

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pyotp
 import pytest
-from asked import NOW, SECRET
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.policy.asked import NOW, SECRET
 from voiceguard.policy import otp
 
 BOUND = ("call-1", "a1", "customer-1", "payment", "00")

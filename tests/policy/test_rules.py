@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
-from asked import HIGH, LOW, POLICY, TEXT, risk, seen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.policy.asked import HIGH, LOW, POLICY, TEXT, risk, seen
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import Band, Decision, Evidence, Risk, RiskState
 from voiceguard.policy import Policy, context, explain, load
