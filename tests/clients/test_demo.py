@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from voiceguard.clients.demo import run
+from voiceguard.clients.demo import _spark, run
 from voiceguard.errors import ConfigurationError
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -51,3 +51,11 @@ def test_a_broken_call_set_starts_no_server(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError):
         asyncio.run(run(tmp_path, say=pytest.fail))
+
+
+@pytest.mark.parametrize(("line", "drawn"), [
+    ([], ""), ([None, 1, 99], "·▁█"), ([None] * 20 + [12] * 10 + [13] * 10, "··········▁▁▁▁▁▂▂▂▂▂"),
+])
+def test_line_of_scores(line: list[int | None], drawn: str) -> None:
+    """The highest score of each stretch, in eight steps, and a dot where there was no number."""
+    assert drawn == _spark(line)

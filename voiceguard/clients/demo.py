@@ -27,6 +27,7 @@ from voiceguard.settings import Settings, TwilioOptions
 
 AT_ONCE = 16
 """Calls times speed that are streamed together: what one ordinary core scores with room to spare."""
+SPARK = 20
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
@@ -184,7 +185,7 @@ def _line(call: LabelledCall, index: int, secret: str) -> Line:
     return TwilioLine(call.call_id, call.customer_ref, token)
 
 
-_HEAD = f"{'call':24} {'truth':10} {'risk':>4} {'band':9} {'first':>6}  {'risk over time':32} action: decision"
+_HEAD = f"{'call':24} {'truth':10} {'risk':>4} {'band':9} {'first':>6}  {'risk over time':{SPARK}} action: decision"
 
 
 def _report(
@@ -201,13 +202,14 @@ def _report(
     risk = seen.risk or {"score": None, "band": "unknown"}
     first = "-" if seen.first_decision_s is None else f"{seen.first_decision_s:.1f} s"
     number = "-" if risk["score"] is None else str(risk["score"])
-    say(f"{call.call_id:24} {call.label:10} {number:>4} {risk['band']:9} {first:>6}  {_spark(seen.line):32} {words}")
+    line = _spark(seen.line)
+    say(f"{call.call_id:24} {call.label:10} {number:>4} {risk['band']:9} {first:>6}  {line:{SPARK}} {words}")
     return right
 
 
-def _spark(line: Sequence[int | None], width: int = 32) -> str:
-    """The highest score in each of `width` stretches as a block; a dot where there is no number."""
-    step = max(1, -(-len(line) // width))
-    stretches = [line[start : start + step] for start in range(0, len(line), step)]
+def _spark(line: Sequence[int | None]) -> str:
+    """The highest score in each of at most SPARK stretches as a block; a dot where there is no number."""
+    width = min(SPARK, len(line))
+    stretches = [line[index * len(line) // width : (index + 1) * len(line) // width] for index in range(width)]
     peaks = [max((score for score in stretch if score is not None), default=None) for stretch in stretches]
     return "".join("·" if peak is None else _BLOCKS[min(8, 1 + peak // 13)] for peak in peaks)
