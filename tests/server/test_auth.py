@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import pytest
 from pydantic import SecretStr
 from starlette.routing import Mount, Route, WebSocketRoute
 
-from tests.server.serving import Served, Voice, serving
+from tests.server.serving import Served, Voice, said, serving
 from voiceguard.adapters.otp_delivery import WebhookDelivery
 from voiceguard.errors import ConfigurationError
-from voiceguard.server.app import HEADERS, create_app
+from voiceguard.server.app import HEADERS, _delivery, create_app
 from voiceguard.server.auth import PLATFORM, PUBLIC, SCOPES
 from voiceguard.settings import Settings
 
@@ -158,3 +159,24 @@ def test_codes_without_a_signature_do_not_start(tmp_path: Path) -> None:
     """A webhook that nobody could check is refused before anything runs."""
     with pytest.raises(ConfigurationError, match="otp_webhook_secret"):
         create_app(Settings(data_dir=tmp_path, otp_webhook_url="https://codes.example.com"))
+
+
+@pytest.mark.parametrize(("settings", "outcome"), [({}, "handover"), ({"otp_console": True}, "step_up")])
+def test_codes_are_printed_only_where_that_is_wanted(
+    settings: dict[str, bool], outcome: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A service that nobody told how to deliver codes hands over, and prints none."""
+    async def run() -> str:
+        async with serving(tmp_path, **settings) as served:
+            app_settings = served.service.settings
+            async with AsyncExitStack() as stack:
+                served.service.deliver = _delivery(app_settings, stack)
+                async with served.call() as socket, served.api() as api:
+                    await api.post("/v1/calls/call-1/actions", json={"action": "refund"})
+                    told = await said(socket, "decision")
+                    if settings == {}:
+                        told = await said(socket, "decision")
+                    return str(told["decision"])
+
+    assert outcome == asyncio.run(run())
+    assert ("one-time code for customer-1, refund" in capsys.readouterr().out) == (outcome == "step_up")

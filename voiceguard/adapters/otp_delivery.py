@@ -30,6 +30,14 @@ class ConsoleDelivery:
         self._write(f"one-time code for {code.customer_ref}, {code.action}: {code.code}")
 
 
+class NoDelivery:
+    """Nobody was named who brings codes to customers."""
+
+    async def deliver(self, code: CodeToDeliver) -> None:
+        """Raises VoiceguardError: who needs a code gets a person instead."""
+        raise VoiceguardError(f"no delivery of one-time codes is set up, so none was sent for {code.action}")
+
+
 class WebhookDelivery:
     """Posts each code as signed JSON `{customer_ref, action, action_id, code, expires_at}` (Unix seconds).
 

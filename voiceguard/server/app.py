@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voiceguard.adapters.detectors import Detectors, load_detectors
 from voiceguard.adapters.keys import Keys
-from voiceguard.adapters.otp_delivery import ConsoleDelivery, WebhookDelivery
+from voiceguard.adapters.otp_delivery import ConsoleDelivery, NoDelivery, WebhookDelivery
 from voiceguard.adapters.policy_files import read_policy
 from voiceguard.adapters.scheduler import Scheduler, SchedulerOptions
 from voiceguard.adapters.store import Store
@@ -117,8 +117,10 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
 
 
 def _delivery(settings: Settings, stack: AsyncExitStack) -> Deliver:
-    if settings.otp_webhook_url is None:
+    if settings.otp_console:
         return ConsoleDelivery(print)
+    if settings.otp_webhook_url is None:
+        return NoDelivery()
     assert settings.otp_webhook_secret is not None
     webhook = WebhookDelivery(settings.otp_webhook_url, settings.otp_webhook_secret.get_secret_value())
     stack.push_async_callback(webhook.aclose)
