@@ -15,6 +15,7 @@ from voiceguard.events import (
     CallStarted,
     Challenge,
     CodeToDeliver,
+    CustomerFacts,
     Decision,
     Grant,
     Outcome,
@@ -74,8 +75,9 @@ class ScriptedStore:
         self._refuse()
         self.log.append(("recorded", decision.decision))
 
-    async def customer(self, ref: str) -> None:
+    async def customer(self, ref: str) -> CustomerFacts:
         self._refuse()
+        return CustomerFacts(ref)
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +186,27 @@ def test_wrong_codes_lock_the_customer_out_of_other_calls_too(tmp_path: Path) ->
     assert ("deny", "customer_locked") == (later["decision"], later["reasons"][0]["code"])
 
 
+def test_lock_out_reaches_calls_in_progress(tmp_path: Path) -> None:
+    """A challenge that was open before another call locked the customer out is not met by its right code any more."""
+    async def use(served: Served, api: httpx.AsyncClient) -> dict[str, Any]:
+        async with served.call("call-2"), served.call():
+            other = await api.post("/v1/calls/call-2/actions", json={"action": "account_recovery"})
+            right = served.phone.codes[-1].code
+            asked = await ask(api)
+            wrong = f"{(int(served.phone.codes[-1].code) + 1) % 10**6:06d}"
+            for _ in range(3):
+                await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": wrong})
+            entered = await api.post(f"/v1/actions/{other.json()['action_id']}/otp", json={"code": right})
+            decided: dict[str, Any] = entered.json()
+            return decided
+
+    decided = on(tmp_path, use)
+    assert ("deny", "denied", "customer_locked") == (
+        decided["decision"], decided["state"], decided["reasons"][0]["code"]
+    )
+    assert "grant" not in decided
+
+
 @pytest.mark.parametrize("code", ["12345678901", "12a456", "", None])
 def test_malformed_code_is_not_repeated(code: Any, tmp_path: Path) -> None:
     """What might be a code stands in no error text, and costs no try."""
@@ -217,6 +238,21 @@ def test_person_answers_a_handover(verdict: str, decision: str, tmp_path: Path) 
     decided, human = on(tmp_path, use, voice=Voice(2.0))
     assert decision == decided
     assert "ann" in json.dumps(human)
+
+
+def test_platform_cannot_answer_for_a_person(tmp_path: Path) -> None:
+    """The key that asked for an action cannot approve it, and it still awaits its person."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[int, str, str]:
+        key = await served.service.store.create_key("platform", ["stream", "actions", "grants"])
+        async with served.call(), served.api(key) as platform:
+            asked = await ask(platform)
+            body = {"verdict": "approve", "reason": "It is fine."}
+            refused = await platform.post(f"/v1/actions/{asked['action_id']}/handover", json=body)
+            return refused.status_code, refused.json()["code"], (
+                await platform.get(f"/v1/actions/{asked['action_id']}")
+            ).json()["state"]
+
+    assert (403, "forbidden", "handed_over") == on(tmp_path, use, voice=Voice(2.0))
 
 
 def test_money_wants_two_persons(tmp_path: Path) -> None:
@@ -285,7 +321,31 @@ def test_grant_expires(tmp_path: Path) -> None:
     assert 400 == on(tmp_path, use, now=lambda: clock[0])
 
 
+def test_every_decision_has_its_receipt(tmp_path: Path) -> None:
+    """A step-up and the allowance after it, each with its control, and the grant named by its id alone."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, ...]:
+        async with served.call():
+            grant = (await allowed(served, api))["grant"]
+            spent = (await api.post("/v1/grants/redeem", json={"grant": grant})).json()
+            answered = await api.get("/v1/calls/call-1/receipts")
+            return answered.json()["receipts"], spent["claims"]["jti"], grant in answered.text
+
+    receipts, jti, leaked = on(tmp_path, use)
+    assert [
+        ("step_up", None, "urn:voiceguard:acr:otp", "code_needed"), ("allow", jti, None, "code_entered"),
+    ] == [
+        (one["produced"]["decision"], one["produced"]["grant_jti"], one["control"]["step_up"], one["system"]["rule"])
+        for one in receipts
+    ]
+    assert not leaked
+
+
 # ── problems ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def unmeasured() -> AsyncIterator[bytes]:
+    """A body that comes in chunks, without its length."""
+    yield b"{}"
 
 
 def test_errors_are_problems(tmp_path: Path) -> None:
@@ -300,7 +360,7 @@ def test_errors_are_problems(tmp_path: Path) -> None:
                 await api.post(ACTIONS, json={"action": "Refund!"}),
                 await api.post(ACTIONS, json={"action": "refund", "customer": "x"}),
                 await api.post(ACTIONS, content=b"{", headers={"Content-Type": "application/json"}),
-                await api.post(ACTIONS, content=b"x" * 70_000),
+                await api.post(ACTIONS, content=b"x" * 70_000), await api.post(ACTIONS, content=unmeasured()),
                 await api.get("/nothing"), await api.put("/v1/calls"),
             ]
         answers.append(await api.post(ACTIONS, json={"action": "refund"}))
@@ -312,8 +372,8 @@ def test_errors_are_problems(tmp_path: Path) -> None:
 
     assert [
         (404, "unknown_call"), (404, "unknown_action"), (409, "not_awaited"), (422, "invalid_request"),
-        (422, "invalid_request"), (422, "invalid_request"), (413, "too_large"), (404, "not_found"),
-        (405, "method_not_allowed"), (409, "call_over"),
+        (422, "invalid_request"), (422, "invalid_request"), (413, "too_large"), (411, "length_required"),
+        (404, "not_found"), (405, "method_not_allowed"), (409, "call_over"),
     ] == on(tmp_path, use)
 
 
@@ -333,7 +393,7 @@ def test_call_is_listed_and_shown(tmp_path: Path) -> None:
 
 
 def test_one_call_asks_for_so_many_actions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More are refused, over HTTP and on the stream, and the call goes on."""
+    """More are refused, over HTTP and on the stream, and nothing is kept of them; the call goes on."""
     monkeypatch.setattr(calls, "MAX_ACTIONS", 2)
 
     async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, ...]:
@@ -342,6 +402,7 @@ def test_one_call_asks_for_so_many_actions(tmp_path: Path, monkeypatch: pytest.M
             refused = await api.post(ACTIONS, json={"action": "refund"})
             await socket.send(json.dumps({"type": "intent", "action": "refund"}))
             told = await said(socket, "error")
-            return decisions, refused.status_code, refused.json()["code"], told["code"]
+            kept = len(served.service.calls["call-1"].asked)
+            return decisions, refused.status_code, refused.json()["code"], told["code"], kept
 
-    assert (["allow", "allow"], 429, "too_many_actions", "too_many_actions") == on(tmp_path, use)
+    assert (["allow", "allow"], 429, "too_many_actions", "too_many_actions", 2) == on(tmp_path, use)

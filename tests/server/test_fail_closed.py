@@ -17,7 +17,8 @@ from tests.server.endings import until
 from tests.server.serving import ROOT, Phone, Served, Voice, heard, said, serving, speak, start
 from voiceguard.adapters.store import StoreError
 from voiceguard.errors import ModelError
-from voiceguard.events import Samples
+from voiceguard.events import ActionDecided, Decision, Samples
+from voiceguard.server.app import HEADERS
 
 ACTIONS = "/v1/calls/call-1/actions"
 POLICY = (ROOT / "policies" / "default.yaml").read_text(encoding="utf-8")
@@ -178,6 +179,38 @@ def test_allowance_cannot_be_recorded(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (("handover", "not_recorded"), "allow") == on(tmp_path, use)
 
 
+def test_late_allowance_stays_overruled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recorded after a person was told to decide, an allowance is told to nobody; the record ends in the handover."""
+    gate = asyncio.Event()
+
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, ...]:
+        store = served.service.store
+        record = store.record_decision
+
+        async def slow(call_id: str, decided: ActionDecided, **known: Any) -> None:
+            if decided.decision is Decision.ALLOW:
+                await gate.wait()
+            await record(call_id, decided, **known)
+
+        async with served.call() as socket:
+            asked = await ask(api, "account_recovery")
+            monkeypatch.setattr(store, "record_decision", slow)
+            answer = asyncio.create_task(enter(api, served.phone, asked))
+            call = served.service.calls["call-1"]
+            await until(lambda: asked["action_id"] in call.overruled)
+            gate.set()
+            entered = (await answer).json()
+            told = [await said(socket, "decision") for _ in range(2)]
+            shown = (await api.get(f"/v1/actions/{asked['action_id']}")).json()
+        records = [record for record in await store.events("call-1") if record["kind"] == "decision"]
+        faults = await store.verify_audit(served.service.keys.verify)
+        return [says(each) for each in (*told, entered, shown)], [each["decision"] for each in records], faults
+
+    told, recorded, faults = on(tmp_path, use, decision_timeout_s=0.2)
+    assert [("step_up", "code_needed")] + [("handover", "decision_late")] * 3 == told
+    assert (["step_up", "allow", "handover"], []) == (recorded, faults)
+
+
 def test_grant_cannot_be_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """503 while the store is down, and the grant is not lost by it."""
     async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, ...]:
@@ -260,3 +293,22 @@ def test_grant_cannot_be_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             return says(entered), (await ask(api, "balance_enquiry"))["decision"]
 
     assert (("handover", "not_recorded"), "allow") == on(tmp_path, use)
+
+
+# ── our own code ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_fault_nobody_foresaw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is answered as a problem like any other, with the security headers and nothing of what went wrong."""
+    async def broken(*_: Any) -> Any:
+        raise RuntimeError("123456")
+
+    async def use(served: Served, api: httpx.AsyncClient) -> httpx.Response:
+        monkeypatch.setattr(served.service.store, "calls", broken)
+        return await api.get("/v1/calls")
+
+    answer = on(tmp_path, use)
+    assert (500, "internal_error") == (answer.status_code, answer.json()["code"])
+    assert "application/problem+json" == answer.headers["content-type"]
+    assert HEADERS.items() <= {name: answer.headers.get(name) for name in HEADERS}.items()
+    assert "123456" not in answer.text

@@ -1,4 +1,4 @@
-"""Streams: the outbox without a socket, then whole calls over real websockets."""
+"""The outbox of a stream, without a socket."""
 
 from __future__ import annotations
 

@@ -74,12 +74,16 @@ async def ask(
         raise await _not_live(service, call_id)
     digest = hashlib.sha256(orjson.dumps(body.model_dump(), option=orjson.OPT_SORT_KEYS)).hexdigest()
     key = idempotency_key or secrets.token_hex(16)
-    if key not in call.asked:
-        call.asked[key] = digest, asyncio.create_task(_ask(service, call, body))
-    asked, answer = call.asked[key]
-    if asked != digest:
-        raise Problem(422, "idempotency_key_reused", "This Idempotency-Key was used with another body.")
-    return _answered(await asyncio.shield(answer), response)
+    try:
+        if key not in call.asked:
+            call.check_room()
+            call.asked[key] = digest, asyncio.create_task(_ask(service, call, body))
+        asked, answer = call.asked[key]
+        if asked != digest:
+            raise Problem(422, "idempotency_key_reused", "This Idempotency-Key was used with another body.")
+        return _answered(await asyncio.shield(answer), response)
+    except PeerError as error:
+        raise Problem(429, error.code, f"{error}.") from None
 
 
 @router.get("/v1/actions/{action_id}")
@@ -152,10 +156,7 @@ async def receipts(call_id: str, service: ServiceOf) -> dict[str, Any]:
 async def _ask(service: Service, call: LiveCall, body: AskedAction) -> dict[str, Any]:
     action_id = secrets.token_hex(16)
     decision = call.next_decision(action_id)
-    try:
-        await call.request(action_id, body.action, body.parameters)
-    except PeerError as error:
-        raise Problem(429, error.code, f"{error}.") from None
+    await call.request(action_id, body.action, body.parameters)
     return await _decision(service, call, action_id, decision)
 
 

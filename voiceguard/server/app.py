@@ -94,6 +94,7 @@ def create_app(
         docs_url=None, redoc_url=None, openapi_url=None,
     )
     problems.install(app)
+    app.add_exception_handler(Exception, _fault)
     app.include_router(actions.router)
     app.add_api_websocket_route("/v1/stream/native", streams.native)
     app.add_api_websocket_route("/v1/stream/twilio", streams.twilio)
@@ -151,6 +152,11 @@ async def _jwks(request: Request) -> Response:
     """The public keys that verify grants (RFC 7517)."""
     service: Service = request.app.state.service
     return JSONResponse(service.keys.jwks(), headers={"Cache-Control": "public, max-age=300"})
+
+
+async def _fault(_: Request, __: Exception) -> Response:
+    """What nobody foresaw. Starlette sends this answer from outside of every middleware, so it brings its headers."""
+    return problems.problem_response(500, "internal_error", "The service has a fault, which it has logged.", HEADERS)
 
 
 def _guarded(app: ASGIApp) -> ASGIApp:

@@ -131,6 +131,8 @@ class LiveCall:
         self._queue: asyncio.Queue[ActionDecided | CodeToDeliver | None] = asyncio.Queue()
         self._waiting: dict[str, list[asyncio.Future[dict[str, Any]]]] = {}
         self._scores: set[asyncio.Task[None]] = set()
+        self._deciding = asyncio.Lock()
+        """Held from a decision's record to its telling, so that both are in the same order."""
         self._worker: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._over = False
@@ -198,8 +200,7 @@ class LiveCall:
 
         Raises PeerError, not fatal, for more actions than one call may ask for.
         """
-        if len(self._requested) >= MAX_ACTIONS:
-            raise PeerError("too_many_actions", f"one call may ask for {MAX_ACTIONS} actions", fatal=False)
+        self.check_room()
         customer: CustomerFacts | None = None
         if self.started.customer_ref is not None:
             try:
@@ -209,6 +210,11 @@ class LiveCall:
         self._requested[action_id] = asked = ActionRequested(action_id, action, parameters, customer)
         self._service.actions[action_id] = self
         self.receive(asked)
+
+    def check_room(self) -> None:
+        """Raises PeerError, not fatal, when this call has asked for all the actions that it may."""
+        if len(self._requested) >= MAX_ACTIONS:
+            raise PeerError("too_many_actions", f"one call may ask for {MAX_ACTIONS} actions", fatal=False)
 
     def answer(self, event: HandoverAnswered) -> None:
         """A person's word on a handover; who and why are recorded whatever comes of it."""
@@ -224,14 +230,16 @@ class LiveCall:
     async def overrule(self, action_id: str, reason: Reason) -> dict[str, Any]:
         """Hand this action over for good, whatever the call says of it later; returns the `decision` message."""
         self.overruled[action_id] = reason
-        before = self.decided.get(action_id)
-        if before is None:
-            asked = self._requested[action_id]
-            before = ActionDecided(
-                action_id, asked.action, "unknown", Decision.HANDOVER, "handed_over", (reason,), "fail_closed",
-                self._risk, parameters_sha256(asked.parameters),
-            )
-        return await self._decide(replace(before, reasons=(reason,)))
+        async with self._deciding:
+            before = self.decided.get(action_id)
+            if before is None:
+                asked = self._requested[action_id]
+                before = ActionDecided(
+                    action_id, asked.action, "unknown", Decision.HANDOVER, "handed_over", (reason,), "fail_closed",
+                    self._risk, parameters_sha256(asked.parameters),
+                )
+            await self._decide(replace(before, reasons=(reason,)))
+        return self.told[action_id]
 
     # ── outcomes ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -284,18 +292,22 @@ class LiveCall:
                 await self._flush()
                 return
             if isinstance(outcome, ActionDecided):
-                await self._decide(outcome)
+                async with self._deciding:
+                    await self._decide(outcome)
             elif isinstance(outcome, CodeToDeliver) and outcome.action_id not in self.overruled:
                 await self._deliver(outcome)
 
-    async def _decide(self, decided: ActionDecided) -> dict[str, Any]:
-        """Record, then tell. Unrecorded means handover, except that a denial stays one."""
-        service, call_id = self._service, self.started.call_id
-        if decided.action_id in self.overruled:
-            decided = _handed_over(decided, (self.overruled[decided.action_id],))
+    async def _decide(self, decided: ActionDecided) -> None:
+        """Record, then tell. Unrecorded means handover, except that a denial stays one. Hold `_deciding`."""
+        service, call_id, action_id = self._service, self.started.call_id, decided.action_id
+        overruled = self.overruled.get(action_id)
+        if overruled is not None:
+            decided = _handed_over(decided, (overruled,))
         await self._flush()
         grant = None
         try:
+            if decided.grant is not None:
+                decided = await self._unless_locked(decided)
             if decided.grant is not None:
                 grant = service.keys.sign_grant(decided.grant, service.settings.grant_issuer)
             await service.store.record_decision(
@@ -304,23 +316,36 @@ class LiveCall:
         except VoiceguardError as error:
             service.metrics.store_errors.inc(isinstance(error, StoreError))
             reason = Reason("not_recorded", "The decision could not be signed and recorded, so a person decides.")
-            self.overruled[decided.action_id] = reason
-            self._record("not_recorded", {"action_id": decided.action_id, "decision": decided.decision.value})
+            self.overruled[action_id] = reason
+            self._record("not_recorded", {"action_id": action_id, "decision": decided.decision.value})
             grant, decided = None, _handed_over(decided, (reason,))
-        self.decided[decided.action_id] = decided
+        else:
+            if overruled is None and action_id in self.overruled and decided.decision is not Decision.DENY:
+                return  # Recorded too late to be told: who overruled it meanwhile records and tells the handover next.
+        self.decided[action_id] = decided
         service.metrics.decisions.labels(decided.tier, decided.decision.value).inc()
         risk = risk_body(call_id, decided.risk, service.models, service.policy)
-        body = self.told[decided.action_id] = decision_body(call_id, decided, risk, grant)
+        body = self.told[action_id] = decision_body(call_id, decided, risk, grant)
         self._tell(body)
         if decided.challenge is not None:
-            self._tell(challenge_body(call_id, decided.action_id, decided.challenge))
+            self._tell(challenge_body(call_id, action_id, decided.challenge))
         shown = {key: body[key] for key in body if key not in ("type", "call_id", "grant", "risk")}
         self._view.add_event("decision", decided.risk.at_s, **shown, person=decided.person)
         service.hub.changed(call_id)
-        for future in self._waiting.pop(decided.action_id, ()):
+        for future in self._waiting.pop(action_id, ()):
             if not future.done():
                 future.set_result(body)
-        return body
+
+    async def _unless_locked(self, decided: ActionDecided) -> ActionDecided:
+        """Deny an allowance whose customer another call has locked out since this action was asked for."""
+        assert decided.grant is not None
+        customer = await self._service.store.customer(decided.grant.customer_ref)
+        if customer is not None and self._service.now() >= customer.locked_until:
+            return decided
+        reason = Reason("customer_locked", "Another call locked this customer out, or nobody knows the customer now.")
+        return replace(
+            decided, decision=Decision.DENY, state="denied", reasons=(reason,), rule="customer_locked", grant=None
+        )
 
     async def _deliver(self, code: CodeToDeliver) -> None:
         try:

@@ -130,8 +130,10 @@ class Session:
     def _decode(self, frame: Mapping[str, Any]) -> list[WireEvent]:
         if frame["type"] == "websocket.disconnect":
             lost = self._codec.connection_lost()
-            # uvicorn ends its streams with 1012, service restart, when it stops: the peer did not vanish.
-            return [CallEnded("shutdown")] if lost and frame["code"] == 1012 else lost
+            # uvicorn ends its streams with 1012, service restart, when it stops: the peer did not vanish. A peer may
+            # close with that code too, and then its reason, though empty, is in the message.
+            stopping = frame["code"] == 1012 and "reason" not in frame
+            return [CallEnded("shutdown")] if lost and stopping else lost
         text = frame.get("text")
         return self._codec.receive_binary(frame["bytes"]) if text is None else self._codec.receive_text(text)
 
