@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,30 +13,15 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.server.asking import ask, on
 from tests.server.endings import until
-from tests.server.serving import ROOT, Phone, Served, Voice, heard, said, serving, speak, start
+from tests.server.serving import ROOT, Phone, Served, Voice, heard, said, speak, start
 from voiceguard.adapters.store import StoreError
 from voiceguard.errors import ModelError
 from voiceguard.events import ActionDecided, Decision, Samples
 from voiceguard.server.app import HEADERS
 
-ACTIONS = "/v1/calls/call-1/actions"
 POLICY = (ROOT / "policies" / "default.yaml").read_text(encoding="utf-8")
-
-
-def on(folder: Path, use: Callable[[Served, httpx.AsyncClient], Awaitable[Any]], **options: Any) -> Any:
-    """What `use` gives on a running service with a client."""
-    async def run() -> Any:
-        async with serving(folder, **options) as served, served.api() as api:
-            return await use(served, api)
-
-    return asyncio.run(run())
-
-
-async def ask(api: httpx.AsyncClient, action: str) -> dict[str, Any]:
-    """Ask for an action."""
-    decided: dict[str, Any] = (await api.post(ACTIONS, json={"action": action})).json()
-    return decided
 
 
 async def enter(api: httpx.AsyncClient, phone: Phone, decided: dict[str, Any]) -> httpx.Response:
