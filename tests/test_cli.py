@@ -17,10 +17,13 @@ import pytest
 import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyotp import parse_uri
 
 from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.store import Store
 from voiceguard.cli import main
+from voiceguard.events import Band, Evidence, Risk, RiskState
+from voiceguard.server.messages import risk_body
 
 ROOT = Path(__file__).parents[1]
 POLICY = ROOT / "policies" / "default.yaml"
@@ -39,6 +42,13 @@ def run(*arguments: object) -> int:
     return int(ended.value.code or 0)
 
 
+def mistake(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line on stderr that says what is wrong."""
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("voiceguard: ")
+    return line
+
+
 # ── policy ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -54,7 +64,21 @@ def test_dangerous_policy_fails_the_check(tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "p.yaml").write_text(text, encoding="utf-8")
 
     assert 1 == run("policy", "check", tmp_path / "p.yaml")
-    assert "allows_at_high_risk" in capsys.readouterr().out
+    finding, *_, summary = capsys.readouterr().out.splitlines()
+    assert ["error", "allows_at_high_risk"] == finding.split()[:2]
+    assert finding.split()[2].startswith("tiers.")
+    assert "0 errors" not in summary
+
+
+def test_warnings_alone_pass_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A tier that no action has is worth a look and no more."""
+    text = POLICY.read_text(encoding="utf-8").replace(": entitlement\n", ": money\n")
+    (tmp_path / "p.yaml").write_text(text, encoding="utf-8")
+
+    assert 0 == run("policy", "check", tmp_path / "p.yaml")
+    finding, summary = capsys.readouterr().out.splitlines()
+    assert ["warning", "unused_tier", "tiers.entitlement:"] == finding.split()[:3]
+    assert summary.endswith("0 errors, 1 warnings")
 
 
 def explained(folder: Path, **asked: Any) -> int:
@@ -64,8 +88,11 @@ def explained(folder: Path, **asked: Any) -> int:
 
 
 KNOWN = {"customer_known": True, "consent": True}
-LOW = {"type": "risk", "call_id": "c", "at_s": 30.0, "net_speech_s": 12.0, "score": 2, "band": "low", "state": "ok",
-       "evidence": [{"source": "synthetic_voice", "llr": -0.3, "weight": 2.0, "contribution": -0.6, "windows": 9}]}
+LOW = risk_body(
+    "c", Risk(30.0, 12.0, 2, Band.LOW, RiskState.OK, (Evidence("synthetic_voice", -0.3, 2.0, -0.6, 9),)),
+    {"synthetic": "synthetic-stream@0123456789ab"}, "0123456789ab",
+)
+"""A `risk` message as the service sends it."""
 
 
 @pytest.mark.parametrize(("asked", "answer"), [
@@ -92,19 +119,54 @@ def test_explains_every_rule_it_tried(tmp_path: Path, capsys: pytest.CaptureFixt
 
     assert "  prompt_injection: Somebody on the call dictated instructions to the system." in lines
     assert lines[-1] == "matched      code_needed: true"
+    assert {"not matched"} == {line[:12].rstrip() for line in lines[1:-1] if not line.startswith("  ")}
+
+
+def test_explains_a_rule_that_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The rule at fault, what went wrong in it, and that a person decides."""
+    text = POLICY.read_text(encoding="utf-8").replace("when: risk.band == 'high'", "when: parameters.amount > 5")
+    (tmp_path / "p.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "c.json").write_text(json.dumps({"action": "refund", **KNOWN}), encoding="utf-8")
+
+    assert 0 == run("policy", "explain", tmp_path / "p.yaml", "--call", tmp_path / "c.json")
+    lines = capsys.readouterr().out.splitlines()
+    assert "refund (money): handover, by rule high_risk" == lines[0]
+    assert lines[-1].startswith("fault        high_risk: parameters.amount > 5 (")
 
 
 @pytest.mark.parametrize(("asked", "place"), [
     ({"action": 3}, "c.json: action:"), ({}, "c.json: action:"), ({"action": "refund", "otp": 1}, "c.json: otp:"),
     ({"action": "refund", "risk": {"band": "huge"}}, "c.json: risk.band:"),
+    ({"action": "refund", "risk": {"scor": 5}}, "c.json: risk.scor:"),
+    ({"action": "refund", "risk": {"score": "5"}}, "c.json: risk.score:"),
+    ({"action": "refund", "risk": {"score": 101}}, "c.json: risk.score:"),
+    ({"action": "refund", "risk": {"net_speech_s": float("nan")}}, "c.json: risk.net_speech_s:"),
+    ({"action": "refund", "risk": {"evidence": [LOW["evidence"][0] | {"llr": float("inf")}]}},
+     "c.json: risk.evidence.0.llr:"),
+    ({"action": "refund", "risk": {"evidence": [LOW["evidence"][0] | {"x": 1}]}}, "c.json: risk.evidence.0.x:"),
     ({"action": "refund", "assurance": ["hunch"]}, "c.json: assurance.0:"),
+    ({"action": "refund", "consent": "yes"}, "c.json: consent:"),
+    ({"action": "refund", "locked": 1}, "c.json: locked:"),
+    ({"action": "refund", "parameters": {"amount": 5}}, "c.json: parameters.amount:"),
+    ({"action": "refund", "a\nb\x1b": 1}, r"c.json: a\nb\x1b:"),
 ])
 def test_wrong_question_names_its_place(
     asked: Any, place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line on stderr that says where."""
     assert 2 == explained(tmp_path, **asked)
-    assert place in capsys.readouterr().err
+    assert place in mistake(capsys)
+
+
+@pytest.mark.parametrize("text", [
+    b"", b"[]", b'{"action": "refund"', b'{"action": "\xff"}', b"[" * 100_000, b'{"action": ' + b"9" * 100_000 + b"}",
+])
+def test_what_is_no_question_names_its_file(text: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Cut off, of another kind, no UTF-8, too deep or too large."""
+    (tmp_path / "c.json").write_bytes(text)
+
+    assert 2 == run("policy", "explain", POLICY, "--call", tmp_path / "c.json")
+    assert "c.json: " in mistake(capsys)
 
 
 JSON = st.recursive(
@@ -144,7 +206,20 @@ def test_changed_model_is_noticed(tmp_path: Path, monkeypatch: Any, capsys: pyte
     monkeypatch.setenv("VOICEGUARD_MODELS_DIR", str(tmp_path / "models"))
 
     assert 1 == run("models")
-    assert "NOT THE FILE" in capsys.readouterr().out
+    speaker, synthetic = capsys.readouterr().out.splitlines()
+    assert speaker.endswith("verified")
+    assert synthetic.startswith("synthetic-stream ")
+    assert "NOT THE FILE" in synthetic
+
+
+def test_folder_without_models_is_a_mistake(
+    tmp_path: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing verified is not all verified."""
+    monkeypatch.setenv("VOICEGUARD_MODELS_DIR", str(tmp_path / "nothing"))
+
+    assert 2 == run("models", "--json")
+    assert "models_dir" in mistake(capsys)
 
 
 def test_keys_are_made_listed_and_revoked(capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,10 +236,16 @@ def test_keys_are_made_listed_and_revoked(capsys: pytest.CaptureFixture[str]) ->
     assert "" == capsys.readouterr().out
 
 
-def test_customer_gets_an_authenticator(capsys: pytest.CaptureFixture[str]) -> None:
+def test_customer_gets_an_authenticator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The secret is printed as the URI that authenticator apps read, and kept encrypted."""
     assert 0 == run("customers", "add", "customer-1", "--totp")
-    assert capsys.readouterr().out.startswith("otpauth://totp/voiceguard:customer-1?secret=")
+    uri = capsys.readouterr().out.strip()
+    assert uri.startswith("otpauth://totp/voiceguard:customer-1?secret=")
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "data").iterdir())
+    assert b"customer-1" in kept
+    assert parse_uri(uri).secret.encode() not in kept
+    assert 0 == run("customers", "add", "customer-2")
+    assert "" == capsys.readouterr().out
 
 
 def test_audit_finds_what_was_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -199,11 +280,16 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def callers(folder: Path, *calls: str) -> None:
+    """The caller's side alone of these sample calls."""
+    for name in calls:
+        samples, rate = soundfile.read(SAMPLES / f"{name}.wav")
+        soundfile.write(folder / f"{name}.flac", samples[:, 0], rate)
+
+
 def test_scores_every_row_of_a_manifest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One row for each input, in order; what cannot be read gets an error text."""
-    for name in ("05-synthetic-piper", "01-balance"):
-        samples, rate = soundfile.read(SAMPLES / f"{name}.wav")
-        soundfile.write(tmp_path / f"{name}.flac", samples[:, 0], rate)
+    callers(tmp_path, "05-synthetic-piper", "01-balance")
     (tmp_path / "noise.wav").write_bytes(b"this is not audio")
     manifest = tmp_path / "m.csv"
     manifest.write_text(f"path\n05-synthetic-piper.flac\nmissing.wav\nnoise.wav\n{tmp_path / '01-balance.flac'}\n")
@@ -215,6 +301,7 @@ def test_scores_every_row_of_a_manifest(tmp_path: Path, capsys: pytest.CaptureFi
     written = rows(tmp_path / "s.csv")
     assert ["path", "net_speech_s", "llr", "p_synthetic", "first_decision_s", "decision", "error"] == list(written[0])
     assert [True, False, False, True] == [row["error"] == "" for row in written]
+    assert ["05-synthetic-piper.flac", "missing.wav", "noise.wav"] == [row["path"] for row in written[:3]]
     assert float(written[0]["llr"]) > 0 > float(written[3]["llr"])
     assert all(float(row["net_speech_s"]) <= 4.0 for row in (written[0], written[3]))
     assert {"rows": 4, "errors": 2, "channel": "pcmu"}.items() <= json.loads(capsys.readouterr().out).items()
@@ -222,15 +309,18 @@ def test_scores_every_row_of_a_manifest(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_scores_trials(tmp_path: Path) -> None:
     """The same voice speaks for itself, two voices against."""
-    for name in ("02-recovery", "03-wrong-codes", "04-synthetic-kokoro"):
-        shutil.copy(SAMPLES / f"{name}.wav", tmp_path)
-    trials = tmp_path / "t.csv"
-    trials.write_text("enrol,test\n02-recovery.wav,03-wrong-codes.wav\nmissing.wav;02-recovery.wav,03-wrong-codes.wav\n")
+    callers(tmp_path, "02-recovery", "03-wrong-codes", "10-injected-instruction")
+    enrol = "02-recovery.flac"
+    (tmp_path / "t.csv").write_text(
+        f"enrol,test\n{enrol},03-wrong-codes.flac\n{enrol},10-injected-instruction.flac\n"
+        f"missing.wav;{enrol},03-wrong-codes.flac\n"
+    )
 
-    assert 0 == run("score", "speakers", "--trials", trials, "--out", tmp_path / "s.csv")
-    same, missing = rows(tmp_path / "s.csv")
-    assert float(same["llr"]) > 0
-    assert ("", True) == (missing["llr"], missing["error"] != "")
+    assert 0 == run("score", "speakers", "--trials", tmp_path / "t.csv", "--out", tmp_path / "s.csv")
+    same, other, missing = rows(tmp_path / "s.csv")
+    assert ["enrol", "test", "llr", "cosine", "error"] == list(same)
+    assert float(same["llr"]) > 0 > float(other["llr"])
+    assert (f"missing.wav;{enrol}", "", True) == (missing["enrol"], missing["llr"], missing["error"] != "")
 
 
 def test_manifest_without_its_column(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -238,7 +328,7 @@ def test_manifest_without_its_column(tmp_path: Path, capsys: pytest.CaptureFixtu
     (tmp_path / "m.csv").write_text("file\nx.wav\n")
 
     assert 2 == run("score", "synthetic", "--manifest", tmp_path / "m.csv", "--out", tmp_path / "s.csv")
-    assert "path" in capsys.readouterr().err
+    assert "m.csv: has no column path" in mistake(capsys)
 
 
 # ── mistakes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -253,9 +343,13 @@ def test_manifest_without_its_column(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_mistake_is_one_line(arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     """What is wrong, on one line of stderr."""
     assert 2 == run(*arguments)
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("voiceguard: ")
-    assert words in line
+    assert words in mistake(capsys)
+
+
+def test_port_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    """The system would take it modulo 65536 and listen elsewhere."""
+    assert 2 == run("serve", "--port", 99999, "--workers", 2)
+    assert "--port" in capsys.readouterr().err
 
 
 def test_wrong_setting_is_named_without_its_value(monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -263,13 +357,13 @@ def test_wrong_setting_is_named_without_its_value(monkeypatch: Any, capsys: pyte
     monkeypatch.setenv("VOICEGUARD_PORT", "hunter2")
 
     assert 2 == run("keys", "list")
-    error = capsys.readouterr().err
-    assert "port" in error
+    error = mistake(capsys)
+    assert "setting port: " in error
     assert "hunter2" not in error
 
 
 def test_settings_come_from_file_and_environment(tmp_path: Path, monkeypatch: Any) -> None:
-    """The environment wins over the file, and an unknown name is a mistake."""
+    """The environment wins over the file."""
     config = tmp_path / "c.toml"
     config.write_text(f'data_dir = "{tmp_path / "from-file"}"\n')
     assert 0 == run("keys", "list", "--config", config)
@@ -277,8 +371,20 @@ def test_settings_come_from_file_and_environment(tmp_path: Path, monkeypatch: An
     assert 0 == run("keys", "list", "--config", config)
     assert (tmp_path / "data").is_dir()
     assert (tmp_path / "from-file").is_dir()
-    config.write_text("data_folder = 'x'\n")
-    assert 2 == run("keys", "list", "--config", config)
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    (b"data_folder = 'x'", "setting data_folder: "), (b'"a\\nb" = 1', r"setting a\nb: "), (b"port = [", "c.toml: "),
+    (b"port = '\xff'", "c.toml: "), (b"port = " + b"[" * 20_000, "c.toml: "),
+])
+def test_wrong_file_of_settings(
+    text: bytes, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The name that is unknown, or the file that is no TOML."""
+    (tmp_path / "c.toml").write_bytes(text)
+
+    assert 2 == run("keys", "list", "--config", tmp_path / "c.toml")
+    assert words in mistake(capsys)
 
 
 def test_module_runs() -> None:

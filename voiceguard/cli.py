@@ -45,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _say_error(text: str) -> int:
-    print(f"voiceguard: {text}", file=sys.stderr)
+    # Names out of a user's file may hold line breaks, or what a terminal obeys.
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    print(f"voiceguard: {shown}", file=sys.stderr)
     return 2
 
 
@@ -63,7 +65,7 @@ def _live_commands(commands: Any) -> None:
     serve = _command(commands, "serve", _serve, "run the service")
     _config(serve)
     serve.add_argument("--host", help="address to listen on")
-    serve.add_argument("--port", type=int, help="port to listen on")
+    serve.add_argument("--port", type=_port, help="port to listen on; 0 takes a free one")
     serve.add_argument("--workers", type=int, default=1, help="processes; one, for a call lives in its own")
 
     demo = _command(commands, "demo", _demo, "stream the sample calls to a server and check every decision")
@@ -102,8 +104,9 @@ def _policy_commands(commands: Any) -> None:
     explain.add_argument("file", type=Path, metavar="F")
     explain.add_argument(
         "--call", type=Path, required=True, metavar="C.json",
-        help="object with action, and as needed parameters, risk (as in a risk message), assurance, consent, "
-        "customer_known, locked, injection; what is left out is unknown or false",
+        help="object with action and, as needed, parameters (left out: none), risk (body of a risk message, or some of "
+        "its fields; left out: no score, band unknown, state insufficient_speech, net_speech_s 0, no evidence), "
+        "assurance (none; otp, human, second_human), consent, customer_known, locked, injection (false)",
     )
 
 
@@ -138,6 +141,13 @@ def _positive(text: str) -> float:
     return number
 
 
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:  # the system would take it modulo 65536
+        raise argparse.ArgumentTypeError("a port is from 0 to 65535")
+    return number
+
+
 def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], bool], text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     parser.set_defaults(run=run)
@@ -154,7 +164,7 @@ def _settings(options: argparse.Namespace, **given: Any) -> Settings:
     if getattr(options, "config", None):
         try:
             values = tomllib.loads(options.config.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ConfigurationError(f"{options.config.name}: {error}") from error
     return Settings(**values).model_copy(update={name: value for name, value in given.items() if value is not None})
 
@@ -283,7 +293,10 @@ def _audit_verify(options: argparse.Namespace) -> bool:
 def _models(options: argparse.Namespace) -> bool:
     from voiceguard.adapters.onnx_models import MODELS_FOLDER, model_cards
 
-    cards = model_cards(_settings(options).models_dir or MODELS_FOLDER)
+    folder = _settings(options).models_dir or MODELS_FOLDER
+    cards = model_cards(folder)
+    if not cards:
+        raise ConfigurationError(f"models_dir: {folder.name} holds no model")
     if options.json:
         print(json.dumps(cards, indent=2))
     else:

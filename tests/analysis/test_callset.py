@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,8 @@ def test_events_are_of_three_types(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("change", "place"), [
     ({"label": "dubious"}, "label"), ({"expect": {"refund": "maybe"}}, "expect.refund"), ({"extra": 1}, "extra"),
     ({"channels": {"0": "wizard"}}, "channels.0"), ({"audio": None}, "audio"), ({"spoof_from_s": -1}, "spoof_from_s"),
+    ({"spoof_from_s": float("inf")}, "spoof_from_s"),
+    ({"events": [{"at_s": float("nan"), "type": "dtmf", "digits": "1"}]}, "events.0"),
     ({"events": [{"at_s": 1, "type": "dtmf", "digits": "12x"}]}, "events.0"),
     ({"events": [{"at_s": 1, "type": "song"}]}, "events.0"), ({"call_id": ""}, "call_id"),
 ])
@@ -69,6 +72,34 @@ def test_call_id_twice(tmp_path: Path) -> None:
         read_callset(kept(tmp_path, CALL, CALL))
 
 
+LINE = json.dumps(CALL, ensure_ascii=False).encode()
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=8,
+)
+
+
+@given(st.integers(1, len(LINE) - 1))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_line_cut_off_is_named(tmp_path: Path, length: int) -> None:
+    """Wherever it ends, in the middle of a character too."""
+    (tmp_path / "calls.jsonl").write_bytes(b"\n" + LINE[:length] + b"\n" + LINE)
+
+    with pytest.raises(ConfigurationError, match=r"^calls\.jsonl, line 2: [^:]"):
+        read_callset(tmp_path)
+
+
+@given(st.sampled_from(sorted(CALL)), VALUES)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_field_of_any_value_is_read_or_named(tmp_path: Path, name: str, value: Any) -> None:
+    """The field comes right after the line in the text."""
+    (tmp_path / "calls.jsonl").write_text(json.dumps(CALL | {name: value}), encoding="utf-8")
+    try:
+        assert 1 == len(read_callset(tmp_path))
+    except ConfigurationError as error:
+        assert str(error).startswith((f"calls.jsonl, line 1: {name}", "calls.jsonl, line 1: Invalid JSON"))
+
+
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=80))
 def test_any_bytes_are_calls_or_a_mistake(tmp_path: Path, data: bytes) -> None:
@@ -77,7 +108,7 @@ def test_any_bytes_are_calls_or_a_mistake(tmp_path: Path, data: bytes) -> None:
     try:
         assert [] == read_callset(tmp_path)
     except ConfigurationError as error:
-        assert str(error).startswith("calls.jsonl")
+        assert re.match(r"calls\.jsonl, line [1-9]", str(error))
 
 
 def test_missing_set(tmp_path: Path) -> None:

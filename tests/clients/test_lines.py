@@ -13,16 +13,22 @@ from voiceguard.events import (
     AudioReceived,
     CallEnded,
     CallStarted,
+    Channel,
     DtmfReceived,
     IntentDeclared,
     TranscriptReceived,
     WireEvent,
 )
+from voiceguard.ingest.fields import NAME
 from voiceguard.ingest.native import NativeCodec
 from voiceguard.ingest.twilio import TwilioCodec, check_stream_token, make_stream_token
 
 SECRET = "a secret of the platform and the service"
 TOKEN = make_stream_token("call-1", 1000, "ab" * 16, SECRET)
+
+
+TEXT = st.characters(exclude_categories=["Cs"])
+"""UTF-8 has no lone surrogates (RFC 3629 section 3)."""
 
 
 def native() -> tuple[NativeLine, NativeCodec]:
@@ -74,24 +80,33 @@ def test_audio(ends: object, parts: list[tuple[bytes, bytes]]) -> None:
 
 
 @pytest.mark.parametrize("ends", [native, twilio])
-def test_keys_and_the_end(ends: object) -> None:
-    """A key pressed by the caller, and the end of the call."""
+@given(digits=st.text("0123456789*#ABCD", max_size=8))
+def test_keys_and_the_end(ends: object, digits: str) -> None:
+    """The keys that the caller pressed, in order, and the end of the call."""
     line, codec = ends()  # type: ignore[operator]
     read(codec, *line.opening())
 
-    assert [DtmfReceived("caller", "7"), CallEnded("stopped")] == read(codec, line.digit("7"), line.closing())
+    assert [*(DtmfReceived("caller", digit) for digit in digits), CallEnded("stopped")] == read(
+        codec, *map(line.digit, digits), line.closing()
+    )
 
 
-def test_transcripts_and_intents_are_native() -> None:
+@given(
+    st.sampled_from(["caller", "agent"]), st.text(TEXT, max_size=50), st.from_regex(NAME, fullmatch=True),
+    st.dictionaries(st.from_regex(NAME, fullmatch=True), st.text(TEXT, max_size=10), max_size=3),
+)
+def test_transcripts_and_intents_are_native(
+    channel: Channel, text: str, action: str, parameters: dict[str, str]
+) -> None:
     """Our own protocol carries them, Twilio's has no message for them."""
     line, codec = native()
     read(codec, *line.opening())
     other: Line = twilio()[0]
 
-    assert [TranscriptReceived("agent", "hello"), IntentDeclared("refund", {"amount": "5"})] == read(
-        codec, line.transcript("agent", "hello"), line.intent("refund", {"amount": "5"})
+    assert [TranscriptReceived(channel, text), IntentDeclared(action, parameters)] == read(
+        codec, line.transcript(channel, text), line.intent(action, parameters)
     )
-    assert (None, None) == (other.transcript("agent", "hello"), other.intent("refund", {}))
+    assert (None, None) == (other.transcript(channel, text), other.intent(action, parameters))
 
 
 def test_nobody_claimed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -31,10 +32,14 @@ def read_policy(path: Path | None = None) -> Policy:
 
 
 class AskedRisk(BaseModel):
-    """The body of a `risk` message; what it says besides is passed over."""
+    """The body of a `risk` message, or as much of it as is known. Rules see none of its first four fields."""
 
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
+    type: Literal["risk"] = "risk"
+    call_id: str = ""
+    models: dict[str, str] = {}
+    policy: str = ""
     at_s: float = 0.0
     net_speech_s: Annotated[float, Field(ge=0)] = 0.0
     score: Annotated[int, Field(ge=0, le=100)] | None = None
@@ -46,7 +51,7 @@ class AskedRisk(BaseModel):
 class AskedAction(BaseModel):
     """An action, and what is known when it is asked for; what is left out is unknown or false."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     action: str
     parameters: dict[str, str] = {}
@@ -59,7 +64,7 @@ class AskedAction(BaseModel):
 
     def context(self, policy: Policy) -> dict[str, Any]:
         """What the rules of `policy` see."""
-        risk = Risk(**{name: getattr(self.risk, name) for name in AskedRisk.model_fields})
+        risk = Risk(**{field.name: getattr(self.risk, field.name) for field in fields(Risk)})
         return context(
             risk, assurance=self.assurance, consent=self.consent, customer_known=self.customer_known,
             locked=self.locked, injection=self.injection, action=self.action,

@@ -17,7 +17,7 @@ Seconds = Annotated[float, Field(ge=0)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Intent(_Strict):
@@ -71,9 +71,9 @@ def read_callset(path: Path) -> list[LabelledCall]:
     """The calls in order. Raises ConfigurationError naming the line that is wrong, or a call_id used twice."""
     path = path / "calls.jsonl" if path.is_dir() else path
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path.name}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise ConfigurationError(f"{path.name}: {error.strerror}") from error
     calls: dict[str, LabelledCall] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -83,7 +83,9 @@ def read_callset(path: Path) -> list[LabelledCall]:
         except ValidationError as error:
             fault = error.errors()[0]
             place = ".".join(map(str, fault["loc"]))
-            raise ConfigurationError(f"{path.name}, line {number}: {place}: {fault['msg']}") from error
+            raise ConfigurationError(
+                f"{path.name}, line {number}: {place}{': ' if place else ''}{fault['msg']}"
+            ) from error
         if call.call_id in calls:
             raise ConfigurationError(f"{path.name}, line {number}: call_id {call.call_id} was used before")
         calls[call.call_id] = call.model_copy(update={"audio": path.parent / call.audio})
