@@ -129,15 +129,32 @@ def _raises(error: Exception) -> Any:
 
 
 @pytest.mark.parametrize("model", [
-    _raises(ModelError("no")), _raises(ValueError("shape")),
+    _raises(ModelError("no")), _raises(ValueError("shape")), _raises(MemoryError()),
     lambda windows: np.full((len(windows), 1), np.nan, np.float32),
     lambda windows: np.full((len(windows), 192), np.inf, np.float32),
-], ids=["model error", "value error", "nan", "infinite"])
+], ids=["model error", "value error", "out of memory", "nan", "infinite"])
 def test_failing_model_gives_no_score(model: Any) -> None:
     """An error or an output that is no number is a missing score, for every window of the batch."""
     missing = answers({"synthetic_voice": model}, [request(1), request(2)])
 
     assert [(1, "model_error"), (2, "model_error")] == [(answer.window_id, answer.reason) for answer in missing]
+
+
+def test_lane_outlives_a_failure() -> None:
+    """A model that failed once is asked again."""
+    calls = []
+
+    def model(windows: Sequence[Samples]) -> Any:
+        calls.append(len(windows))
+        if len(calls) == 1:
+            raise RuntimeError("no")
+        return np.zeros((len(windows), 1), np.float32)
+
+    async def run() -> list[Any]:
+        async with Scheduler({"synthetic_voice": model}) as scheduler:
+            return [await scheduler.score(request(number)) for number in range(2)]
+
+    assert [ScoreMissing, ScoreReceived] == [type(answer) for answer in asyncio.run(run())]
 
 
 def test_one_bad_window_spares_the_others() -> None:

@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from voiceguard.errors import ModelError
 from voiceguard.events import Samples, ScoreMissing, ScoreReceived, ScoreRequested, Task
 
 Scorer = Callable[[Sequence[Samples]], NDArray[np.float32]]
-"""Windows of net speech to raw outputs (batch, ...); raises ModelError. Runs in a worker thread."""
+"""Windows of net speech to raw outputs (batch, ...); whatever it raises is a missing score. Runs in a worker thread."""
 
 Answer = ScoreReceived | ScoreMissing
 
@@ -101,7 +100,7 @@ class Scheduler:
             windows = [job.request.window.samples for job in jobs]
             try:
                 outputs = await loop.run_in_executor(lane.pool, lane.scorer, windows)
-            except (ModelError, ValueError):
+            except Exception:  # whatever a model raises, its lane must live on for the next window
                 outputs = None
             for index, job in enumerate(jobs):
                 if not job.answer.done():
