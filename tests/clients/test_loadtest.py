@@ -16,6 +16,7 @@ import pytest
 import soundfile
 import uvicorn
 from pydantic import SecretStr
+from websockets.exceptions import ConnectionClosed
 
 from voiceguard.adapters.detectors import Detectors
 from voiceguard.adapters.keys import Keys
@@ -218,10 +219,11 @@ def test_run_key_without_live(served: Served, callset: Path, monkeypatch: pytest
     """A key that may not follow the live feed is a clear error, not a report without lags."""
     monkeypatch.setattr(loadtest, "START_S", 0.0)
 
-    with pytest.raises(ConfigurationError, match="scope live"):
+    with pytest.raises(ConfigurationError, match="scope live") as raised:
         loadtest.run(
             served.url, protocol="native", calls=1, seconds=0.02, callset=callset, key=served.key_without_live
         )
+    assert isinstance(raised.value.__cause__, ConnectionClosed)
 
 
 def test_run_wrong_key(served: Served, callset: Path) -> None:

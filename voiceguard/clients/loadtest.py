@@ -123,7 +123,9 @@ async def _measure(
         sent = await asyncio.gather(*working)
     await asyncio.sleep(0.5)  # the feed's last word
     if follower.done():
-        raise ConfigurationError("the live feed broke off, or refused the key: it needs the scope live")
+        raise ConfigurationError(
+            "the live feed broke off, or refused the key: it needs the scope live"
+        ) from follower.exception()  # which nobody else looks at: asyncio would print it
     follower.cancel()
     after = await _counters(origin, key)
     counted = {name: after[name] - before[name] for name in after}
