@@ -236,6 +236,13 @@ def test_keys_are_made_listed_and_revoked(capsys: pytest.CaptureFixture[str]) ->
     assert "" == capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 129])
+def test_names_are_short_and_printable(name: str) -> None:
+    """What later stands in lists and records is one line."""
+    assert 2 == run("keys", "create", name, "--scope", "stream")
+    assert 2 == run("customers", "add", name)
+
+
 def test_customer_gets_an_authenticator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The secret is printed as the URI that authenticator apps read, and kept encrypted."""
     assert 0 == run("customers", "add", "customer-1", "--totp")

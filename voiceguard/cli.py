@@ -120,7 +120,7 @@ def _operator_commands(commands: Any) -> None:
 
     keys = commands.add_parser("keys", help="API keys").add_subparsers(required=True)
     create = _command(keys, "create", _keys_create, "make an API key and print it, once")
-    create.add_argument("name", help="whose key it is")
+    create.add_argument("name", type=_short, help="whose key it is")
     create.add_argument("--scope", action="append", choices=SCOPES, required=True, help="may be given several times")
     revoke = _command(keys, "revoke", _keys_revoke, "make a key invalid")
     revoke.add_argument("name")
@@ -129,9 +129,15 @@ def _operator_commands(commands: Any) -> None:
 
     customers = commands.add_parser("customers", help="who may be claimed to call").add_subparsers(required=True)
     add = _command(customers, "add", _customers_add, "make a customer known, by the platform's own reference")
-    add.add_argument("ref")
+    add.add_argument("ref", type=_short)
     add.add_argument("--totp", action="store_true", help="make an authenticator secret and print its URI, once")
     _config(add)
+
+
+def _short(text: str) -> str:
+    if not (text.isprintable() and 0 < len(text.strip()) and len(text) <= 128):
+        raise argparse.ArgumentTypeError("a name of 1 to 128 printable characters is expected")
+    return text
 
 
 def _positive(text: str) -> float:
