@@ -135,7 +135,7 @@ def _operator_commands(commands: Any) -> None:
 
 
 def _short(text: str) -> str:
-    if not (text.isprintable() and 0 < len(text.strip()) and len(text) <= 128):
+    if not text.isprintable() or not text.strip() or len(text) > 128:
         raise argparse.ArgumentTypeError("a name of 1 to 128 printable characters is expected")
     return text
 
