@@ -21,7 +21,7 @@ import pyotp
 from pydantic import ValidationError
 
 from voiceguard.errors import ConfigurationError, VoiceguardError
-from voiceguard.settings import Settings
+from voiceguard.settings import Settings, first_fault
 
 CHANNELS = ("pcmu", "pcma", "gsm", "opus", "none")
 SCOPES = ("stream", "live", "actions", "handover", "supervise", "grants", "calls", "receipts", "metrics")
@@ -35,8 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except VoiceguardError as error:
         sys.exit(_say_error(str(error)))
     except ValidationError as error:
-        fault = error.errors()[0]
-        sys.exit(_say_error(f"setting {'.'.join(map(str, fault['loc']))}: {fault['msg']}"))
+        sys.exit(_say_error(f"setting {first_fault(error)}"))
     except OSError as error:
         sys.exit(_say_error(f"{error.filename or ''} {error.strerror or error}".strip()))
     except KeyboardInterrupt:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from dataclasses import field
 from pathlib import Path
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.dataclasses import dataclass
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from voiceguard.ingest import IngestOptions
 from voiceguard.risk import RiskOptions
 from voiceguard.speech import SpeechOptions
+
+
+def first_fault(error: ValidationError) -> str:
+    """Where a user's input is wrong and why, never its value: a setting may hold a secret."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, fault["loc"]))
+    return f"{place}: {fault['msg']}" if place else fault["msg"]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import Band, Evidence, Risk, RiskState
 from voiceguard.policy.rules import Policy, context, load
+from voiceguard.settings import first_fault
 
 _PACKAGED = Path(__file__).resolve().parent.parent / "_policies"
 _CHECKOUT = Path(__file__).resolve().parents[2] / "policies"
@@ -79,6 +80,4 @@ def read_asked_action(path: Path) -> AskedAction:
     except OSError as error:
         raise ConfigurationError(f"{path.name}: {error.strerror}") from error
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        place = ".".join(map(str, fault["loc"]))
-        raise ConfigurationError(f"{path.name}: {place}{': ' if place else ''}{fault['msg']}") from error
+        raise ConfigurationError(f"{path.name}: {first_fault(error)}") from error

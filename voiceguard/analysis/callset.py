@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from voiceguard.adapters.audio_files import read_channels
 from voiceguard.errors import AudioFileError, ConfigurationError
 from voiceguard.events import Channel, Samples
+from voiceguard.settings import first_fault
 
 Seconds = Annotated[float, Field(ge=0)]
 
@@ -81,11 +82,7 @@ def read_callset(path: Path) -> list[LabelledCall]:
         try:
             call = LabelledCall.model_validate_json(line)
         except ValidationError as error:
-            fault = error.errors()[0]
-            place = ".".join(map(str, fault["loc"]))
-            raise ConfigurationError(
-                f"{path.name}, line {number}: {place}{': ' if place else ''}{fault['msg']}"
-            ) from error
+            raise ConfigurationError(f"{path.name}, line {number}: {first_fault(error)}") from error
         if call.call_id in calls:
             raise ConfigurationError(f"{path.name}, line {number}: call_id {call.call_id} was used before")
         calls[call.call_id] = call.model_copy(update={"audio": path.parent / call.audio})

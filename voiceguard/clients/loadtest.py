@@ -297,6 +297,3 @@ def as_text(figures: Mapping[str, Any]) -> str:
     if figures["generator_was_the_limit"]:
         lines.append("THE GENERATOR WAS THE LIMIT: these figures are not the server's")
     return "\n".join(lines)
-
-
-__all__ = ["Sent", "as_text", "report", "run"]
