@@ -16,16 +16,16 @@ from typing import Any
 import httpx
 import numpy as np
 import soundfile
-import uvicorn
 from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 
 from voiceguard.adapters.detectors import Detectors
+from voiceguard.clients.demo import listening
 from voiceguard.codecs import g711
 from voiceguard.detectors import Calibrations, speaker, synthetic
 from voiceguard.errors import VoiceguardError
 from voiceguard.events import CodeToDeliver, Samples
-from voiceguard.server.app import create_app, server_config
+from voiceguard.server.app import create_app
 from voiceguard.server.calls import Service
 from voiceguard.settings import Settings
 from voiceguard.speech import WindowSpec
@@ -128,21 +128,10 @@ async def serving(
     chosen = Settings(data_dir=folder, port=0, **settings)
     clock: dict[str, Any] = {} if now is None else {"now": now}
     app = create_app(chosen, detectors=detectors or voice.detectors(), deliver=phone, **clock)
-    server = uvicorn.Server(server_config(app, chosen))
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        if task.done():
-            task.result()
-            raise OSError("the server did not start")
-        await asyncio.sleep(0.01)
-    service: Service = app.state.service
-    try:
+    async with listening(app, chosen) as origin:
+        service: Service = app.state.service
         key = await service.store.create_key("everybody", SCOPES)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield Served(service, f"http://127.0.0.1:{port}", phone, voice, key)
-    finally:
-        server.should_exit = True
-        await task
+        yield Served(service, origin, phone, voice, key)
 
 
 def start(call_id: str = "call-1", **changes: Any) -> str:

@@ -134,16 +134,21 @@ def test_unconfigured_twilio_is_refused(tmp_path: Path) -> None:
 # ── tokens ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+async def whole_call(served: Served) -> None:
+    """A call that a fresh token opens and that ends in order."""
+    async with served.stream(PATH) as socket:
+        line = TwilioLine("call-1", "customer-1", token())
+        await opened(socket, line)
+        await socket.send(line.closing())
+        await closed(socket, 1000)
+
+
 def test_fresh_token_starts_the_call(tmp_path: Path) -> None:
     """A token of ours, for this call and still good, needs no signature beside it; it is recorded nowhere."""
 
     async def run() -> None:
         async with serving(tmp_path, twilio=TOKENS, now=lambda: NOW) as served:
-            async with served.stream(PATH) as socket:
-                line = TwilioLine("call-1", "customer-1", token())
-                await opened(socket, line)
-                await socket.send(line.closing())
-                await closed(socket, 1000)
+            await whole_call(served)
             records = await recorded(served, "call-1", "stopped")
             assert ("customer-1", {}) == (records[0]["customer_ref"], records[0]["metadata"])
             assert NONCE not in json.dumps(records)
@@ -177,11 +182,7 @@ def test_replayed_token_is_refused(tmp_path: Path) -> None:
 
     async def run() -> None:
         async with serving(tmp_path, twilio=TOKENS, now=lambda: NOW) as served:
-            async with served.stream(PATH) as socket:
-                line = TwilioLine("call-1", "customer-1", token())
-                await opened(socket, line)
-                await socket.send(line.closing())
-                await closed(socket, 1000)
+            await whole_call(served)
             async with served.stream(PATH) as socket:
                 await opened(socket, TwilioLine("call-1", "customer-1", token()))
                 await closed(socket, 1008)

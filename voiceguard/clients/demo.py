@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 import uvicorn
+from fastapi import FastAPI
 from pydantic import SecretStr
 from websockets.asyncio.client import connect
 
@@ -109,9 +110,8 @@ def _risk_words(risk: dict[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def serving(settings: Settings, phones: Phones) -> AsyncIterator[tuple[Any, str]]:
-    """The application and its origin, while it listens on a free port."""
-    app = create_app(settings, deliver=phones)
+async def listening(app: FastAPI, settings: Settings) -> AsyncIterator[str]:
+    """The origin of an application while it listens on `settings.port`, in this event loop."""
     server = uvicorn.Server(server_config(app, settings))
     task = asyncio.create_task(server.serve())
     try:
@@ -121,7 +121,7 @@ async def serving(settings: Settings, phones: Phones) -> AsyncIterator[tuple[Any
                 raise OSError("the server did not start")
             await asyncio.sleep(0.02)
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield app, f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         await task
@@ -139,7 +139,8 @@ async def run(callset: Path, *, speed: float = 1.0, keep: bool = False, say: Cal
     with tempfile.TemporaryDirectory(prefix="voiceguard-demo-") as folder:
         settings = Settings(data_dir=Path(folder), port=0, twilio=TwilioOptions(stream_secret=SecretStr(secret)))
         phones = Phones(say)
-        async with serving(settings, phones) as (app, origin):
+        app = create_app(settings, deliver=phones)
+        async with listening(app, settings) as origin:
             store = app.state.service.store
             key = await store.create_key("platform", ("stream", "actions", "grants"))
             page_key = await store.create_key("agent", ("live", "handover", "calls", "receipts"))
