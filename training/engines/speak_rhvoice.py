@@ -13,8 +13,8 @@ def main() -> None:
     for line in sys.stdin:
         ask = json.loads(line)
         path = Path(sys.argv[1]) / f"{ask['name']}.wav"
-        # RHVoice counts speed from -100 to 100, 0 being the voice's own.
-        rate = round(100 * (ask["speed"] - 1))
+        # From -1 to 1, 0 being the voice's own speed; a value outside has the wrapper fall back to its default voice.
+        rate = ask["speed"] - 1
         tts.to_file(str(path), text=ask["text"], voice=ask["voice"], format_="wav", sets={"absolute_rate": rate})
     tts.join()
 
