@@ -21,16 +21,22 @@ Samples = NDArray[np.float32]
 
 
 def through_line(samples: Samples, noises: Sequence[Samples], rng: np.random.Generator) -> Samples:
-    """One random call path: handset and room, noise, level, codecs, lost packets, and G.711 at the end."""
+    """One random call path: handset and room, noise, keys, level, codecs, lost packets, and G.711 at the end."""
     if rng.random() < 0.7:
         samples = _handset(samples, rng)
     if rng.random() < 0.15:
         samples = _room(samples, rng)
     if rng.random() < 0.5:
-        samples = add_noise(samples, noises[int(rng.integers(len(noises)))], float(rng.uniform(5.0, 30.0)), rng)
+        # Few lines are as bad as 0 dB: the square root draws half of them above 21 dB.
+        snr_db = float(30.0 * np.sqrt(rng.random()))
+        samples = add_noise(samples, noises[int(rng.integers(len(noises)))], snr_db, rng)
+    if rng.random() < 0.05:
+        samples = _press_keys(samples, rng)
     peak = float(np.abs(samples).max()) + 1e-6
-    samples = np.clip(samples * np.float32(10 ** rng.uniform(-1.5, 0.15) / peak), -1.0, 1.0).astype(np.float32)
-    if rng.random() < 0.5:
+    loudest = 10 ** (rng.uniform(0.1, 0.6) if rng.random() < 0.07 else rng.uniform(-1.5, 0.1))
+    samples = np.clip(samples * np.float32(loudest / peak), -1.0, 1.0).astype(np.float32)
+    # One codec on half of the lines, a tandem of two on some of those.
+    for _ in range(int(rng.choice([0, 1, 2], p=[0.5, 0.38, 0.12]))):
         samples = _CODECS[rng.integers(len(_CODECS))](samples, rng)
     if rng.random() < 0.15:
         samples = _lose_packets(samples, rng)
@@ -69,15 +75,29 @@ def _room(samples: Samples, rng: np.random.Generator) -> Samples:
     return np.asarray(signal.fftconvolve(samples, response)[: len(samples)], dtype=np.float32)
 
 
+def _press_keys(samples: Samples, rng: np.random.Generator) -> Samples:
+    """One to four DTMF tones (ITU-T Q.23) of 80 ms somewhere on top of the speech."""
+    out, time = samples.copy(), np.arange(int(0.08 * RATE_HZ)) / RATE_HZ
+    for _ in range(int(rng.integers(1, 5))):
+        low, high = rng.choice([697, 770, 852, 941]), rng.choice([1209, 1336, 1477])
+        start = int(rng.integers(max(1, len(out) - len(time))))
+        place = out[start : start + len(time)]
+        tone = np.sin(2 * np.pi * low * time) + np.sin(2 * np.pi * high * time)
+        place += (rng.uniform(0.02, 0.15) * tone[: len(place)]).astype(np.float32)
+    return out
+
+
 def _lose_packets(samples: Samples, rng: np.random.Generator) -> Samples:
+    """Packets of 20 ms lost alone or in bursts of up to five; silent, or repeated and fading (G.711 Appendix I)."""
     packet = 160
     out = samples.copy()
-    lost = np.flatnonzero(rng.random(len(samples) // packet) < rng.uniform(0.01, 0.1))
+    lost = np.flatnonzero(rng.random(len(samples) // packet) < rng.uniform(0.01, 0.08))
+    burst = int(rng.integers(1, 6)) if rng.random() < 0.3 else 1
     concealed = rng.random() < 0.7
-    for index in lost[lost > 0]:
+    for index in sorted({int(first) + later for first in lost for later in range(burst)}):
         here = slice(index * packet, (index + 1) * packet)
-        before = out[(index - 1) * packet : index * packet]
-        out[here] = before * np.float32(0.7) if concealed else 0.0
+        if index > 0 and len(out[here]) == packet:
+            out[here] = out[(index - 1) * packet : index * packet] * np.float32(0.7) if concealed else 0.0
     return out
 
 
@@ -101,13 +121,18 @@ def _amr(samples: Samples, rng: np.random.Generator) -> Samples:
     return _libav(samples, "libopencore_amrnb", int(rng.choice([4750, 6700, 7950, 12200])))
 
 
-_CODECS: tuple[Callable[[Samples, np.random.Generator], Samples], ...] = (_gsm, _opus, _amr)
+def _g722(samples: Samples, rng: np.random.Generator) -> Samples:
+    wide = np.asarray(signal.resample_poly(samples, 2, 1), dtype=np.float32)
+    return _libav(wide, "g722", 64000, 2 * RATE_HZ)[: len(samples)]
 
 
-def _libav(samples: Samples, codec: str, bit_rate: int) -> Samples:
-    encoder, decoder = _context(codec, "w"), _context(codec, "r")
+_CODECS: tuple[Callable[[Samples, np.random.Generator], Samples], ...] = (_gsm, _opus, _amr, _g722)
+
+
+def _libav(samples: Samples, codec: str, bit_rate: int, rate: int = RATE_HZ) -> Samples:
+    encoder, decoder = _context(codec, "w", rate), _context(codec, "r", rate)
     sample_format = (encoder.codec.audio_formats or [av.AudioFormat("s16")])[0]
-    encoder.bit_rate, encoder.format, encoder.time_base = bit_rate, sample_format, Fraction(1, RATE_HZ)
+    encoder.bit_rate, encoder.format, encoder.time_base = bit_rate, sample_format, Fraction(1, rate)
     encoder.open()
     decoder.extradata = encoder.extradata
     decoder.open()
@@ -119,7 +144,7 @@ def _libav(samples: Samples, codec: str, bit_rate: int) -> Samples:
         block = np.zeros(size, values.dtype)
         block[: len(values[start : start + size])] = values[start : start + size]
         frame = av.AudioFrame.from_ndarray(block[None], format=sample_format.name, layout="mono")
-        frame.sample_rate, frame.pts = RATE_HZ, start
+        frame.sample_rate, frame.pts = rate, start
         for packet in encoder.encode(frame):
             decoded.extend(_mono(out) for out in decoder.decode(packet))
     joined = np.concatenate(decoded) if decoded else np.zeros(0, np.float32)
@@ -128,9 +153,9 @@ def _libav(samples: Samples, codec: str, bit_rate: int) -> Samples:
     return np.pad(joined, (0, max(0, len(samples) - len(joined))))[: len(samples)]
 
 
-def _context(codec: str, mode: Literal["r", "w"]) -> av.AudioCodecContext:
+def _context(codec: str, mode: Literal["r", "w"], rate: int) -> av.AudioCodecContext:
     context = cast(av.AudioCodecContext, av.CodecContext.create(codec, mode))
-    context.sample_rate, context.layout = RATE_HZ, "mono"
+    context.sample_rate, context.layout = rate, "mono"
     return context
 
 

@@ -1,0 +1,1 @@
+"""LFCC-LCNN, the baseline of the ASVspoof challenges: train, export."""
