@@ -1,35 +1,113 @@
-"""Measure the synthetic-voice detector on the development set: ``python -m benchmarks.detection``."""
+"""Measure synthetic-voice detectors on the development set: ``python -m benchmarks.detection``."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
-from benchmarks.detection.report import as_text, build
-from benchmarks.detection.scoring import load_detector, score_clips, time_window
+from benchmarks.detection import plots
+from benchmarks.detection.conditions import LINES, LineName, Recording, join_voices, read_clips
+from benchmarks.detection.macs import cost
+from benchmarks.detection.report import Scores, breakdown, figures, first_decisions, gather, high_after
+from benchmarks.detection.scoring import CLIP_SECONDS, Extent, fuse, load_detector, on_demand, score, tempered
+from benchmarks.detection.text import as_text
+from voiceguard.adapters.onnx_models import MODELS_FOLDER
+
+BASELINES = Path(__file__).parent / "baselines"
+ENOUGH_S = 8.0
 
 
 def main() -> None:
-    """Score every clip of dev, print the figures and write them to ``--out``."""
+    """Score dev in every condition, print the figures and write them to ``--out``."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detection", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of dev.csv and train.csv")
-    parser.add_argument("--model", type=Path, default=Path("models/synthetic-stream"), help="folder of the model")
     parser.add_argument(
-        "--channel", default="pcmu", choices=["pcmu", "pcma", "gsm", "opus", "none"], help="line before the detector"
+        "--model", type=Path, action="append",
+        help="folder of a model, may be given again; default: the shipped ones and the baselines",
     )
-    parser.add_argument("--max-speech", type=float, default=4.0, help="seconds of net speech heard of each clip")
+    parser.add_argument("--quick", action="store_true", help="mu-law and 4 s alone; prints, writes no --out")
+    parser.add_argument("--plots", type=Path, help="folder for det.svg and reliability.svg")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/detection.json"))
     arguments = parser.parse_args()
-    clips = score_clips(arguments.data, arguments.model, arguments.channel, arguments.max_speech, arguments.jobs)
-    report = build(clips)
-    report["settings"] = {"channel": arguments.channel, "max_speech_s": arguments.max_speech}
-    report["model"] = load_detector(arguments.model).version
-    report["cost"] = time_window(arguments.model)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(report, indent=2) + "\n")
+    folders = arguments.model or default_models()
+    report: dict[str, Any] = {"models": {load_detector(folder).model.version: {} for folder in folders}}
+    for folder, model in zip(folders, report["models"].values(), strict=True):
+        model["cost"] = cost(folder)
+        model["lines"] = measure(folder, arguments.data, arguments.jobs, quick=arguments.quick)
     print(as_text(report))
+    if arguments.plots:
+        clips = read_clips(arguments.data)
+        plots.draw(
+            {
+                name: _clips(folder, arguments.data, clips, "pcmu", "after_4_s")
+                for name, folder in zip(report["models"], folders, strict=True)
+            },
+            arguments.plots,
+        )
+    if not arguments.quick:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def default_models() -> list[Path]:
+    """The running detector, the second opinion and the baselines, those of them that are there."""
+    shipped = [MODELS_FOLDER / name for name in ("synthetic-stream", "synthetic-verify")]
+    return [folder for folder in [*shipped, *sorted(BASELINES.glob("*"))] if (folder / "model.onnx").is_file()]
+
+
+def measure(folder: Path, data: Path, jobs: int, *, quick: bool) -> dict[str, Any]:
+    """Figures by line and net speech."""
+    clips = read_clips(data)
+    calls = join_voices(clips)
+    lines: dict[str, Any] = {}
+    for line in LINES[:1] if quick else LINES:
+        lines[line] = {
+            extent: _after(folder, data, clips, line, extent, jobs)
+            for extent in CLIP_SECONDS if not quick or extent == "after_4_s"
+        }
+        if not quick:
+            lines[line] |= _calls(folder, data, calls, line, jobs)
+    return lines
+
+
+def _after(
+    folder: Path, data: Path, clips: list[Recording], line: LineName, extent: Extent, jobs: int
+) -> dict[str, Any]:
+    scores = _clips(folder, data, clips, line, extent, jobs)
+    if (line, extent) != ("pcmu", "after_4_s"):
+        # Before 4 s of net speech the service gives no number.
+        return figures(scores, high_after(4.0) if extent == "after_4_s" else None)
+    return figures(scores, high_after(4.0)) | breakdown(scores)
+
+
+def _clips(
+    folder: Path, data: Path, clips: list[Recording], line: LineName, extent: Extent, jobs: int = 1
+) -> Scores:
+    return gather(clips, [heard[-1].llr for heard in score(folder, data, clips, line, extent, jobs)])
+
+
+def _calls(folder: Path, data: Path, calls: list[Recording], line: LineName, jobs: int) -> dict[str, Any]:
+    heard = [
+        (call, windows)
+        for call, windows in zip(calls, score(folder, data, calls, line, "call", jobs), strict=True) if windows
+    ]
+    views = {
+        "after_8_s": [(call, [one for one in windows if one.end_net_s <= ENOUGH_S])
+                      for call, windows in heard if windows[-1].end_net_s >= ENOUGH_S],
+        "call": heard,
+        "on_demand": [(call, on_demand(windows)) for call, windows in heard],
+    }
+    report: dict[str, Any] = {
+        "first_decision": first_decisions([call for call, _ in heard], [fuse(windows) for _, windows in heard])
+    }
+    for name, view in views.items():
+        recordings = [call for call, _ in view]
+        report[name] = figures(gather(recordings, [tempered(windows) for _, windows in view]), None)
+        report[f"{name}_fused"] = figures(gather(recordings, [fuse(windows).llr for _, windows in view]), high_after())
+    return report
 
 
 if __name__ == "__main__":

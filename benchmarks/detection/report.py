@@ -1,158 +1,234 @@
-"""Figures of the detector with intervals, from scored clips alone."""
+"""Figures of one detector under one condition, with intervals, from scored recordings alone."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.detection.scoring import ScoredClip
+from benchmarks.detection.conditions import Recording
+from benchmarks.detection.scoring import Fused
 from voiceguard.analysis import metrics
 from voiceguard.risk import RiskOptions
 
 ATTACKS = ("tts", "clone", "vc")
 TELEPHONE_SOURCES = ("hyke-india-ivr", "cslu-numbers-sample", "callytics-csvd")
+FALSE_ALARMS = 0.05
+"""Share of genuine recordings flagged at the second threshold that misses are counted at."""
 _SEED = 20261123
-_LLRS = NDArray[np.float64]
+_Llrs = NDArray[np.float64]
+_Rows = NDArray[np.bool_]
 
 
-def build(clips: list[ScoredClip]) -> dict[str, Any]:
-    """All figures. Genuine speech is all of it in every slice of attacks; ``resynth`` clips count for neither class."""
-    llr = np.array([clip.llr for clip in clips])
-    source = np.array([clip.source for clip in clips])
-    genuine = np.array([clip.label == "bonafide" for clip in clips])
-    spoof = np.array([clip.label == "spoof" for clip in clips])
-    attack = spoof & np.array([clip.kind in ATTACKS for clip in clips])
-    seen = np.array([clip.seen for clip in clips])
-    slices = {
-        "attacks_unseen": attack & ~seen,
-        "attacks_seen": attack & seen,
-        "attacks": attack,
-        "vocoder_copies": spoof & ~attack,
-        "all_spoofs": spoof,
-        **{f"unseen_{kind}": attack & ~seen & np.array([clip.kind == kind for clip in clips]) for kind in ATTACKS},
-    }
-    headline = llr[slices["attacks_unseen"]]
-    threshold = metrics.threshold_at_miss(headline)
-    resynth = np.array([clip.label == "resynth" for clip in clips])
-    systems = sorted({clip.system for clip in clips if clip.label == "spoof"})
-    named = np.array([clip.system for clip in clips])
+@dataclass(frozen=True)
+class Scores:
+    """LLRs (n,) of recordings, nats, with the columns that figures are cut by."""
+
+    llr: _Llrs
+    source: NDArray[np.str_]
+    system: NDArray[np.str_]
+    family: NDArray[np.str_]
+    kind: NDArray[np.str_]
+    seen: _Rows
+    genuine: _Rows
+    spoof: _Rows
+    resynth: _Rows
+
+    @property
+    def attack(self) -> _Rows:
+        """Text-to-speech, cloning and conversion; vocoder copies of genuine speech stand apart."""
+        return self.spoof & np.isin(self.kind, ATTACKS)
+
+    @property
+    def headline(self) -> _Rows:
+        """Attacks of systems that the training set lacks."""
+        return self.attack & ~self.seen
+
+    @property
+    def telephone(self) -> _Rows:
+        """Genuine speech from real telephone lines."""
+        return self.genuine & np.isin(self.source, TELEPHONE_SOURCES)
+
+
+def gather(recordings: Sequence[Recording], llr: Sequence[float]) -> Scores:
+    """Columns of recordings and their LLRs."""
+    label = np.array([recording.label for recording in recordings])
+    return Scores(
+        np.asarray(llr, dtype=np.float64),
+        source=np.array([recording.source for recording in recordings]),
+        system=np.array([recording.system for recording in recordings]),
+        family=np.array([recording.family for recording in recordings]),
+        kind=np.array([recording.kind for recording in recordings]),
+        seen=np.array([recording.seen for recording in recordings]),
+        genuine=label == "bonafide",
+        spoof=label == "spoof",
+        resynth=label == "resynth",
+    )
+
+
+def slices(scores: Scores) -> dict[str, _Rows]:
+    """The kinds of spoof that figures are given for; genuine speech is all of it in every one."""
     return {
-        "clips": {"genuine": int(genuine.sum()), "spoof": int(spoof.sum()), "resynth": int(resynth.sum())},
-        "slices": {name: _slice(llr, rows, genuine, source) for name, rows in slices.items()},
+        "attacks_unseen": scores.headline,
+        "attacks_seen": scores.attack & scores.seen,
+        "attacks": scores.attack,
+        "vocoder_copies": scores.spoof & ~scores.attack,
+        "all_spoofs": scores.spoof,
+        **{f"unseen_{kind}": scores.headline & (scores.kind == kind) for kind in ATTACKS},
+    }
+
+
+def figures(scores: Scores, high_llr: float | None) -> dict[str, Any]:
+    """Figures of one condition; intervals for the headline alone. ``resynth`` counts for neither class.
+
+    `high_llr`: evidence that the shipped options call a high risk in this condition; None where they stay silent.
+    """
+    threshold = metrics.threshold_at_miss(scores.llr[scores.headline])
+    report = {
+        "recordings": {name: int(getattr(scores, name).sum()) for name in ("genuine", "telephone", "spoof", "resynth")},
+        "slices": {
+            name: _slice(scores, rows, intervals=name == "attacks_unseen")
+            for name, rows in slices(scores).items() if rows.any()
+        },
         "threshold_catching_90_percent_llr": threshold,
-        "genuine_telephone_flagged": _telephone(llr, slices["attacks_unseen"], genuine, source),
-        "genuine_flagged_by_source": {
-            name: _share(llr[genuine & (source == name)], threshold) for name in sorted(set(source[genuine]))
-        },
-        "missed_by_system": {
-            name: {
-                **_share(-llr[spoof & (named == name)], -threshold, strict=True),
-                "seen": bool(seen[named == name].any()),
-            }
-            for name in systems
-        },
-        "eer_by_source": {
-            name: metrics.eer(llr[spoof & (source == name)], llr[genuine & (source == name)])
-            for name in sorted(set(source[spoof]) & set(source[genuine]))
-        },
-        "resynth_flagged": _share(llr[resynth], threshold),
-        "service": _service(llr, slices["attacks_unseen"], genuine, source),
+        "genuine_telephone_flagged": _measured(
+            metrics.false_alarm_at_miss, scores, scores.headline, scores.telephone
+        ),
+        "resynth_flagged": _flagged(scores.llr[scores.resynth], threshold),
     }
+    if high_llr is not None:
+        report["service"] = {
+            "threshold_llr": high_llr,
+            "unseen_attacks_high": _reaching(scores, scores.headline, high_llr),
+            "genuine_high": _reaching(scores, scores.genuine, high_llr),
+            "genuine_telephone_high": _reaching(scores, scores.telephone, high_llr),
+        }
+    return report
 
 
-def as_text(report: dict[str, Any]) -> str:
-    """The figures as a table for people."""
-    lines = [f"{report['model']}, {report['settings']}", ""]
-    lines.append(f"{'slice':18}{'spoofs':>7}  {'EER':24}{'Cllr':24}{'min':>6}  {'minDCF':>7}{'actDCF':>8}")
-    for name, part in report["slices"].items():
-        lines.append(
-            f"{name:18}{part['spoofs']:7d}  {_with_interval(part['eer']):24}{_with_interval(part['cllr']):24}"
-            f"{part['cllr_min']:6.3f}  {part['min_dcf']:7.3f}{part['act_dcf']:8.3f}"
-        )
-    telephone = report["genuine_telephone_flagged"]
-    lines += ["", "flagged where 90 % of unseen attacks are caught:"]
-    lines.append(f"  genuine telephone speech {_with_interval(telephone)}")
-    for name in TELEPHONE_SOURCES:
-        part = report["genuine_flagged_by_source"][name]
-        lines.append(f"    {name}: {part['share']:.3f} of {part['clips']}")
-    lines.append(f"  resynth {report['resynth_flagged']['share']:.3f} of {report['resynth_flagged']['clips']}")
-    service = report["service"]
-    lines += ["", f"at a high risk by the shipped thresholds (LLR {service['threshold_llr']:.2f}) after 4 s:"]
-    lines.append(f"  unseen attacks {_with_interval(service['unseen_attacks_high'])}")
-    lines.append(f"  genuine telephone speech {_with_interval(service['genuine_telephone_high'])}")
-    lines += ["", "EER within a source:"]
-    lines += [f"  {name}: {value:.3f}" for name, value in report["eer_by_source"].items()]
-    lines += ["", "cost of one window of 4 s on one core:"]
-    lines += [f"  {name}: {value:.4g}" for name, value in report["cost"].items()]
-    return "\n".join(lines)
+def breakdown(scores: Scores) -> dict[str, Any]:
+    """Figures per source, family and system, with intervals for every slice: too many to give in every condition.
 
+    Within a source its own genuine speech stands against its own spoofs; families and systems stand against all of it.
+    """
+    llr, genuine, spoof = scores.llr, scores.genuine, scores.spoof
+    threshold = metrics.threshold_at_miss(llr[scores.headline])
+    strict = float(np.quantile(llr[genuine], 1 - FALSE_ALARMS, method="higher"))
 
-def _slice(llr: _LLRS, rows: NDArray[np.bool_], genuine: NDArray[np.bool_], source: NDArray[np.str_]) -> dict[str, Any]:
-    spoof, bonafide = llr[rows], llr[genuine]
+    def against_all(rows: _Rows) -> dict[str, Any]:
+        return {
+            **_plain(llr[rows], llr[genuine]),
+            "seen": bool(scores.seen[rows].any()),
+            "missed_where_90_percent_are_caught": float((llr[rows] < threshold).mean()),
+            "missed_at_5_percent_false_alarms": float((llr[rows] <= strict).mean()),
+        }
+
     return {
-        "spoofs": int(rows.sum()),
-        "eer": _measured(metrics.eer, llr, rows, genuine, source),
-        "cllr": _measured(metrics.cllr, llr, rows, genuine, source),
-        "cllr_min": metrics.cllr_min(spoof, bonafide),
-        "min_dcf": metrics.min_dcf(spoof, bonafide),
-        "act_dcf": metrics.act_dcf(spoof, bonafide),
+        "slices": {name: _slice(scores, rows) for name, rows in slices(scores).items() if rows.any()},
+        "by_source": {
+            str(name): _plain(llr[spoof & (scores.source == name)], llr[genuine & (scores.source == name)])
+            for name in np.intersect1d(scores.source[spoof], scores.source[genuine])
+        },
+        "by_family": {
+            str(name): against_all(spoof & (scores.family == name)) for name in np.unique(scores.family[spoof])
+        },
+        "by_system": {
+            str(name): against_all(spoof & (scores.system == name)) for name in np.unique(scores.system[spoof])
+        },
+        "genuine_flagged_by_source": {
+            str(name): {
+                "telephone": str(name) in TELEPHONE_SOURCES,
+                **_flagged(llr[genuine & (scores.source == name)], threshold),
+                "at_5_percent_overall": float((llr[genuine & (scores.source == name)] > strict).mean()),
+            }
+            for name in np.unique(scores.source[genuine])
+        },
     }
 
 
-def _telephone(
-    llr: _LLRS, attacks: NDArray[np.bool_], genuine: NDArray[np.bool_], source: NDArray[np.str_]
-) -> dict[str, float]:
-    return _measured(metrics.false_alarm_at_miss, llr, attacks, genuine & np.isin(source, TELEPHONE_SOURCES), source)
+def first_decisions(recordings: Sequence[Recording], calls: Sequence[Fused]) -> dict[str, Any]:
+    """Net speech until the risk is conclusive, whichever way; a median is null where most calls stay undecided."""
+    scores = gather(recordings, [call.first_llr for call in calls])
+    seconds = np.array([call.first_decision_s for call in calls])
+
+    def part(rows: _Rows, right: _Rows) -> dict[str, Any]:
+        median = float(np.median(seconds[rows]))
+        return {
+            "calls": int(rows.sum()),
+            "median_s": median if math.isfinite(median) else None,
+            "undecided": float(np.isinf(seconds[rows]).mean()),
+            "right_of_decided": float(right[rows & np.isfinite(seconds)].mean()),
+        }
+
+    synthetic = scores.llr > 0
+    both = scores.headline | scores.genuine
+    return {
+        "all": part(both, synthetic == scores.spoof),
+        "attacks_unseen": part(scores.headline, synthetic),
+        "genuine": part(scores.genuine, ~synthetic),
+    }
 
 
-def _service(
-    llr: _LLRS, attacks: NDArray[np.bool_], genuine: NDArray[np.bool_], source: NDArray[np.str_]
-) -> dict[str, Any]:
-    """What the shipped thresholds would do after one window of 4 s, were the voice the only evidence."""
+def high_after(net_speech_s: float | None = None) -> float:
+    """LLR that makes the risk high by the shipped options, were the voice the only evidence.
+
+    Of one window of so many seconds, or, without, of a fused call.
+    """
     options = RiskOptions()
     needed = _logit(options.high) - _logit(options.prior)
-    threshold = needed / (options.synthetic_worth * (1.0 - math.exp(-4.0 / options.synthetic_memory_s)))
-
-    def share(rows: NDArray[np.bool_]) -> dict[str, float]:
-        return _measured(lambda chosen, _: float((chosen >= threshold).mean()), llr, rows, np.zeros_like(rows), source)
-
-    return {
-        "threshold_llr": threshold,
-        "unseen_attacks_high": share(attacks),
-        "genuine_telephone_high": share(genuine & np.isin(source, TELEPHONE_SOURCES)),
-    }
+    if net_speech_s is None:
+        return needed
+    return needed / (options.synthetic_worth * (1.0 - math.exp(-net_speech_s / options.synthetic_memory_s)))
 
 
 def _logit(share: float) -> float:
     return math.log(share / (1.0 - share))
 
 
+def _plain(spoof: _Llrs, bonafide: _Llrs) -> dict[str, Any]:
+    return {
+        "spoofs": len(spoof),
+        "genuine": len(bonafide),
+        "eer": metrics.eer(spoof, bonafide),
+        "cllr": metrics.cllr(spoof, bonafide),
+        "min_dcf": metrics.min_dcf(spoof, bonafide),
+        "act_dcf": metrics.act_dcf(spoof, bonafide),
+    }
+
+
+def _slice(scores: Scores, rows: _Rows, *, intervals: bool = True) -> dict[str, Any]:
+    spoof, bonafide = scores.llr[rows], scores.llr[scores.genuine]
+    return {
+        **_plain(spoof, bonafide),
+        "eer": _measured(metrics.eer, scores, rows, scores.genuine, intervals=intervals),
+        "cllr": _measured(metrics.cllr, scores, rows, scores.genuine, intervals=intervals),
+        "cllr_min": metrics.cllr_min(spoof, bonafide),
+    }
+
+
 def _measured(
-    figure: Callable[[_LLRS, _LLRS], float],
-    llr: _LLRS,
-    spoof: NDArray[np.bool_],
-    genuine: NDArray[np.bool_],
-    source: NDArray[np.str_],
+    figure: Callable[[_Llrs, _Llrs], float], scores: Scores, spoof: _Rows, genuine: _Rows, *, intervals: bool = True
 ) -> dict[str, float]:
-    """A figure with its 95 % interval over sources."""
+    """A figure, with its 95 % interval over sources."""
     rows = np.flatnonzero(spoof | genuine)
 
     def of(drawn: NDArray[np.intp]) -> float:
         chosen = rows[drawn]
-        return figure(llr[chosen[spoof[chosen]]], llr[chosen[genuine[chosen]]])
+        return figure(scores.llr[chosen[spoof[chosen]]], scores.llr[chosen[genuine[chosen]]])
 
-    low, high = metrics.bootstrap_interval(of, source[rows], seed=_SEED)
-    return {"value": of(np.arange(len(rows))), "low": low, "high": high}
-
-
-def _share(values: _LLRS, threshold: float, *, strict: bool = False) -> dict[str, Any]:
-    flagged = values > threshold if strict else values >= threshold
-    return {"clips": len(values), "share": float(flagged.mean())}
+    measured = {"value": of(np.arange(len(rows)))}
+    if intervals:
+        measured["low"], measured["high"] = metrics.bootstrap_interval(of, scores.source[rows], seed=_SEED)
+    return measured
 
 
-def _with_interval(figure: dict[str, float]) -> str:
-    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+def _reaching(scores: Scores, rows: _Rows, threshold: float) -> dict[str, float]:
+    return _measured(lambda chosen, _: float((chosen >= threshold).mean()), scores, rows, np.zeros_like(rows))
+
+
+def _flagged(values: _Llrs, threshold: float) -> dict[str, Any]:
+    return {"recordings": len(values), "share": float((values >= threshold).mean()) if len(values) else None}
