@@ -192,10 +192,11 @@ def test_no_question_ends_in_a_traceback(tmp_path: Path, asked: bytes) -> None:
 
 
 def test_models_are_verified(capsys: pytest.CaptureFixture[str]) -> None:
-    """Both shipped models are the files of their cards."""
+    """The shipped models are the files of their cards."""
     assert 0 == run("models", "--json")
     cards = json.loads(capsys.readouterr().out)
-    assert {"speaker-campplus": True, "synthetic-stream": True} == {card["name"]: card["verified"] for card in cards}
+    names = ("speaker-campplus", "synthetic-stream", "synthetic-verify")
+    assert dict.fromkeys(names, True) == {card["name"]: card["verified"] for card in cards}
 
 
 def test_changed_model_is_noticed(tmp_path: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -206,8 +207,8 @@ def test_changed_model_is_noticed(tmp_path: Path, monkeypatch: Any, capsys: pyte
     monkeypatch.setenv("VOICEGUARD_MODELS_DIR", str(tmp_path / "models"))
 
     assert 1 == run("models")
-    speaker, synthetic = capsys.readouterr().out.splitlines()
-    assert speaker.endswith("verified")
+    speaker, synthetic, verify = capsys.readouterr().out.splitlines()
+    assert speaker.endswith("verified") and verify.endswith("verified")
     assert synthetic.startswith("synthetic-stream ")
     assert "NOT THE FILE" in synthetic
 

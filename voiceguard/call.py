@@ -83,6 +83,7 @@ class Call:
         self._calibrations = calibrations
         self._risk_model = RiskModel(settings.risk, self._consent)
         self._speaker_change = SpeakerChange(self._voice_changed)
+        self._policy = policy
         self._engine = ActionEngine(policy, call_id=started.call_id, entropy=entropy)
         self._paused = False
         self._injection = False
@@ -118,8 +119,9 @@ class Call:
                 self._scores[event.window_id] = event
                 return self._weigh(now)
             case ActionRequested() | CodeEntered() | HandoverAnswered() | DtmfReceived("caller"):
+                requests = self._verify(event)
                 self._held.append((self._last_window, self._track.at_s, self._track.net_s, event))
-                return self._answer_held(now)
+                return [*requests, *self._answer_held(now)]
             case TimePassed():
                 return list(self._engine.tick(self._risk, now=now))
             case CallEnded():
@@ -134,8 +136,16 @@ class Call:
         if self._paused or not self._consent:
             self._track.skip(len(samples))
             return []
+        return self._request(self._track.feed(samples))
+
+    def _verify(self, event: CallInput) -> list[Outcome]:
+        """Ask for the second opinion on what was heard, where an action is asked for whose tier demands one."""
+        tier = self._policy.tier(event.action) if isinstance(event, ActionRequested) else None
+        return self._request(self._track.demand()) if tier is not None and tier.verify else []
+
+    def _request(self, windows: Sequence[Window]) -> list[Outcome]:
         requests: list[Outcome] = []
-        for window in self._track.feed(samples):
+        for window in windows:
             self._last_window += 1
             self._windows.append((self._last_window, window))
             requests.append(ScoreRequested(self._last_window, window))
@@ -149,7 +159,10 @@ class Call:
         while self._windows and self._windows[0][0] in self._scores:
             window_id, window = self._windows.popleft()
             self._take(self._scores.pop(window_id), window)
-            self._risk = self._risk_model.risk(window.end_s, window.end_net_s)
+            # A second opinion is on speech that was heard before: the clocks of the risk never go back.
+            self._risk = self._risk_model.risk(
+                max(window.end_s, self._risk.at_s), max(window.end_net_s, self._risk.net_speech_s)
+            )
             outcomes.append(RiskChanged(self._risk))
             outcomes += self._engine.risk_changed(
                 self._risk, consent=self._consent, injection=self._injection, now=now
@@ -165,6 +178,11 @@ class Call:
             if window.task == "synthetic_voice":
                 llr = synthetic.llr(score.output, self._calibrations.synthetic)
                 self._risk_model.add_synthetic(float(llr[0]), window)
+            elif window.task == "synthetic_voice_verify":
+                if self._calibrations.verify is None:
+                    raise ModelError("the second detector has no calibration")
+                llr = synthetic.llr(score.output, self._calibrations.verify)
+                self._risk_model.add_verify(float(llr[0]), window)
             else:
                 embedding = speaker.normalise(score.output)
                 self._risk_model.add_speaker(self._speaker_change.feed(embedding, window), window)

@@ -157,7 +157,8 @@ class TimePassed:
     """Lets time-outs fire when nothing else happens."""
 
 
-Task = Literal["synthetic_voice", "speaker_embedding"]
+Task = Literal["synthetic_voice", "synthetic_voice_verify", "speaker_embedding"]
+"""`synthetic_voice_verify` is the second opinion: a slower model, asked only when an action's tier demands it."""
 
 
 @dataclass(frozen=True, slots=True)

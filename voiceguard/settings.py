@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     policy_file: Path | None = Field(None, description="Policy to enforce; empty: the shipped default.")
     models_dir: Path | None = Field(None, description="Folder of models; empty: the shipped ones.")
     synthetic_model: str = Field("synthetic-stream", description="Synthetic-voice detector that runs on every window.")
+    verify_model: str = Field("synthetic-verify", description="Slower detector for tiers that demand it; empty: none.")
     speaker_model: str = Field("speaker-campplus", description="Speaker encoder.")
     require_consent: bool = Field(False, description="Analyse no voice unless the call carries voice_analysis consent.")
     max_calls: int = Field(200, ge=1, description="Live calls; more are refused with 1013.")

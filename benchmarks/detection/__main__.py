@@ -10,8 +10,17 @@ from typing import Any
 from benchmarks.detection import plots
 from benchmarks.detection.conditions import LINES, LineName, Recording, join_voices, read_clips
 from benchmarks.detection.macs import cost
-from benchmarks.detection.report import Scores, breakdown, figures, first_decisions, gather, high_after
-from benchmarks.detection.scoring import CLIP_SECONDS, Extent, fuse, load_detector, on_demand, score, tempered
+from benchmarks.detection.report import Scores, breakdown, figures, first_decisions, gather, high_after, is_telephone
+from benchmarks.detection.scoring import (
+    CLIP_SECONDS,
+    Extent,
+    fuse,
+    load_detector,
+    on_demand,
+    score,
+    stability,
+    tempered,
+)
 from benchmarks.detection.text import as_text
 from voiceguard.adapters.onnx_models import MODELS_FOLDER
 
@@ -36,6 +45,9 @@ def main() -> None:
     report: dict[str, Any] = {"models": {load_detector(folder).model.version: {} for folder in folders}}
     for folder, model in zip(folders, report["models"].values(), strict=True):
         model["cost"] = cost(folder)
+        if "reference" in load_detector(folder).model.card and not arguments.quick:
+            telephone = [clip for clip in read_clips(arguments.data) if is_telephone(clip)]
+            model["drift"] = stability(folder, arguments.data, telephone)
         model["lines"] = measure(folder, arguments.data, arguments.jobs, quick=arguments.quick)
     print(as_text(report))
     if arguments.plots:

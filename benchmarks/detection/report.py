@@ -54,6 +54,11 @@ class Scores:
         return self.genuine & np.isin(self.source, TELEPHONE_SOURCES)
 
 
+def is_telephone(recording: Recording) -> bool:
+    """Whether a recording is genuine speech from a real telephone line."""
+    return recording.label == "bonafide" and recording.source in TELEPHONE_SOURCES
+
+
 def gather(recordings: Sequence[Recording], llr: Sequence[float]) -> Scores:
     """Columns of recordings and their LLRs."""
     label = np.array([recording.label for recording in recordings])

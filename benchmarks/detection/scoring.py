@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import repeat
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import webrtcvad
 from numpy.typing import ArrayLike, NDArray
 
+from benchmarks.detection import lfcc
 from benchmarks.detection.conditions import LineName, Recording, read_noises, read_samples, seed_of, through
 from benchmarks.detection.probes import probe
 from voiceguard.adapters.onnx_models import Model, load_model
-from voiceguard.detectors import synthetic
+from voiceguard.detectors import drift, synthetic
 from voiceguard.events import RATE_HZ, RiskState, Samples, Window
 from voiceguard.risk import RiskModel, RiskOptions
 from voiceguard.speech import SpeechOptions, SpeechTrack, WindowSpec
@@ -28,8 +28,6 @@ from voiceguard.speech import SpeechOptions, SpeechTrack, WindowSpec
 Extent = Literal["after_2_s", "after_4_s", "call"]
 """The first seconds of a clip's net speech as one window, or all windows of a call."""
 CLIP_SECONDS: dict[Extent, float] = {"after_2_s": 2.0, "after_4_s": 4.0}
-FRONT_ENDS = {"lfcc": "benchmarks.detection.lfcc"}
-"""Name in model.json to the module whose `prepare` makes a baseline's input; others hear as the product does."""
 CACHE = Path(__file__).parent / "cache"
 _FRAME = 160
 _VAD_MODE = 2
@@ -57,8 +55,10 @@ class Detector:
 def load_detector(folder: Path) -> Detector:
     """The checked model, loaded once a process. Raises ConfigurationError."""
     model = load_model(folder)
-    front_end = importlib.import_module(FRONT_ENDS.get(model.card.get("frontend", ""), synthetic.__name__))
-    return Detector(model, front_end.prepare, synthetic.Calibration(**model.card["calibration"]))
+    # The baseline has a front end of its own; every other model hears as the product does.
+    spectra = model.card["frontend"]
+    front_end = lfcc.prepare if spectra == "lfcc" else partial(synthetic.prepare, spectra=spectra)
+    return Detector(model, front_end, synthetic.Calibration(**model.card["calibration"]))
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,20 @@ def on_demand(windows: Sequence[Heard]) -> list[Heard]:
     last = windows[-1]
     before = [heard for heard in windows if math.isclose(heard.end_net_s, last.end_net_s - last.length_s, abs_tol=1e-6)]
     return [*before, last]
+
+
+def stability(folder: Path, data: Path, recordings: Sequence[Recording]) -> dict[str, dict[str, Any]]:
+    """How far the first 4 s of `recordings`, through mu-law, lie from what the model's papers expect, by quantity."""
+    detector, heard = load_detector(folder), []
+    for recording in recordings:
+        samples = through(read_samples(data, recording), "pcmu", {}, seed_of(recording))
+        [(_, window)] = windows_of(samples, "after_4_s", _spec(detector.model))
+        heard.append({"score": float(detector.raw([window])[0]), **drift.describe(window)})
+    found = {}
+    for name, edges in detector.model.card["reference"].items():
+        values = np.array([one[name] for one in heard])
+        found[name] = {"deciles": drift.deciles(values), "index": drift.stability(drift.counts_in(edges, values))}
+    return found
 
 
 def _spec(model: Model) -> WindowSpec:

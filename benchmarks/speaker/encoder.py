@@ -64,5 +64,5 @@ class Encoder:
         return {
             "front_end_ms": front_end_ms,
             "model_ms": model_ms,
-            "core_share_per_net_second": (front_end_ms + model_ms) / 1000 / self._live.hop_s,
+            "core_share_per_net_second": (front_end_ms + model_ms) / 1000 / self.model.card["hop_s"],
         }

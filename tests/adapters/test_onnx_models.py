@@ -104,5 +104,21 @@ def test_calibration_of_another_kind_is_refused(copy: Path) -> None:
     card = read_card(copy) | {"calibration": {"slope": 1.0}}
     (copy / "model.json").write_text(json.dumps(card))
 
-    with pytest.raises(ConfigurationError, match="calibration"):
-        load_detectors(Settings(models_dir=copy.parent))
+    with pytest.raises(ConfigurationError, match="a model's calibration has other fields"):
+        load_detectors(Settings(models_dir=copy.parent, verify_model=""))
+
+
+def test_second_detector_is_a_choice(tmp_path: Path) -> None:
+    """By default there is one, asked on demand; an empty name leaves it out; a name nobody has is an error."""
+    both = load_detectors(Settings(data_dir=tmp_path))
+    assert {"synthetic_voice": 1.0, "speaker_embedding": 1.5, "synthetic_voice_verify": None} == {
+        spec.task: spec.hop_s for spec in both.specs
+    }
+    assert both.versions["verify"].startswith("synthetic-verify@")
+
+    one = load_detectors(Settings(data_dir=tmp_path, verify_model=""))
+    assert {"synthetic", "speaker"} == one.versions.keys()
+    assert one.calibrations.verify is None
+
+    with pytest.raises(ConfigurationError, match="nobody"):
+        load_detectors(Settings(data_dir=tmp_path, verify_model="nobody"))

@@ -135,7 +135,8 @@ def _detectors() -> Detectors:
         return np.zeros((len(windows), 1), np.float32)
 
     return Detectors(
-        scorers={"synthetic_voice": score}, specs=(WindowSpec("synthetic_voice", 0.2, 0.2, 0.2),),
+        scorers={"synthetic_voice": score, "synthetic_voice_verify": score},
+        specs=(WindowSpec("synthetic_voice", 0.2, 0.2, 0.2),),
         calibrations=Calibrations(
             synthetic.Calibration(1.0, 0.0, 2.0), speaker.Calibration(1.0, 0.0, 0.0, 2.0, 15.0, 2.0)
         ),

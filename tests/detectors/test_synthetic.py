@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voiceguard.detectors import synthetic
-from voiceguard.detectors.features import whisper_log_mel
+from voiceguard.detectors.features import fbank61_16k, normalise_level
 from voiceguard.errors import ModelError
 
 CALIBRATION = synthetic.Calibration(scale=2.0, offset=-0.5, limit=4.0)
@@ -16,15 +16,27 @@ def _speech(samples: int) -> np.ndarray:
     return (np.random.default_rng(samples).standard_normal(samples) * 0.1).astype(np.float32)
 
 
-def test_prepare_stacks_the_spectra_of_each_window() -> None:
-    """One row per window, in order."""
+def test_prepare_stacks_the_bands_of_each_window_without_their_mean() -> None:
+    """One row per window, in order; level and the colour of the line are gone."""
     first, second = _speech(32000), _speech(32000) * np.float32(0.5)
 
     batch = synthetic.prepare([first, second])
 
-    assert batch.shape == (2, 400, 80)
+    assert batch.shape == (2, 398, 61)
     assert batch.dtype == np.float32
-    assert (batch[1] == whisper_log_mel(second)).all()
+    bands = fbank61_16k(normalise_level(second))
+    assert batch[1] == pytest.approx(bands - bands.mean(axis=0), abs=1e-4)
+
+
+def test_prepare_puts_spectra_side_by_side() -> None:
+    """Columns in the order of the names, frames around the same moments."""
+    speech = _speech(32000)
+
+    both = synthetic.prepare([speech], ["fbank61_16k", "narrow128"])
+
+    assert both.shape == (1, 398, 189)
+    assert (both[:, :, :61] == synthetic.prepare([speech])).all()
+    assert (both[:, :, 61:] == synthetic.prepare([speech], ["narrow128"])).all()
 
 
 def test_prepare_repeats_a_short_window() -> None:

@@ -61,6 +61,23 @@ def test_a_ruling_says_why_the_voice_was_not_judged(state: str, code: str) -> No
     assert (Decision.STEP_UP, ["code_needed", code]) == (ruling.decision, [reason.code for reason in ruling.reasons])
 
 
+def test_sensitive_tiers_demand_the_second_detector() -> None:
+    """In the shipped policy all of them, and no other."""
+    assert {name for name, tier in POLICY.tiers.items() if tier.sensitive} == {
+        name for name, tier in POLICY.tiers.items() if tier.verify
+    }
+
+
+@pytest.mark.parametrize("verify", ["yes please", 1, None, []])
+def test_verify_is_true_or_false(verify: Any) -> None:
+    """Anything else is refused where it stands."""
+    tiers = yaml.safe_load(TEXT)["tiers"]
+    tiers["money"]["verify"] = verify
+
+    with pytest.raises(ConfigurationError, match=r"tiers\.money\.verify: true or false is expected"):
+        load(changed(tiers=tiers))
+
+
 def test_unknown_action_is_denied() -> None:
     """Default deny, with a reason."""
     ruling = POLICY.decide("open_the_vault", seen())

@@ -136,3 +136,41 @@ def test_more_evidence_of_fraud_never_lowers_the_risk(llrs: list[float], place: 
     lower, higher = heard(llrs).risk(0.0, 60.0), heard(raised).risk(0.0, 60.0)
 
     assert lower.evidence[0].contribution <= higher.evidence[0].contribution + 1e-12
+
+
+def test_a_second_opinion_takes_the_place_of_the_first():
+    """After 8 s at -2 by the first, two windows at +1 by the second leave what those two alone would."""
+    model = heard([-2.0] * 7)
+    for end_s in (4.0, 8.0):
+        model.add_verify(1.0, window(end_s, 4.0, "synthetic_voice_verify"))
+    evidence = {item.source: item.contribution for item in model.risk(9.0, 8.0).evidence}
+
+    kept = math.exp(-4.0 / 6.0)
+    verified = 2.0 * (1.0 - kept) * (1.0 + kept)
+    assert {"synthetic_voice": 0.0, "synthetic_voice_verify": verified} == pytest.approx(evidence)
+
+
+@given(st.lists(st.floats(0.0, 2.7), min_size=1, max_size=8), st.lists(st.floats(0.0, 2.7), min_size=1, max_size=12))
+def test_two_opinions_are_one_recursion(second: list[float], after: list[float]):
+    """Speech that the running detector hears after the second opinion counts as if one detector had heard all."""
+    begin_s = 4 * len(second)
+    model, one = heard([1.0] * (begin_s - 1)), RiskModel()
+    for index, llr in enumerate(second):
+        model.add_verify(llr, window(4.0 * (index + 1), 4.0, "synthetic_voice_verify"))
+        one.add_synthetic(llr, window(4.0 * (index + 1), 4.0))
+    for each in (model, one):
+        heard(after, each, begin_s=begin_s + 1)
+    total = [sum(item.contribution for item in each.risk(99.0, 99.0).evidence) for each in (model, one)]
+
+    assert total[0] == pytest.approx(total[1])
+
+
+def test_a_second_opinion_that_is_missing_stays_missing():
+    """The first detector's next score does not stand in for it; its own does."""
+    model = heard([-2.0] * 8)
+    model.add_missing("synthetic_voice_verify")
+    heard([-2.0], model, begin_s=10)
+    assert RiskState.DETECTOR_UNAVAILABLE is model.risk(12.0, 10.0).state
+
+    model.add_verify(-2.0, window(11.0, 4.0, "synthetic_voice_verify"))
+    assert RiskState.OK is model.risk(12.0, 11.0).state

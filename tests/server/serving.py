@@ -45,6 +45,8 @@ class Voice:
 
     llr: float = -2.0
     """Of each window, nats: above 0.7 the risk goes high."""
+    closer_llr: float = -2.0
+    """Of each window that the second detector is asked about, when an action demands it."""
 
     def detectors(self) -> Detectors:
         """In the place of the shipped models."""
@@ -52,17 +54,26 @@ class Voice:
         def sounds(windows: Sequence[Samples]) -> NDArray[np.float32]:
             return np.full((len(windows), 1), self.llr, np.float32)
 
+        def sounds_closer(windows: Sequence[Samples]) -> NDArray[np.float32]:
+            return np.full((len(windows), 1), max(self.llr, self.closer_llr), np.float32)
+
         def speaks(windows: Sequence[Samples]) -> NDArray[np.float32]:
             return np.eye(192, dtype=np.float32)[np.zeros(len(windows), int)]
 
         return Detectors(
-            scorers={"synthetic_voice": sounds, "speaker_embedding": speaks},
-            specs=(WindowSpec("synthetic_voice", 4.0, 1.0, 2.0), WindowSpec("speaker_embedding", 3.0, 1.5, 3.0)),
+            scorers={
+                "synthetic_voice": sounds, "speaker_embedding": speaks, "synthetic_voice_verify": sounds_closer,
+            },
+            specs=(
+                WindowSpec("synthetic_voice", 4.0, 1.0, 2.0), WindowSpec("speaker_embedding", 3.0, 1.5, 3.0),
+                WindowSpec("synthetic_voice_verify", 4.0, None, 2.0),
+            ),
             calibrations=Calibrations(
                 synthetic.Calibration(scale=1.0, offset=0.0, limit=2.7),
                 speaker.Calibration(10.0, 0.0, -5.0, 1.0, 9.0, 4.0),
+                synthetic.Calibration(scale=1.0, offset=0.0, limit=2.7),
             ),
-            versions={"synthetic": "scripted@000000000000", "speaker": "scripted@000000000000"},
+            versions=dict.fromkeys(("synthetic", "speaker", "verify"), "scripted@000000000000"),
         )
 
 

@@ -14,7 +14,10 @@ import pytest
 
 from tests.server.asking import ACTIONS, allowed, ask, on
 from tests.server.serving import Served, Voice, said
+from voiceguard.errors import ConfigurationError
 from voiceguard.server import calls
+from voiceguard.server.app import create_app
+from voiceguard.settings import Settings
 
 
 async def answer(served: Served, action_id: str, person: str, verdict: str = "approve") -> dict[str, Any]:
@@ -47,6 +50,29 @@ def test_decisions(llr: float, customer: Any, action: str, decision: str, reason
     assert {"action_id", "reasons", "risk", "decision"} <= decided.keys()
     assert (decision == "step_up") == ("challenge" in decided)
     assert "grant" not in decided  # open actions need none, the others are not allowed yet
+
+
+def test_second_detector_is_asked_before_a_sensitive_action(tmp_path: Path) -> None:
+    """A voice that fools the running detector meets the second one where it matters, and the answer names it."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[dict[str, Any], dict[str, Any]]:
+        async with served.call():
+            return await ask(api, "balance_enquiry"), await ask(api, "refund")
+
+    harmless, sensitive = on(tmp_path, use, voice=Voice(llr=-2.0, closer_llr=2.5))
+
+    assert ("allow", "low") == (harmless["decision"], harmless["risk"]["band"])
+    assert ("handover", "high_risk") == (sensitive["decision"], sensitive["reasons"][0]["code"])
+    contributions = {item["source"]: item["contribution"] for item in sensitive["risk"]["evidence"]}
+    assert contributions["synthetic_voice_verify"] > 0.64
+
+
+def test_policy_that_demands_a_second_detector_needs_one(tmp_path: Path) -> None:
+    """The service does not start without what its policy stands on."""
+    detectors = Voice().detectors()
+    del detectors.scorers["synthetic_voice_verify"]
+
+    with pytest.raises(ConfigurationError, match="verify_model names none"):
+        create_app(Settings(data_dir=tmp_path), detectors=detectors)
 
 
 def test_customer_nobody_knows_is_denied(tmp_path: Path) -> None:

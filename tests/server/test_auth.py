@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 from tests.server.serving import Served, Voice, said, serving
 from voiceguard.adapters.otp_delivery import WebhookDelivery
+from voiceguard.detectors import drift
 from voiceguard.errors import ConfigurationError
 from voiceguard.server.app import HEADERS, _delivery, create_app
 from voiceguard.server.auth import PLATFORM, PUBLIC, SCOPES
@@ -30,10 +32,10 @@ GUARDED = [(method, path) for method, path, scope in HTTP if scope not in (PUBLI
 OPEN = [(method, path) for method, path, scope in HTTP if scope == PUBLIC]
 
 
-def on(folder: Path, use: Callable[[Served], Awaitable[Any]]) -> Any:
+def on(folder: Path, use: Callable[[Served], Awaitable[Any]], **options: Any) -> Any:
     """What `use` gives on a running service."""
     async def run() -> Any:
-        async with serving(folder) as served:
+        async with serving(folder, **options) as served:
             return await use(served)
 
     return asyncio.run(run())
@@ -121,6 +123,22 @@ def test_metrics_name_nobody(tmp_path: Path) -> None:
     assert "voiceguard_calls_live 1.0" in text
     assert 'voiceguard_windows_total{outcome="scored",task="synthetic_voice"}' in text
     assert "ann" not in text
+
+
+def test_metrics_tell_drift(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the model's papers say what it knows, how far the input is from that: here, a caller of one score."""
+    monkeypatch.setattr(drift, "LEAST_WINDOWS", 1)
+    known = {"score": [float(edge) for edge in range(9)], "range_db": [10.0 + edge for edge in range(9)]}
+
+    async def use(served: Served) -> str:
+        async with served.call():
+            return str((await ask(served, "GET", "/metrics", served.key)).text)
+
+    text = on(tmp_path, use, detectors=replace(Voice().detectors(), reference=known))
+    lines = (line.split() for line in text.splitlines() if line.startswith("voiceguard_drift_"))
+    index = {name: float(value) for name, value in lines}
+    assert {'voiceguard_drift_psi{quantity="score"}', 'voiceguard_drift_psi{quantity="range_db"}'} == index.keys()
+    assert index['voiceguard_drift_psi{quantity="score"}'] > 0.25
 
 
 def test_ready_while_there_is_room(tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def test_customer_unknown_when_store_down() -> None:
 
 
 def _window(number: int) -> ScoreRequested:
-    return ScoreRequested(number, Window("synthetic_voice", np.zeros(16, np.float32), 2.0, 2.0))
+    return ScoreRequested(number, Window("synthetic_voice", np.zeros(16000, np.float32), 2.0, 2.0))
 
 
 def test_scores_fed_back() -> None:
@@ -222,7 +222,7 @@ def test_scores_fed_back() -> None:
     bench = Bench(
         core=ScriptedCore({
             TranscriptReceived: lambda _: [
-                _window(1), ScoreRequested(2, Window("speaker_embedding", np.zeros(16, np.float32), 2.0, 2.0)),
+                _window(1), ScoreRequested(2, Window("speaker_embedding", np.zeros(16000, np.float32), 2.0, 2.0)),
             ],
         }),
         scorers={"synthetic_voice": lambda windows: np.full((len(windows), 1), 0.5, np.float32)},

@@ -16,7 +16,7 @@ RISK = {"type", "call_id", "at_s", "net_speech_s", "score", "band", "state", "ev
 DECISION = {
     "type", "call_id", "action_id", "action", "tier", "decision", "state", "reasons", "rule", "risk"
 }
-MODELS = {"synthetic": "scripted@000000000000", "speaker": "scripted@000000000000"}
+MODELS = dict.fromkeys(("synthetic", "speaker", "verify"), "scripted@000000000000")
 
 
 async def ask(socket: ClientConnection, action: str, **parameters: str) -> dict[str, Any]:

@@ -73,3 +73,33 @@ def test_impossible_windows_are_refused(sizes: tuple[float, float, float]) -> No
     """A first window longer than windows are, or times shorter than a frame, are configuration errors."""
     with pytest.raises(ConfigurationError):
         WindowSpec("synthetic_voice", *sizes)
+
+
+ON_DEMAND = WindowSpec("synthetic_voice_verify", window_s=4.0, hop_s=None, min_s=2.0)
+
+
+@given(st.integers(0, 700), st.integers(0, 700))
+def test_demanded_windows_follow_one_another_to_the_end(first: int, then: int) -> None:
+    """Whatever was said: no window unasked, at most 8 s, no gap, no overlap with an earlier demand, none under 2 s."""
+    windower, given_until = Windower([ON_DEMAND]), 0
+    for end in (first, first + then):
+        for frame in frames(end)[windower.net_samples // 160 :]:
+            assert [] == windower.feed(frame)
+        made = windower.demand()
+        heard = np.concatenate([window.samples for window in made]) if made else np.zeros(0, np.float32)
+        assert (np.repeat(np.arange(end), 160)[end * 160 - len(heard) :] == heard).all()
+        assert all(16000 <= len(window.samples) <= 32000 for window in made)
+        assert all(len(window.samples) == 32000 for window in made[1:])
+        assert given_until <= end * 160 - len(heard)
+        assert (end * 160 - given_until >= 16000) == bool(made)
+        assert [end / 50] == [window.end_net_s for window in made[-1:]] or not made
+        given_until = end * 160 if made else given_until
+
+
+def test_nothing_is_on_demand_for_tasks_that_have_a_hop() -> None:
+    """They get their windows as the call goes on."""
+    windower = Windower([WindowSpec("synthetic_voice", 4.0, 1.0, 2.0)])
+    for frame in frames(300):
+        windower.feed(frame)
+
+    assert [] == windower.demand()

@@ -134,7 +134,7 @@ def _finished(engine: Engine, system: System, wanted: list[Request], out: Path) 
         if not spoken.exists():
             continue
         samples, rate = soundfile.read(spoken, dtype="float32", always_2d=True)
-        mono = attacks._to_8_khz(samples.mean(1), rate)
+        mono = attacks.to_8_khz(samples.mean(1), rate)
         if not mono.any():
             continue
         clip = attacks.like_the_corpus(mono, _random(f"{system.name}/{request.name}"))

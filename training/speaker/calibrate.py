@@ -25,11 +25,12 @@ from voiceguard.adapters.onnx_models import open_session
 from voiceguard.analysis import metrics
 from voiceguard.analysis.channels import apply
 from voiceguard.detectors import speaker
+from voiceguard.detectors.features import BANDS, SAMPLE_RATE_HZ
 
 SEED = 20261123
 HEARD_S = 45
 """Net speech of each person that is embedded, seconds."""
-HOP_S = HOP_SAMPLES / speaker.SAMPLE_RATE_HZ
+HOP_S = HOP_SAMPLES / SAMPLE_RATE_HZ
 SPANS = {"reference": (1, 3, 5, 9), "recent": (0, 1, 2, 3)}
 """Windows on either side; 1 is 3 s, every further one 1.5 s more. 0 is 2 s, the least that is ever scored."""
 TRIALS = 6
@@ -106,7 +107,7 @@ def voices(clips: list[Clip], through: list[Line], model: Path) -> list[list[Voi
     for line in through:
         found = []
         for name, places in by_speaker(clips).items():
-            speech = np.concatenate([line(clips[place]) for place in places[:12]])[: HEARD_S * speaker.SAMPLE_RATE_HZ]
+            speech = np.concatenate([line(clips[place]) for place in places[:12]])[: HEARD_S * SAMPLE_RATE_HZ]
             starts = range(0, len(speech) - speaker.WINDOW_SAMPLES + 1, HOP_SAMPLES)
             if not starts:
                 continue
@@ -213,9 +214,9 @@ def write_card(folder: Path, calibration: speaker.Calibration, trials: Trials, d
     card = {
         "name": NAME, "task": "speaker_embedding", "version": "1.0.0",
         "sha256": hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest(),
-        "sample_rate_hz": speaker.SAMPLE_RATE_HZ, "window_s": speaker.WINDOW_S, "min_window_s": speaker.MIN_WINDOW_S,
+        "sample_rate_hz": SAMPLE_RATE_HZ, "window_s": speaker.WINDOW_S, "min_window_s": speaker.MIN_WINDOW_S,
         "hop_s": HOP_S, "frontend": "fbank80_16k",
-        "input": {"name": "log_mel", "shape": ["batch", 298, speaker.BANDS]},
+        "input": {"name": "log_mel", "shape": ["batch", 298, BANDS]},
         "output": {"name": "embedding", "polarity": "higher cosine is the same speaker"},
         "calibration": {name: getattr(calibration, name) for name in speaker.Calibration.__dataclass_fields__},
         "origin": ORIGIN, "training": {"seed": SEED, "data_sha256": digests, "commit": commit},

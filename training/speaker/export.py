@@ -28,6 +28,7 @@ from training.speaker.corpus import read_clips, read_noises, speech_on_line, win
 from training.speaker.network import CamPlusPlus
 from voiceguard.adapters.onnx_models import open_session
 from voiceguard.detectors import speaker
+from voiceguard.detectors.features import BANDS
 
 NAME = "speaker-campplus"
 ORIGIN = {
@@ -101,7 +102,7 @@ def write_float(network: CamPlusPlus, path: Path) -> None:
     """Write the network in float32 with dynamic batch and time axes."""
     torch.onnx.export(
         network,
-        (torch.zeros(2, 298, speaker.BANDS),),
+        (torch.zeros(2, 298, BANDS),),
         str(path),
         input_names=[_INPUT],
         output_names=[_OUTPUT],
@@ -126,7 +127,7 @@ def quantise(plain: Path, path: Path, batches: list[NDArray[np.float32]]) -> Non
         _Batches(batches),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=["Conv"],
-        nodes_to_quantize=[name for name in convolutions if not _is_mask(name)],
+        nodes_to_quantize=[name for name in convolutions if not is_mask(name)],
         per_channel=True,
         reduce_range=True,
         activation_type=QuantType.QUInt8,
@@ -136,7 +137,8 @@ def quantise(plain: Path, path: Path, batches: list[NDArray[np.float32]]) -> Non
     onnx.checker.check_model(str(path))
 
 
-def _is_mask(name: str) -> bool:
+def is_mask(name: str) -> bool:
+    """Whether a node of the graph belongs to a context mask."""
     return "cam_layer/linear1" in name or "cam_layer/linear2" in name
 
 

@@ -41,7 +41,7 @@ class CamPlusPlus(nn.Module):
     def forward(self, log_mel: Tensor) -> Tensor:
         layers = self.xvector
         frames = layers.tdnn(self.head(log_mel.transpose(1, 2)))
-        pool, spread = _segments(frames)
+        pool, spread = segments(frames)
         for number in range(1, len(BLOCKS) + 1):
             frames = layers.get_submodule(f"block{number}")(frames, pool, spread)
             frames = layers.get_submodule(f"transit{number}")(frames)
@@ -135,7 +135,7 @@ class _ContextMask(nn.Module):
         return self.linear_local(frames) * (mask @ spread)
 
 
-def _segments(frames: Tensor) -> tuple[Tensor, Tensor]:
+def segments(frames: Tensor) -> tuple[Tensor, Tensor]:
     """Matrices (frames, segments) and back: the mean of the utterance plus that of each segment; segment to frames.
 
     One pair serves all layers; pooling and spreading then cost two thin matrix products each.

@@ -17,7 +17,7 @@ def main() -> None:
     """Write ``calibration.json``: scale, offset, limit."""
     settings = read_settings("calibrate")
     clips = read_clips(settings.work)
-    held_out = np.load(settings.work / "held_out.npy")
+    held_out = np.load(settings.made / "held_out.npy")
     # Vocoder copies are a laboratory case: evidence is weighed for the attacks that callers meet.
     rows = ~clips.spoof | clips.is_attack
     raw, labels = held_out[:, rows].reshape(-1), np.tile(clips.spoof[rows], len(held_out))
@@ -25,7 +25,7 @@ def main() -> None:
     scale, offset = fit_affine(raw, labels, weights)
     limit = evidence_limit(*(len(np.unique(clips.page[rows])) for rows in (clips.is_attack, ~clips.spoof)))
     calibration = {"scale": round(scale, 4), "offset": round(offset, 4), "limit": round(limit, 4)}
-    (settings.work / "calibration.json").write_text(json.dumps(calibration))
+    (settings.made / "calibration.json").write_text(json.dumps(calibration))
     evidence = np.clip(scale * raw + offset, -limit, limit)
     print(calibration, f"Cllr {metrics.cllr(evidence[labels], evidence[~labels]):.3f}")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import webrtcvad
 from numpy.typing import NDArray
+from scipy import signal
 
 from training.synthetic.channels import RATE_HZ, g711, through_line
 
@@ -82,10 +83,16 @@ def read_noises(work: Path) -> list[Samples]:
 
 
 def window(samples: Samples, view: str, noises: list[Samples], rng: np.random.Generator) -> Samples:
-    """Up to 4 s of net speech of a clip; ``view`` is one of ``pcmu``, ``line``, ``pcmu-crop``, ``line-crop``."""
-    line, _, crop = view.partition("-")
+    """Up to 4 s of net speech of a clip, as `view` says.
+
+    A view begins with the line, ``pcmu`` or a random one (``line``); then ``-pace`` plays the clip up to a tenth faster
+    or slower, pitch and all, and ``-crop`` takes a random 2 to 4 s in place of the first 4.
+    """
+    line, *ways = view.split("-")
+    if "pace" in ways:
+        samples = np.asarray(signal.resample_poly(samples, int(rng.integers(18, 23)), 20), dtype=np.float32)
     heard = net_speech(g711(samples, "ULAW") if line == "pcmu" else through_line(samples, noises, rng))
-    if not crop:
+    if "crop" not in ways:
         return heard[: int(_WINDOW_S * RATE_HZ)]
     length = int(rng.uniform(_LEAST_S, _WINDOW_S) * RATE_HZ)
     start = int(rng.integers(max(1, len(heard) - length + 1)))

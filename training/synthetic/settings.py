@@ -19,7 +19,9 @@ class Settings:
     data: Path
     """Folder of train.csv and noise.csv."""
     work: Path
-    """Folder of everything a step writes; not in version control."""
+    """Folder of prepared clips and their embeddings, for all models; not in version control."""
+    made: Path
+    """Folder inside `work` of what the steps write for this one model."""
 
     @property
     def seed(self) -> int:
@@ -30,13 +32,14 @@ class Settings:
 def read_settings(step: str) -> Settings:
     """Read ``--config`` and ``--data`` (or ``VOICEGUARD_DATA``) from the command line of a step."""
     parser = argparse.ArgumentParser(prog=f"python -m training.synthetic.{step}")
-    parser.add_argument("--config", type=Path, default=Path("training/synthetic/config.toml"))
+    parser.add_argument("--config", type=Path, default=Path("training/synthetic/stream.toml"))
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("VOICEGUARD_DATA", "../shared/data")))
     arguments = parser.parse_args()
     config = tomllib.loads(arguments.config.read_text())
     work = Path(config["work"])
-    work.mkdir(parents=True, exist_ok=True)
-    return Settings(config, arguments.data, work)
+    made = work / config["name"]
+    made.mkdir(parents=True, exist_ok=True)
+    return Settings(config, arguments.data, work, made)
 
 
 def sha256_of(*paths: Path) -> str:

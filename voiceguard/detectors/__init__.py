@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from voiceguard.detectors import speaker, synthetic
+from voiceguard.detectors import speaker as speakers
+from voiceguard.detectors import synthetic as synthesis
 
 
 @dataclass(frozen=True)
 class Calibrations:
     """What turns the raw outputs of the models in use into evidence."""
 
-    synthetic: synthetic.Calibration
-    speaker: speaker.Calibration
+    synthetic: synthesis.Calibration
+    speaker: speakers.Calibration
+    verify: synthesis.Calibration | None = None
+    """Of the second opinion, where there is one."""

@@ -1,39 +1,21 @@
-"""The speaker encoder: windows of net speech to model input, embeddings to evidence about who speaks.
-
-The network was trained on Kaldi's 80 log-mel bands of 16 kHz speech. `fbank80_16k` makes those bands from 8 kHz
-samples: windows of 25 ms have the same bins of 31.25 Hz at either rate, so what resampling and a transform of twice the
-size would give is worked out directly. Bands above 4 kHz, where a telephone line has nothing, move by half of what the
-bands below the edge do: to a network that has never heard empty bands they would be a strange microphone.
-"""
+"""The speaker encoder: windows of net speech to model input, embeddings to evidence about who speaks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from voiceguard.detectors.features import SAMPLE_RATE_HZ, fbank80_16k
 from voiceguard.errors import ModelError
 
-SAMPLE_RATE_HZ = 8000
 WINDOW_S = 3.0
 WINDOW_SAMPLES = int(WINDOW_S * SAMPLE_RATE_HZ)
 MIN_WINDOW_S = 2.0
 MIN_WINDOW_SAMPLES = int(MIN_WINDOW_S * SAMPLE_RATE_HZ)
-BANDS = 80
 DIMENSION = 192
-
-_FRAME_SAMPLES = 200
-_HOP_SAMPLES = 80
-_FFT_SAMPLES = 256
-_LOWEST_HZ, _HIGHEST_HZ = 20.0, 8000.0
-_PRE_EMPHASIS = 0.97
-# The same sound at 16 kHz has twice the samples in a frame, hence four times the power in a bin.
-_POWER_AT_16_KHZ = 4.0
-_POWER_FLOOR = np.float32(np.finfo(np.float32).eps)
-_HALF_TAPS = 8
 
 
 @dataclass(frozen=True)
@@ -126,68 +108,3 @@ def llr(
     The negative of `same_speaker_llr`, which see.
     """
     return -same_speaker_llr(cosines, first_speech_s, second_speech_s, calibration)
-
-
-def fbank80_16k(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Kaldi's log-mel bands of 16 kHz speech, from 8 kHz samples: (n,) in, (1 + (n - 200) // 80, 80) float32 out.
-
-    Frames of 25 ms every 10 ms, whole ones only; mean removed, pre-emphasis 0.97, Povey window, power, 80 triangles on
-    Kaldi's mel scale from 20 Hz to 8 kHz, natural logarithm. Raises ValueError on fewer than 200 samples.
-    """
-    if samples.ndim != 1 or len(samples) < _FRAME_SAMPLES:
-        raise ValueError(f"bands need one channel of at least {_FRAME_SAMPLES} samples")
-    emphasised = np.convolve(samples, _emphasis())[_HALF_TAPS - 1 : _HALF_TAPS - 1 + len(samples)]
-    # Kaldi removes a frame's mean first; of a constant, pre-emphasis leaves this share.
-    constant = np.float32(1.0 - _PRE_EMPHASIS) * _frames(samples).mean(axis=1, keepdims=True)
-    spectrum = np.fft.rfft((_frames(emphasised) - constant) * _povey(), _FFT_SAMPLES)
-    power = np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float32) * np.float32(_POWER_AT_16_KHZ)
-    heard = np.log(np.maximum(power @ _triangles(), _POWER_FLOOR))
-    return _extend(heard)
-
-
-# The first band whose triangle ends above 4 kHz is 59, the last with anything below 4 kHz is 60.
-_HEARD_BANDS = 61
-_EDGE = slice(56, 60)
-_MOVEMENT = np.float32(0.5)
-
-
-def _extend(heard: NDArray[np.float32]) -> NDArray[np.float32]:
-    edge = _MOVEMENT * heard[:, _EDGE].mean(axis=1, keepdims=True)
-    return np.concatenate([heard, np.repeat(edge, BANDS - _HEARD_BANDS, axis=1)], axis=1)
-
-
-def _frames(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.lib.stride_tricks.sliding_window_view(samples, _FRAME_SAMPLES)[::_HOP_SAMPLES]
-
-
-@cache
-def _emphasis() -> NDArray[np.float32]:
-    """x(n) - 0.97 x(n - 1/2): pre-emphasis over one sample of 16 kHz, the half sample by a windowed sinc."""
-    place = np.arange(1 - _HALF_TAPS, 1 + _HALF_TAPS)
-    delay = np.sinc(place - 0.5) * np.kaiser(2 * _HALF_TAPS, 5.0)
-    taps = -_PRE_EMPHASIS * delay / delay.sum()
-    taps[_HALF_TAPS - 1] += 1.0
-    return np.asarray(taps, dtype=np.float32)
-
-
-@cache
-def _povey() -> NDArray[np.float32]:
-    """Kaldi's own window: a Hann window to the power of 0.85."""
-    phase = 2.0 * np.pi * np.arange(_FRAME_SAMPLES) / (_FRAME_SAMPLES - 1)
-    return np.asarray((0.5 - 0.5 * np.cos(phase)) ** 0.85, dtype=np.float32)
-
-
-@cache
-def _triangles() -> NDArray[np.float32]:
-    """Triangles of the bands that reach below 4 kHz, even in mel: shape (129, 61). Kaldi leaves the last bin out."""
-    edges = np.linspace(_mel(_LOWEST_HZ), _mel(_HIGHEST_HZ), BANDS + 2)[: _HEARD_BANDS + 2]
-    bins = _mel(np.arange(_FFT_SAMPLES // 2 + 1) * SAMPLE_RATE_HZ / _FFT_SAMPLES)[:, None]
-    lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
-    rising, falling = (bins - lower) / (centre - lower), (upper - bins) / (upper - centre)
-    weights = np.maximum(0.0, np.minimum(rising, falling))
-    weights[-1] = 0.0
-    return np.asarray(weights, dtype=np.float32)
-
-
-def _mel(hz: ArrayLike) -> NDArray[np.float64]:
-    return np.asarray(1127.0 * np.log1p(np.asarray(hz, dtype=np.float64) / 700.0))

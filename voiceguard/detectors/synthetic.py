@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from voiceguard.detectors.features import SAMPLE_RATE_HZ, whisper_log_mel
+from voiceguard.detectors.features import SAMPLE_RATE_HZ, SPECTRA, normalise_level
 from voiceguard.errors import ModelError
 
 WINDOW_S = 4.0
@@ -29,17 +29,23 @@ class Calibration:
     """Largest evidence one window may give, nats, either way: no more than the calibration set can vouch for."""
 
 
-def prepare(windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Model input (batch, 400, 80) for windows of net speech at 8 kHz, each (n,); shorter ones are repeated to 4 s.
+def prepare(
+    windows: Sequence[NDArray[np.float32]], spectra: Sequence[str] = ("fbank61_16k",)
+) -> NDArray[np.float32]:
+    """Model input (batch, 398, bands) for windows of net speech at 8 kHz, each (n,); shorter ones are repeated to 4 s.
 
-    Raises ValueError for no windows, and for an empty window or one longer than 4 s.
+    The bands are those of the named spectra side by side, 61 for ``fbank61_16k`` and 128 for ``narrow128``. Every
+    window has one level, and every band a mean of zero over it: neither gain nor the line's colour tells. Raises
+    ValueError for no windows, and for an empty window or one longer than 4 s.
     """
     if not windows:
         raise ValueError("no windows")
     for window in windows:
         if not 0 < len(window) <= WINDOW_SAMPLES:
             raise ValueError(f"a window has 1 to {WINDOW_SAMPLES} samples, not {len(window)}")
-    return np.stack([whisper_log_mel(np.resize(window, WINDOW_SAMPLES)) for window in windows])
+    level = [normalise_level(np.resize(window, WINDOW_SAMPLES)) for window in windows]
+    bands = np.stack([np.concatenate([SPECTRA[name](samples) for name in spectra], axis=1) for samples in level])
+    return np.asarray(bands - bands.mean(axis=1, keepdims=True), dtype=np.float32)
 
 
 def llr(outputs: ArrayLike, calibration: Calibration) -> NDArray[np.float64]:

@@ -60,11 +60,15 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """`assurance`: the sets of which one must be held before anything is allowed; none: the tier is open."""
+    """`assurance`: the sets of which one must be held before anything is allowed; none: the tier is open.
+
+    `verify`: whether asking for an action of this tier has the buffered speech judged by the second detector too.
+    """
 
     name: str
     assurance: tuple[frozenset[str], ...]
     rules: tuple[Rule, ...]
+    verify: bool = False
 
     @property
     def sensitive(self) -> bool:
@@ -278,7 +282,10 @@ def _challenge(node: Any) -> ChallengeTerms:
 
 
 def _tier(name: str, node: Any, place: str) -> Tier:
-    fields = _mapping(node, place, ("assurance", "rules"))
+    verify = node.get("verify", False) if isinstance(node, dict) else False
+    if not isinstance(verify, bool):
+        raise ConfigurationError(f"{place}.verify: true or false is expected")
+    fields = _mapping(node, place, ("assurance", "rules"), optional=("verify",))
     demanded = []
     for number, held in enumerate(_items(fields["assurance"], f"{place}.assurance")):
         here = f"{place}.assurance[{number}]"
@@ -293,7 +300,7 @@ def _tier(name: str, node: Any, place: str) -> Tier:
     names = [rule.name for rule in rules]
     if not rules or len(set(names)) < len(names):
         raise ConfigurationError(f"{place}.rules: at least one rule, each name once")
-    return Tier(name, tuple(demanded), rules)
+    return Tier(name, tuple(demanded), rules, verify)
 
 
 def _rule(node: Any, place: str) -> Rule:
@@ -334,14 +341,14 @@ def _compile(when: str, place: str) -> Any:
     return program
 
 
-def _mapping(node: Any, place: str, keys: tuple[str, ...]) -> dict[str, Any]:
+def _mapping(node: Any, place: str, keys: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Any]:
     if not isinstance(node, dict):
         raise ConfigurationError(f"{place}: a mapping is expected")
     for key in keys:
         if key not in node:
             raise ConfigurationError(f"{place}.{key}: missing")
     for key in node:
-        if key not in keys:
+        if key not in keys and key not in optional:
             raise ConfigurationError(f"{place}: unknown key {key!r}")
     return node
 

@@ -12,6 +12,11 @@ which is Page's CUSUM (Biometrika 41, 1954) with a leak, and does three things a
 - ruling out one kind of attack leaves the others: with two kinds equally likely beforehand, no source can take more
   than ln 2 off the log-odds.
 
+A second opinion on the same speech (`synthetic_voice_verify`) takes the place of the first: its windows go into a
+source of their own, and the contribution of the running detector starts again from zero. On further speech the running
+detector's evidence comes in as the second opinion fades with the same k: the two together are one recursion, and no
+second of speech counts twice.
+
 Nothing fades while nobody speaks. The log-odds of fraud are the prior's plus all contributions.
 """
 
@@ -60,13 +65,15 @@ class _Source:
     heard_s: float | None = None
     """Net speech at the end of the last window."""
 
-    def add(self, llr: float, window: Window) -> None:
+    def add(self, llr: float, window: Window) -> float:
+        """Take a window in; returns the share of earlier evidence that is kept."""
         length_s = len(window.samples) / RATE_HZ
         covered_s = length_s if self.heard_s is None else min(window.end_net_s - self.heard_s, length_s)
         kept = math.exp(-covered_s / self.memory_s)
         self.contribution = max(FLOOR, self.contribution * kept + self.worth * (1.0 - kept) * llr)
         self.heard_s = window.end_net_s
         self.windows += 1
+        return kept
 
 
 @dataclass
@@ -82,17 +89,27 @@ class RiskModel:
     def __post_init__(self) -> None:
         self._sources = {
             "synthetic_voice": _Source(self.options.synthetic_worth, self.options.synthetic_memory_s),
+            "synthetic_voice_verify": _Source(self.options.synthetic_worth, self.options.synthetic_memory_s),
             "speaker_change": _Source(self.options.speaker_worth, self.options.speaker_memory_s),
         }
         self._missing: set[Task] = set()
 
     def add_synthetic(self, llr: float, window: Window) -> None:
         """`llr`: ln p(x | spoof) / p(x | bona fide) of one window."""
-        self._add("synthetic_voice", "synthetic_voice", llr, window)
+        self._missing.discard("synthetic_voice")
+        self._sources["synthetic_voice_verify"].contribution *= self._sources["synthetic_voice"].add(llr, window)
+
+    def add_verify(self, llr: float, window: Window) -> None:
+        """`llr`: the second opinion on one window, in place of what the running detector said of the same speech."""
+        self._missing.discard("synthetic_voice_verify")
+        self._sources["synthetic_voice"].contribution = 0.0
+        self._sources["synthetic_voice_verify"].add(llr, window)
 
     def add_speaker(self, llr: float | None, window: Window) -> None:
         """`llr`: ln p(x | the voice changed) / p(x | same voice); None while there is nothing to compare with."""
-        self._add("speaker_change", "speaker_embedding", llr, window)
+        self._missing.discard("speaker_embedding")
+        if llr is not None:
+            self._sources["speaker_change"].add(llr, window)
 
     def add_missing(self, task: Task) -> None:
         """A window of this task has no score. The next score of the task makes its detector available again."""
@@ -115,11 +132,6 @@ class RiskModel:
         if silent or (state is RiskState.DETECTOR_UNAVAILABLE and band is not Band.HIGH):
             return Risk(at_s, net_speech_s, None, Band.UNKNOWN, state, evidence)
         return Risk(at_s, net_speech_s, round(100.0 * posterior), band, state, evidence)
-
-    def _add(self, name: str, task: Task, llr: float | None, window: Window) -> None:
-        self._missing.discard(task)
-        if llr is not None:
-            self._sources[name].add(llr, window)
 
     def _state(self, net_speech_s: float, shift: float, judged: bool) -> RiskState:
         if not self.consent:

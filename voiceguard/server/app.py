@@ -24,6 +24,7 @@ from voiceguard.adapters.policy_files import read_policy
 from voiceguard.adapters.scheduler import Scheduler, SchedulerOptions
 from voiceguard.adapters.store import Store
 from voiceguard.call import Call
+from voiceguard.detectors.drift import Drift
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import CallEnded
 from voiceguard.server import actions, live, problems, streams
@@ -61,6 +62,8 @@ def create_app(
         raise ConfigurationError("otp_webhook_secret is needed to sign what otp_webhook_url gets")
     policy = read_policy(settings.policy_file)
     detectors = detectors or load_detectors(settings)
+    if any(tier.verify for tier in policy.tiers.values()) and "synthetic_voice_verify" not in detectors.scorers:
+        raise ConfigurationError("the policy demands the second detector, and verify_model names none")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -77,7 +80,7 @@ def create_app(
                 new_call=lambda started: Call(
                     started, settings, policy, detectors.specs, detectors.calibrations, os.urandom
                 ),
-                models=detectors.versions, policy=policy.sha256[:12], now=now,
+                models=detectors.versions, policy=policy.sha256[:12], now=now, drift=Drift(detectors.reference),
             )
             clocks = [asyncio.create_task(service.tick()), asyncio.create_task(service.seal())]
             yield
@@ -145,6 +148,8 @@ async def _readyz(request: Request) -> Response:
 async def _metrics(request: Request) -> Response:
     """Prometheus text format."""
     service: Service = request.app.state.service
+    for quantity, index in service.drift.index().items():
+        service.metrics.drift.labels(quantity).set(index)
     return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 

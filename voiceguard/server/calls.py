@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.scheduler import Scheduler
 from voiceguard.adapters.store import Store, StoreError
+from voiceguard.detectors.drift import Drift, describe
 from voiceguard.errors import PeerError, VoiceguardError
 from voiceguard.events import (
     ActionDecided,
@@ -34,6 +35,7 @@ from voiceguard.events import (
     Risk,
     RiskChanged,
     RiskState,
+    ScoreReceived,
     ScoreRequested,
     TextFlagged,
     TimePassed,
@@ -81,6 +83,7 @@ class Service:
     policy: str
     """First 12 hex digits of the policy's SHA-256."""
     now: Callable[[], float]
+    drift: Drift = field(default_factory=lambda: Drift({}))
     hub: Hub = field(default_factory=Hub)
     metrics: Metrics = field(default_factory=Metrics)
     calls: dict[str, LiveCall] = field(default_factory=dict)
@@ -280,6 +283,8 @@ class LiveCall:
         metrics.windows.labels(task, getattr(answer, "reason", "scored")).inc()
         metrics.score_seconds.labels(task).observe(loop.time() - began)
         self.receive(answer)
+        if isinstance(answer, ScoreReceived) and task == "synthetic_voice":
+            self._service.drift.add({"score": float(answer.output[0]), **describe(request.window.samples)})
 
     async def _work(self) -> None:
         while True:

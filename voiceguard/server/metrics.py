@@ -19,6 +19,10 @@ class Metrics:
             "voiceguard_score_seconds", "From the audio that completed a window to its score.", ["task"],
             buckets=(0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0), registry=registry,
         )
+        self.drift = Gauge(
+            "voiceguard_drift_psi", "Population stability index of what the detector hears, against its training.",
+            ["quantity"], registry=registry,
+        )
         self.decisions = Counter("voiceguard_decisions", "Decisions told.", ["tier", "decision"], registry=registry)
         self.media_ms = Counter("voiceguard_media_faults_milliseconds", "Audio lost, repeated or late.", ["kind"],
                                 registry=registry)

@@ -32,6 +32,10 @@ class SpeechTrack:
             for window in self._windower.feed(net)
         ]
 
+    def demand(self) -> list[Window]:
+        """Windows of the buffered net speech for tasks that have no hop of their own, see `Windower.demand`."""
+        return self._windower.demand()
+
     def skip(self, samples: int) -> None:
         """Media that will not come, or a pause: the clock goes on by `samples` at 8 kHz and the segment ends.
 

@@ -16,6 +16,7 @@ const ENDED_STATES = { expired: "Expired", lapsed: "Lapsed" };
 const DECISIONS = { allow: "Allowed", step_up: "Code asked", handover: "With a person", deny: "Denied" };
 const SOURCES = {
   synthetic_voice: ["The voice sounds human", "The voice sounds synthetic"],
+  synthetic_voice_verify: ["On a second, closer look the voice sounds human", "On a second, closer look it sounds synthetic"],
   speaker_change: ["The same person speaks throughout", "The speaker seems to have changed"],
   prompt_injection: ["No instruction to the system was said", "An instruction to the system was said"],
   voiceprint: ["The voice matches the enrolled customer", "The voice differs from the enrolled customer"],
