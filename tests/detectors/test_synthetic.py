@@ -20,7 +20,7 @@ def test_prepare_stacks_the_bands_of_each_window_without_their_mean() -> None:
     """One row per window, in order; level and the colour of the line are gone."""
     first, second = _speech(32000), _speech(32000) * np.float32(0.5)
 
-    batch = synthetic.prepare([first, second])
+    batch = synthetic.prepare([first, second], ["fbank61_16k"])
 
     assert batch.shape == (2, 398, 61)
     assert batch.dtype == np.float32
@@ -35,7 +35,7 @@ def test_prepare_puts_spectra_side_by_side() -> None:
     both = synthetic.prepare([speech], ["fbank61_16k", "narrow128"])
 
     assert both.shape == (1, 398, 189)
-    assert (both[:, :, :61] == synthetic.prepare([speech])).all()
+    assert (both[:, :, :61] == synthetic.prepare([speech], ["fbank61_16k"])).all()
     assert (both[:, :, 61:] == synthetic.prepare([speech], ["narrow128"])).all()
 
 

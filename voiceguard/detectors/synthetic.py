@@ -30,7 +30,7 @@ class Calibration:
 
 
 def prepare(
-    windows: Sequence[NDArray[np.float32]], spectra: Sequence[str] = ("fbank61_16k",)
+    windows: Sequence[NDArray[np.float32]], spectra: Sequence[str] = tuple(SPECTRA)
 ) -> NDArray[np.float32]:
     """Model input (batch, 398, bands) for windows of net speech at 8 kHz, each (n,); shorter ones are repeated to 4 s.
 
