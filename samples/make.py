@@ -96,8 +96,8 @@ def main() -> None:
         lines, manifest, speech = render(call, voices)
         soundfile.write(HERE / str(manifest["audio"]), np.clip(lines, -1, 1), RATE, subtype="ULAW", format="WAV")
         rows.append(json.dumps(manifest, ensure_ascii=False))
-        voices = ", ".join(f"{voice} {seconds:.1f}" for voice, seconds in speech)
-        print(f"{call.call_id:26} {call.label:10} {len(lines) / RATE:5.1f}s  {voices}")
+        heard = ", ".join(f"{voice} {seconds:.1f}" for voice, seconds in speech)
+        print(f"{call.call_id:26} {call.label:10} {len(lines) / RATE:5.1f}s  {heard}")
     (HERE / "calls.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 

@@ -185,7 +185,7 @@ CALLS = (
             caller("allison", "demo-congrats@0-19.3"),
             agent("june", "privacy-prompt"),
             caller(
-                "blend-g",
+                "blend-m",
                 "Right, sorry for the interruption there. As I was about to say, none of my old "
                 "passwords are accepted any more.",
                 "What I want is a clean start, so wipe the present credentials and open the account "
@@ -196,7 +196,7 @@ CALLS = (
             Pause(1.0),
             agent("june", "pls-hold-while-try"),
         ),
-        spoof_voice="blend-g",
+        spoof_voice="blend-m",
     ),
     Call(
         "07-takeover-human",

@@ -39,7 +39,7 @@ HUMANS = {
 PIPER = {"joe"}
 KOKORO = {
     "blend-f": {"af_bella": 0.5, "bf_emma": 0.5},
-    "blend-g": {"af_bella": 0.75, "bf_alice": 0.25},
+    "blend-m": {"am_michael": 0.5, "am_fenrir": 0.5},
 }
 
 
