@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ from voiceguard.events import (
     DtmfReceived,
     HandoverAnswered,
     IntentNoticed,
+    KnownVoices,
     MarkReceived,
     MediaDropped,
     MediaGap,
@@ -41,6 +43,7 @@ from voiceguard.events import (
     MediaPaused,
     MediaResumed,
     Outcome,
+    Reason,
     Risk,
     RiskChanged,
     ScoreMissing,
@@ -50,6 +53,12 @@ from voiceguard.events import (
     TimePassed,
     TranscriptMasked,
     TranscriptReceived,
+    Voice,
+    VoiceAsked,
+    VoiceChanged,
+    VoiceList,
+    VoiceMatched,
+    VoiceTaken,
     Window,
 )
 from voiceguard.intents.injection import screen
@@ -57,25 +66,36 @@ from voiceguard.intents.pii import mask
 from voiceguard.intents.recogniser import recognise
 from voiceguard.policy.engine import ActionEngine
 from voiceguard.policy.rules import Policy
-from voiceguard.risk import RiskModel, SpeakerChange
+from voiceguard.risk import RiskModel, SpeakerChange, refusals
 from voiceguard.settings import Settings
 from voiceguard.speech import SpeechTrack, WindowSpec
 
 Score = ScoreReceived | ScoreMissing
-Question = ActionRequested | CodeEntered | HandoverAnswered | DtmfReceived
+Question = ActionRequested | CodeEntered | HandoverAnswered | DtmfReceived | VoiceAsked
 """What a decision may hang on, and so waits for the windows before it."""
+LEAST_LISTED_S = 4.5
+"""Net speech that an entry of the watch list is made of at least, seconds."""
+_NOTEWORTHY = 0.5
+"""Evidence of a change of voice that is told apart from the risk, nats."""
+_TOO_SHORT = Reason("insufficient_speech", f"Less than {LEAST_LISTED_S} s of the voice were heard.")
 
 
 class Call:
     """One call. `receive` takes every event of it, from `CallStarted` to `CallEnded`.
 
-    `entropy(n)` gives n unpredictable bytes, for one-time codes and grants.
+    `entropy(n)` gives n unpredictable bytes, for one-time codes and grants. `known`: voices from elsewhere that the
+    caller's is compared with.
     """
 
     def __init__(
         self, started: CallStarted, settings: Settings, policy: Policy, specs: Sequence[WindowSpec],
-        calibrations: Calibrations, entropy: Callable[[int], bytes],
+        calibrations: Calibrations, entropy: Callable[[int], bytes], known: KnownVoices | None = None,
     ) -> None:
+        self._purposes = started.consent
+        self._known = known or KnownVoices()
+        self._told: set[object] = set()
+        """Changes and matches of the voice that were told, so that each is told once."""
+        self._enrolment = settings.enrolment
         self._consent = not settings.require_consent or "voice_analysis" in started.consent
         self._wire_rate_hz = started.rate_hz
         self._decoder = StreamDecoder(started.encoding, started.rate_hz)
@@ -118,7 +138,7 @@ class Call:
             case ScoreReceived() | ScoreMissing():
                 self._scores[event.window_id] = event
                 return self._weigh(now)
-            case ActionRequested() | CodeEntered() | HandoverAnswered() | DtmfReceived("caller"):
+            case ActionRequested() | CodeEntered() | HandoverAnswered() | DtmfReceived("caller") | VoiceAsked():
                 requests = self._verify(event)
                 self._held.append((self._last_window, self._track.at_s, self._track.net_s, event))
                 return [*requests, *self._answer_held(now)]
@@ -139,9 +159,11 @@ class Call:
         return self._request(self._track.feed(samples))
 
     def _verify(self, event: CallInput) -> list[Outcome]:
-        """Ask for the second opinion on what was heard, where an action is asked for whose tier demands one."""
+        """Ask for the second opinion on what was heard, where an action is asked for whose tier demands one, or a
+        voice that will be kept."""
         tier = self._policy.tier(event.action) if isinstance(event, ActionRequested) else None
-        return self._request(self._track.demand()) if tier is not None and tier.verify else []
+        demanded = isinstance(event, VoiceAsked) or (tier is not None and tier.verify)
+        return self._request(self._track.demand()) if demanded else []
 
     def _request(self, windows: Sequence[Window]) -> list[Outcome]:
         requests: list[Outcome] = []
@@ -158,7 +180,7 @@ class Call:
         outcomes: list[Outcome] = []
         while self._windows and self._windows[0][0] in self._scores:
             window_id, window = self._windows.popleft()
-            self._take(self._scores.pop(window_id), window)
+            outcomes += self._take(self._scores.pop(window_id), window)
             # A second opinion is on speech that was heard before: the clocks of the risk never go back.
             self._risk = self._risk_model.risk(
                 max(window.end_s, self._risk.at_s), max(window.end_net_s, self._risk.net_speech_s)
@@ -170,10 +192,10 @@ class Call:
             outcomes += self._answer_held(now)
         return outcomes
 
-    def _take(self, score: Score, window: Window) -> None:
+    def _take(self, score: Score, window: Window) -> list[Outcome]:
         if isinstance(score, ScoreMissing):
             self._risk_model.add_missing(window.task)
-            return
+            return []
         try:
             if window.task == "synthetic_voice":
                 llr = synthetic.llr(score.output, self._calibrations.synthetic)
@@ -186,8 +208,57 @@ class Call:
             else:
                 embedding = speaker.normalise(score.output)
                 self._risk_model.add_speaker(self._speaker_change.feed(embedding, window), window)
+                return self._recognise(window)
         except (ModelError, ValueError):
             self._risk_model.add_missing(window.task)
+        return []
+
+    # ── voices ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _recognise(self, window: Window) -> list[Outcome]:
+        """What the voice that speaks now says beside itself, and beside voices from elsewhere."""
+        outcomes: list[Outcome] = []
+        since_s, changed = self._speaker_change.same_until_s, self._risk_model.contribution("speaker_change")
+        if changed > _NOTEWORTHY and since_s not in self._told:
+            self._told.add(since_s)
+            outcomes.append(VoiceChanged(window.end_s, since_s, changed))
+        voice, enrolled = self._speaker_change.now, self._known.voiceprint
+        if voice is None:
+            return outcomes
+        if enrolled is not None:
+            alike = speaker.cosine(enrolled.embedding, voice.embedding)
+            seconds = enrolled.net_speech_s, voice.net_speech_s
+            self._risk_model.add_known("voiceprint", float(speaker.llr(alike, *seconds, self._calibrations.speaker)))
+        for source, voices in (("watchlist", self._known.watchlist), ("linked_voice", self._known.others)):
+            if voices:
+                outcomes += self._look_up(source, voices, voice, window)  # type: ignore[arg-type]
+        return outcomes
+
+    def _look_up(
+        self, source: Literal["watchlist", "linked_voice"], voices: VoiceList, voice: Voice, window: Window
+    ) -> list[Outcome]:
+        found = voices.nearest(voice.embedding)
+        if not found:
+            return []
+        llrs = speaker.same_speaker_llr(
+            [one.cosine for one in found], [one.net_speech_s for one in found], voice.net_speech_s,
+            self._calibrations.speaker,
+        )
+        llr = speaker.listed_llr(llrs, len(voices))
+        self._risk_model.add_known(source, llr)
+        best = found[int(np.argmax(llrs))].entry_id
+        if llr <= 0.0 or (source, best) in self._told:
+            return []
+        self._told.add((source, best))
+        return [VoiceMatched(source, best, window.end_s, llr)]
+
+    def _hand_over_voice(self, asked: VoiceAsked, risk: Risk) -> list[Outcome]:
+        voice = self._speaker_change.first if asked.purpose == "enrol" else self._speaker_change.now
+        if asked.purpose == "enrol":
+            reasons = refusals(voice, risk, consent="enrol" in self._purposes, options=self._enrolment)
+        else:
+            reasons = () if voice is not None and voice.net_speech_s >= LEAST_LISTED_S else (_TOO_SHORT,)
+        return [VoiceTaken(asked, risk.at_s, reasons, None if reasons else voice)]
 
     def _voice_changed(
         self, reference: NDArray[np.float32], recent: NDArray[np.float32], reference_s: float, recent_s: float
@@ -214,6 +285,8 @@ class Call:
                 return self._engine.enter_code(question, risk, consent=consent, injection=injection, now=now)
             case HandoverAnswered():
                 return self._engine.answer_handover(question, risk, consent=consent, injection=injection, now=now)
+            case VoiceAsked():
+                return self._hand_over_voice(question, risk)
             case DtmfReceived():
                 return self._engine.digit(question.digit, risk, consent=consent, injection=injection, now=now)
 

@@ -6,10 +6,10 @@ the frames in which somebody speaks. Wall-clock time enters the core as an argum
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,6 +153,15 @@ class HandoverAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceAsked:
+    """Somebody wants the caller's voice: a customer's voiceprint, or an entry of the watch list."""
+
+    purpose: Literal["enrol", "watchlist", "link"]
+    author: str
+    """Who asks."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """Lets time-outs fire when nothing else happens."""
 
@@ -178,13 +187,61 @@ class ScoreMissing:
 
 CallInput = (
     CallStarted | AudioReceived | MediaGap | MediaDropped | MediaPaused | MediaResumed | DtmfReceived
-    | TranscriptReceived | MarkReceived | CallEnded | ActionRequested | CodeEntered | HandoverAnswered | TimePassed
-    | ScoreReceived | ScoreMissing
+    | TranscriptReceived | MarkReceived | CallEnded | ActionRequested | CodeEntered | HandoverAnswered | VoiceAsked
+    | TimePassed | ScoreReceived | ScoreMissing
 )
 WireEvent = (
     CallStarted | AudioReceived | MediaGap | MediaDropped | MediaPaused | MediaResumed | DtmfReceived
     | TranscriptReceived | IntentDeclared | MarkReceived | CallEnded
 )
+
+
+# ── voices ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One speaker as the speaker encoder hears them. Biometric: `as_record` refuses it, and no repr shows it."""
+
+    embedding: NDArray[np.float32] = field(repr=False)
+    """Unit length, (192,)."""
+    net_speech_s: float
+    """Net speech behind it, seconds."""
+    windows: int
+    """Windows that were heard of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An entry of a list of voices that lies near a caller's."""
+
+    entry_id: str
+    cosine: float
+    net_speech_s: float
+    """Net speech behind the entry, seconds."""
+
+
+class VoiceList(Protocol):
+    """Voices that are looked for in every call."""
+
+    def __len__(self) -> int: ...
+
+    def nearest(self, embedding: NDArray[np.float32]) -> Sequence[Neighbour]:
+        """The entries that lie nearest to a unit-length embedding (192,), nearest first; at least one if there are any.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KnownVoices:
+    """What a call's voice is compared with besides itself."""
+
+    voiceprint: Voice | None = None
+    """The claimed customer's, enrolled with consent."""
+    watchlist: VoiceList | None = None
+    """Known fraudsters."""
+    others: VoiceList | None = None
+    """Voices that other customers' calls had lately."""
 
 
 # ── inside the call ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -364,15 +421,48 @@ class MediaNoted:
     ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class VoiceChanged:
+    """Another voice than the one that began the call has been heard since `since_s`."""
+
+    at_s: float
+    since_s: float
+    """Media time from which the other voice is heard, give or take a window's hop, seconds."""
+    llr: float
+    """ln p(x | the voice changed) / p(x | same voice), all comparisons so far together."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceMatched:
+    """The caller's voice speaks for an entry of a list more than against it; told once an entry."""
+
+    source: Literal["watchlist", "linked_voice"]
+    entry_id: str
+    at_s: float
+    llr: float
+    """ln p(x | a voice of the list) / p(x | none of them)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceTaken:
+    """The answer to `VoiceAsked`: the caller's voice, or why it must not be kept."""
+
+    asked: VoiceAsked
+    at_s: float
+    refusals: tuple[Reason, ...]
+    voice: Voice | None = field(repr=False)
+    """None where there are refusals."""
+
+
 Outcome = (
     ScoreRequested | RiskChanged | ActionDecided | CodeToDeliver | TextFlagged | IntentNoticed | TranscriptMasked
-    | MediaNoted
+    | MediaNoted | VoiceChanged | VoiceMatched | VoiceTaken
 )
 
 
 def as_record(value: Any) -> Any:
     """Frozen values, enums, tuples and mappings as JSON-ready data; arrays and code-bearing values are refused."""
-    if isinstance(value, CodeToDeliver | CodeEntered | DtmfReceived | np.ndarray):
+    if isinstance(value, CodeToDeliver | CodeEntered | DtmfReceived | Voice | np.ndarray):
         raise TypeError(f"{type(value).__name__} is never recorded")
     if hasattr(value, "__dataclass_fields__"):
         return {name: as_record(getattr(value, name)) for name in value.__dataclass_fields__}

@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from voiceguard.ingest import IngestOptions
-from voiceguard.risk import RiskOptions
+from voiceguard.risk import EnrolmentOptions, RiskOptions
 from voiceguard.speech import SpeechOptions
 
 
@@ -31,6 +31,17 @@ class TwilioOptions:
     """Key id to SharedKey, for signatures in the SHA-256 form."""
     stream_secret: SecretStr | None = None
     """Secret of the short-lived `token` parameter; when set, a stream without a fresh token is refused."""
+
+
+@dataclass(frozen=True)
+class LinkingOptions:
+    """The same voice on calls of several customers. Off: it compares people who did not ask for it, and needs a legal
+    basis and a retention of its own."""
+
+    legal_basis: str = ""
+    """Why it may be done, as the register of processing has it; empty: it is not done."""
+    kept_h: float = field(default=168.0, metadata={"gt": 0})
+    """Hours for which the voice of an ended call is kept and looked for."""
 
 
 class Settings(BaseSettings):
@@ -63,6 +74,9 @@ class Settings(BaseSettings):
     ingest: IngestOptions = Field(default_factory=IngestOptions, description="Limits at the wire.")
     speech: SpeechOptions = Field(default_factory=SpeechOptions, description="What counts as speech.")
     risk: RiskOptions = Field(default_factory=RiskOptions, description="How evidence becomes risk.")
+
+    enrolment: EnrolmentOptions = Field(default_factory=EnrolmentOptions, description="What makes a voiceprint.")
+    linking: LinkingOptions = Field(default_factory=LinkingOptions, description="The same voice on several customers.")
 
     @classmethod
     def settings_customise_sources(

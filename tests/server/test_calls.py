@@ -34,7 +34,8 @@ from voiceguard.events import (
     Window,
 )
 from voiceguard.server.calls import LiveCall, Service
-from voiceguard.settings import Settings
+from voiceguard.server.voice_desk import VoiceDesk
+from voiceguard.settings import LinkingOptions, Settings
 
 
 @dataclass
@@ -56,8 +57,9 @@ class Bench:
             async with Scheduler(self.scorers) as scheduler:
                 self.service = Service(
                     settings=Settings(), store=self.store, scheduler=scheduler,  # type: ignore[arg-type]
-                    keys=ScriptedKeys(), deliver=self.delivery, new_call=lambda _: self.core,  # type: ignore[arg-type]
+                    keys=ScriptedKeys(), deliver=self.delivery, new_call=lambda *_: self.core,  # type: ignore[arg-type]
                     models={"synthetic": "m@0"}, policy="p0", now=lambda: 100.0,
+                    voices=VoiceDesk(None, LinkingOptions()),  # type: ignore[arg-type]
                 )
                 call = await LiveCall.open(self.service, STARTED, lambda message: self.log.append(("told", message)))
                 await scenario(call)

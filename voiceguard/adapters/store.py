@@ -40,6 +40,7 @@ from voiceguard.adapters.verification import (
     check_checkpoints,
     grant_row,
 )
+from voiceguard.adapters.voices import Voices
 from voiceguard.audit.chain import Entry, Fault, Head, checkpoint_bytes, checkpoint_hash, genesis, link
 from voiceguard.audit.receipt import receipt
 from voiceguard.audit.record import canonical
@@ -79,6 +80,13 @@ class Store:
         """
         async with connect(url) as engine:
             yield cls(engine, cipher)
+
+    def voices(self, model: str) -> Voices:
+        """Voices that outlive a call, as the encoder `model` (`<name>@<sha256-12>`) hears them.
+
+        Raises StoreError when the store was opened without a cipher.
+        """
+        return Voices(self._read, self._write, self._need_cipher(), model)
 
     # ── the audit ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -282,7 +290,7 @@ class Store:
 
     def _need_cipher(self) -> Cipher:
         if self._cipher is None:
-            raise StoreError("TOTP secrets need a store that was opened with a cipher")
+            raise StoreError("secrets and voices need a store that was opened with a cipher")
         return self._cipher
 
     def _decrypt(self, encrypted: str | None) -> str | None:

@@ -86,6 +86,55 @@ customers = Table(
     Column("totp_secret", Text),  # encrypted
     Column("last_totp_step", BigInteger, nullable=False),
     Column("locked_until", Double, nullable=False),
+    Column("data_key", Text),  # encrypted: the key of what is kept of this customer; erasing it erases that
+)
+
+voiceprints = Table(
+    "voiceprints", metadata,
+    Column("voiceprint_id", String, primary_key=True),
+    Column("customer_ref", String, ForeignKey("customers.ref"), nullable=False),
+    Column("call_id", String, ForeignKey("calls.call_id"), nullable=False),  # whose audit holds consent and judgement
+    Column("author", String, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("model", String, nullable=False),  # <name>@<sha256-12>: an embedding means nothing to another model
+    Column("net_speech_s", Double, nullable=False),
+    Column("windows", Integer, nullable=False),
+    Column("embedding", LargeBinary),  # encrypted with the customer's key; null once it ended
+    Column("ended_at", Double),
+    Column("ended_by", String),
+    Column("end_reason", String),
+    Index("ix_voiceprints_customer_ref", "customer_ref"),
+)
+
+watchlist = Table(
+    "watchlist", metadata,
+    Column("entry_id", String, primary_key=True),
+    Column("call_id", String, ForeignKey("calls.call_id"), nullable=False),
+    Column("author", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("review_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("reviewed_by", String),
+    Column("model", String, nullable=False),
+    Column("net_speech_s", Double, nullable=False),
+    Column("windows", Integer, nullable=False),
+    Column("embedding", LargeBinary),  # encrypted; null once it ended
+    Column("ended_at", Double),
+    Column("ended_by", String),
+    Column("end_reason", String),
+)
+
+heard_voices = Table(
+    "heard_voices", metadata,
+    Column("call_id", String, ForeignKey("calls.call_id"), primary_key=True),
+    Column("customer_ref", String, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("model", String, nullable=False),
+    Column("net_speech_s", Double, nullable=False),
+    Column("windows", Integer, nullable=False),
+    Column("embedding", LargeBinary, nullable=False),  # encrypted
+    Index("ix_heard_voices_expires_at", "expires_at"),
 )
 
 nonces = Table(

@@ -100,6 +100,19 @@ def same_speaker_llr(
     return np.clip(evidence, -calibration.limit, calibration.limit)
 
 
+def listed_llr(llrs: ArrayLike, listed: int) -> float:
+    """ln p(x | a voice of the list) / p(x | none of them), each of its `listed` voices as likely as any other.
+
+    `llrs` (n,): `same_speaker_llr` of the voices that lie nearest; the rest counts as unlike. The mean of likelihood
+    ratios pays for the length of the list: ten times as many voices have to be ln 10 nats surer (Brummer & de Villiers,
+    "The speaker partitioning problem", Odyssey 2010). Raises ValueError for more voices than the list holds, or none.
+    """
+    found = np.asarray(llrs, dtype=np.float64)
+    if not 0 < len(found) <= listed:
+        raise ValueError(f"{len(found)} voices of a list of {listed}")
+    return float(np.logaddexp.reduce(found) - np.log(listed))
+
+
 def llr(
     cosines: ArrayLike, first_speech_s: ArrayLike, second_speech_s: ArrayLike, calibration: Calibration
 ) -> NDArray[np.float64]:

@@ -21,7 +21,10 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _ACTION_IS = re.compile(r"\baction\s*(?:==|!=)\s*(['\"])(.*?)\1|(['\"])([^'\"]*)\3\s*(?:==|!=)\s*action\b")
 _ACTION_IN = re.compile(r"\baction\s+in\s*\[([^\]]*)\]")
 _QUOTED = re.compile(r"(['\"])(.*?)\1")
-_SOURCES = ("synthetic_voice", "synthetic_voice_verify", "speaker_change", "prompt_injection")
+_SOURCES = (
+    "synthetic_voice", "synthetic_voice_verify", "speaker_change", "voiceprint", "watchlist", "linked_voice",
+    "prompt_injection",
+)
 
 
 @dataclass(frozen=True, slots=True)

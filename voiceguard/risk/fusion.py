@@ -17,6 +17,11 @@ source of their own, and the contribution of the running detector starts again f
 detector's evidence comes in as the second opinion fades with the same k: the two together are one recursion, and no
 second of speech counts twice.
 
+What is known of voices from other calls comes in whole: each comparison covers all that was heard of the speaker, so
+the latest takes the place of those before it, and it only ever adds. A voice like the customer's takes nothing off, for
+copies are like the customer too; and not to be on a list of fraudsters is no merit. Where the voice changed within the
+call, another voice than the customer's is no news: only what a voiceprint says beyond that counts.
+
 Nothing fades while nobody speaks. The log-odds of fraud are the prior's plus all contributions.
 """
 
@@ -24,8 +29,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Literal
 
 from voiceguard.events import RATE_HZ, Band, Evidence, Risk, RiskState, Task, Window
+
+KnownSource = Literal["voiceprint", "watchlist", "linked_voice"]
 
 FLOOR = -math.log(2.0)
 """Least contribution of a source, nats."""
@@ -91,6 +99,9 @@ class RiskModel:
             "synthetic_voice": _Source(self.options.synthetic_worth, self.options.synthetic_memory_s),
             "synthetic_voice_verify": _Source(self.options.synthetic_worth, self.options.synthetic_memory_s),
             "speaker_change": _Source(self.options.speaker_worth, self.options.speaker_memory_s),
+            "voiceprint": _Source(1.0, math.inf),
+            "watchlist": _Source(1.0, math.inf),
+            "linked_voice": _Source(1.0, math.inf),
         }
         self._missing: set[Task] = set()
 
@@ -111,6 +122,25 @@ class RiskModel:
         if llr is not None:
             self._sources["speaker_change"].add(llr, window)
 
+    def add_known(self, source: KnownSource, llr: float) -> None:
+        """What a voice from elsewhere says of the caller's, in place of what it said before.
+
+        `llr`: ln p(x | another than the enrolled customer) / p(x | the customer) for `voiceprint`, and
+        ln p(x | a voice of the list) / p(x | none of them) for the lists.
+        """
+        known = self._sources[source]
+        known.contribution = max(0.0, llr)
+        known.windows += 1
+
+    def contribution(self, source: str) -> float:
+        """What a source adds to the log-odds now, nats."""
+        return self._contributions()[source]
+
+    def _contributions(self) -> dict[str, float]:
+        found = {name: source.contribution for name, source in self._sources.items()}
+        found["voiceprint"] = max(0.0, found["voiceprint"] - max(0.0, found["speaker_change"]))
+        return found
+
     def add_missing(self, task: Task) -> None:
         """A window of this task has no score. The next score of the task makes its detector available again."""
         self._missing.add(task)
@@ -121,8 +151,9 @@ class RiskModel:
         A missing detector leaves no number, unless what the others heard makes the risk high all by itself.
         """
         evidence = tuple(
-            Evidence(name, source.contribution / source.worth, source.worth, source.contribution, source.windows)
-            for name, source in self._sources.items() if source.windows
+            Evidence(name, contribution / source.worth, source.worth, contribution, source.windows)
+            for (name, source), contribution in zip(self._sources.items(), self._contributions().values(), strict=True)
+            if source.windows
         )
         shift = sum(item.contribution for item in evidence)
         posterior = _posterior(self.options.prior, shift)

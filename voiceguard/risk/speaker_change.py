@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from voiceguard.events import RATE_HZ, Window
+from voiceguard.events import RATE_HZ, Voice, Window
 
 Embedding = NDArray[np.float32]
 Compare = Callable[[Embedding, Embedding, float, float], float]
@@ -30,9 +30,33 @@ class SpeakerChange:
         self._reference: Embedding | None = None
         """Sum of the embeddings of the first voice."""
         self._reference_s = 0.0
+        self._reference_windows = 0
         self._began_s = 0.0
         """Net speech at which the first reference ended: later windows begin after it."""
         self._recent: deque[tuple[Embedding, Window]] = deque(maxlen=RECENT_WINDOWS)
+        self._other = False
+        """Whether the latest comparison speaks for another voice."""
+        self._same_until_s = 0.0
+
+    @property
+    def same_until_s(self) -> float:
+        """Media time up to which the first voice was heard: a change lies after it."""
+        return self._same_until_s
+
+    @property
+    def first(self) -> Voice | None:
+        """The voice that began the call, with all later speech that is surely its own; None before any speech."""
+        if self._reference is None:
+            return None
+        return Voice(_unit(self._reference), self._reference_s, self._reference_windows)
+
+    @property
+    def now(self) -> Voice | None:
+        """The voice that speaks now: `first`, unless the latest comparison speaks for another."""
+        if not self._other:
+            return self.first
+        voice, recent_s = self._now()
+        return Voice(voice, recent_s, len(self._recent))
 
     def feed(self, embedding: Embedding, window: Window) -> float | None:
         """Evidence that the voice changed, nats; None until there is a reference and speech after it.
@@ -42,19 +66,29 @@ class SpeakerChange:
         if self._reference is None or self._began_s < REFERENCE_S:
             self._reference = embedding if self._reference is None else self._reference + embedding
             self._reference_s = self._began_s = window.end_net_s
+            self._reference_windows += 1
+            self._same_until_s = window.end_s
             return None
         if _start_s(window) < self._began_s - _TOLERANCE_S:
             return None
         leaving = self._recent[0] if len(self._recent) == RECENT_WINDOWS else None
         self._recent.append((embedding, window))
-        recent = np.asarray(np.sum([voice for voice, _ in self._recent], axis=0), dtype=np.float32)
-        recent_s = window.end_net_s - _start_s(self._recent[0][1])
-        llr = self._compare(_unit(self._reference), _unit(recent), self._reference_s, recent_s)
+        recent, recent_s = self._now()
+        llr = self._compare(_unit(self._reference), recent, self._reference_s, recent_s)
+        self._other = llr > 0.0
+        if not self._other:
+            self._same_until_s = window.end_s
         if llr < SURE and leaving is not None:
             voice, left = leaving
             self._reference = self._reference + voice
             self._reference_s += self._recent[0][1].end_net_s - left.end_net_s
+            self._reference_windows += 1
         return llr
+
+    def _now(self) -> tuple[Embedding, float]:
+        recent = np.asarray(np.sum([voice for voice, _ in self._recent], axis=0), dtype=np.float32)
+        newest, oldest = self._recent[-1][1], self._recent[0][1]
+        return _unit(recent), newest.end_net_s - _start_s(oldest)
 
 
 _TOLERANCE_S = 0.01

@@ -8,12 +8,13 @@ import secrets
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import Field
 
 from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.events import CodeEntered, HandoverAnswered, Reason
 from voiceguard.server.auth import Principal
+from voiceguard.server.bodies import Body, ServiceOf, Short
 from voiceguard.server.calls import LiveCall, Service
 from voiceguard.server.messages import challenge_header
 from voiceguard.server.problems import Problem
@@ -21,40 +22,27 @@ from voiceguard.server.problems import Problem
 router = APIRouter()
 
 
-def _service(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
-
-
-ServiceOf = Annotated[Service, Depends(_service)]
-Short = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class AskedAction(_Body):
+class AskedAction(Body):
     """What the caller wants."""
 
     action: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
     parameters: Annotated[dict[Short, Annotated[str, Field(max_length=1000)]], Field(max_length=32)] = {}
 
 
-class EnteredCode(_Body):
+class EnteredCode(Body):
     """A one-time code."""
 
     code: Annotated[str, Field(pattern=r"^[0-9]{4,10}$", repr=False)]
 
 
-class Answer(_Body):
+class Answer(Body):
     """A person's word on a handover."""
 
     verdict: Literal["accept", "approve", "refuse"]
     reason: Annotated[str, Field(min_length=1, max_length=500)]
 
 
-class SignedGrant(_Body):
+class SignedGrant(Body):
     """A grant as it was given out."""
 
     grant: Annotated[str, Field(max_length=8192, repr=False)]

@@ -27,9 +27,10 @@ from voiceguard.call import Call
 from voiceguard.detectors.drift import Drift
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import CallEnded
-from voiceguard.server import actions, live, problems, streams
+from voiceguard.server import actions, live, problems, streams, voices
 from voiceguard.server.auth import authorise
 from voiceguard.server.calls import Deliver, Service
+from voiceguard.server.voice_desk import VoiceDesk
 from voiceguard.settings import Settings
 
 PAGE = Path(__file__).with_name("page")
@@ -77,12 +78,15 @@ def create_app(
             service = app.state.service = Service(
                 settings=settings, store=store, scheduler=scheduler, keys=keys,
                 deliver=delivery,
-                new_call=lambda started: Call(
-                    started, settings, policy, detectors.specs, detectors.calibrations, os.urandom
+                new_call=lambda started, known: Call(
+                    started, settings, policy, detectors.specs, detectors.calibrations, os.urandom, known
                 ),
+                voices=VoiceDesk(store.voices(detectors.versions["speaker"]), settings.linking),
                 models=detectors.versions, policy=policy.sha256[:12], now=now, drift=Drift(detectors.reference),
             )
-            clocks = [asyncio.create_task(service.tick()), asyncio.create_task(service.seal())]
+            clocks = [asyncio.create_task(clock) for clock in (
+                service.tick(), service.seal(), service.refresh_voices()
+            )]
             yield
             for call in list(service.calls.values()):
                 await call.close(CallEnded("shutdown"))
@@ -99,6 +103,7 @@ def create_app(
     problems.install(app)
     app.add_exception_handler(Exception, _fault)
     app.include_router(actions.router)
+    app.include_router(voices.router)
     app.add_api_websocket_route("/v1/stream/native", streams.native)
     app.add_api_websocket_route("/v1/stream/twilio", streams.twilio)
     app.add_api_websocket_route("/v1/live", live.follow)

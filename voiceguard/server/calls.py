@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.scheduler import Scheduler
@@ -29,6 +29,7 @@ from voiceguard.events import (
     Decision,
     HandoverAnswered,
     IntentNoticed,
+    KnownVoices,
     MediaNoted,
     Outcome,
     Reason,
@@ -40,12 +41,17 @@ from voiceguard.events import (
     TextFlagged,
     TimePassed,
     TranscriptMasked,
+    VoiceAsked,
+    VoiceChanged,
+    VoiceMatched,
+    VoiceTaken,
     as_record,
 )
 from voiceguard.policy.grants import parameters_sha256
 from voiceguard.server.live import CallView, Hub
 from voiceguard.server.messages import challenge_body, decision_body, risk_body
 from voiceguard.server.metrics import Metrics
+from voiceguard.server.voice_desk import REFRESH_S, VoiceDesk
 from voiceguard.settings import Settings
 
 FLUSH_S = 2.0
@@ -77,12 +83,13 @@ class Service:
     scheduler: Scheduler
     keys: Keys
     deliver: Deliver
-    new_call: Callable[[CallStarted], Core]
+    new_call: Callable[[CallStarted, KnownVoices], Core]
     models: Mapping[str, str]
     """Role to `<name>@<sha256-12>`."""
     policy: str
     """First 12 hex digits of the policy's SHA-256."""
     now: Callable[[], float]
+    voices: VoiceDesk
     drift: Drift = field(default_factory=lambda: Drift({}))
     hub: Hub = field(default_factory=Hub)
     metrics: Metrics = field(default_factory=Metrics)
@@ -103,6 +110,23 @@ class Service:
             await asyncio.sleep(CHECKPOINT_S)
             await self.checkpoint()
 
+    async def refresh_voices(self) -> None:
+        """Read the lists of voices anew once a minute, until cancelled. A store that refuses is counted."""
+        while True:
+            try:
+                await self.voices.refresh(self.now())
+            except StoreError:
+                self.metrics.store_errors.inc()
+            await asyncio.sleep(REFRESH_S)
+
+    async def known_voices(self, started: CallStarted) -> KnownVoices:
+        """What a call's voice is compared with; nothing when the store cannot be asked: it would only add risk."""
+        try:
+            return await self.voices.known(started)
+        except StoreError:
+            self.metrics.store_errors.inc()
+            return KnownVoices()
+
     async def checkpoint(self) -> None:
         """Sign a checkpoint now. A store that refuses is counted; the next checkpoint covers the same records."""
         try:
@@ -114,7 +138,9 @@ class Service:
 class LiveCall:
     """One call from its start to its end. Build it with `open`."""
 
-    def __init__(self, service: Service, started: CallStarted, tell: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(
+        self, service: Service, started: CallStarted, tell: Callable[[Mapping[str, Any]], None], known: KnownVoices
+    ) -> None:
         self.started = started
         self.decided: dict[str, ActionDecided] = {}
         """Latest recorded decision of each action."""
@@ -128,7 +154,8 @@ class LiveCall:
         self._tell = tell
         self._risk = Risk(0.0, 0.0, None, Band.UNKNOWN, RiskState.INSUFFICIENT_SPEECH, ())
         self._requested: dict[str, ActionRequested] = {}
-        self._core = service.new_call(started)
+        self._core = service.new_call(started, known)
+        self._voice_asked: list[tuple[VoiceAsked, asyncio.Future[VoiceTaken]]] = []
         self._view = CallView(started.call_id, started.customer_ref, service.now())
         self._records: list[dict[str, Any]] = []
         self._queue: asyncio.Queue[ActionDecided | CodeToDeliver | None] = asyncio.Queue()
@@ -142,10 +169,11 @@ class LiveCall:
 
     @classmethod
     async def open(
-        cls, service: Service, started: CallStarted, tell: Callable[[Mapping[str, Any]], None]
+        cls, service: Service, started: CallStarted, tell: Callable[[Mapping[str, Any]], None],
+        known: KnownVoices | None = None,
     ) -> LiveCall:
         """Record the start, then take the call live. `tell` must not block; it gets the messages for the stream."""
-        call = cls(service, started, tell)
+        call = cls(service, started, tell, known or KnownVoices())
         service.calls[started.call_id] = call
         service.hub.start(call._view)
         service.metrics.calls_live.inc()
@@ -174,7 +202,13 @@ class LiveCall:
     async def _close(self, ended: CallEnded) -> None:
         if ended.reason != "shutdown" and self._scores:
             await asyncio.wait(self._scores)
+        heard = self._ask_voice(VoiceAsked("link", "voiceguard")) if self._service.voices.linking.legal_basis else None
         self.receive(ended)
+        if heard is not None and heard.done() and (voice := heard.result().voice) is not None:
+            try:
+                await self._service.voices.remember(self.started, voice, self._service.now())
+            except StoreError:
+                self._service.metrics.store_errors.inc()
         self._over = True
         for task in self._scores:
             task.cancel()
@@ -191,6 +225,8 @@ class LiveCall:
         for futures in self._waiting.values():
             for future in futures:
                 future.cancel()
+        for _, taken in self._voice_asked:
+            taken.cancel()
         del service.calls[self.started.call_id]
         for action_id in [action_id for action_id, call in service.actions.items() if call is self]:
             del service.actions[action_id]
@@ -223,6 +259,19 @@ class LiveCall:
         """A person's word on a handover; who and why are recorded whatever comes of it."""
         self._record("handover_answered", as_record(event))
         self.receive(event)
+
+    async def ask_voice(self, purpose: Literal["enrol", "watchlist"], author: str) -> VoiceTaken:
+        """The caller's voice, once all windows before are judged, or why it must not be kept; on record either way.
+
+        Cancelled when the call ends without an answer.
+        """
+        return await self._ask_voice(VoiceAsked(purpose, author))
+
+    def _ask_voice(self, asked: VoiceAsked) -> asyncio.Future[VoiceTaken]:
+        future: asyncio.Future[VoiceTaken] = asyncio.get_running_loop().create_future()
+        self._voice_asked.append((asked, future))
+        self.receive(asked)
+        return future
 
     def next_decision(self, action_id: str) -> asyncio.Future[dict[str, Any]]:
         """The next `decision` message of this action; cancelled when the call ends without one."""
@@ -268,11 +317,29 @@ class LiveCall:
                 self._view.add_event("intent", at_s, action=action)
             case TranscriptMasked(channel, at_s, text):
                 self._view.add_event("transcript", at_s, channel=channel, text=text)
+            case VoiceChanged(at_s, since_s, llr):
+                self._record("voice_changed", as_record(outcome))
+                self._view.add_event("voice_changed", at_s, since_s=since_s, llr=llr)
+            case VoiceMatched(source, entry_id, at_s, llr):
+                self._record("voice_matched", as_record(outcome))
+                self._view.add_event("voice_matched", at_s, source=source, entry_id=entry_id, llr=llr)
+            case VoiceTaken():
+                self._voice_taken(outcome)
             case MediaNoted(channel, kind, at_s, ms):
                 self._record("media", {"media": kind, "channel": channel, "at_s": at_s, "ms": ms})
                 self._view.add_event("media", at_s, media=kind, channel=channel, ms=ms)
                 self._service.metrics.media_ms.labels(kind).inc(ms)
         self._service.hub.changed(self.started.call_id)
+
+    def _voice_taken(self, taken: VoiceTaken) -> None:
+        reasons = [reason.code for reason in taken.refusals]
+        self._record("voice_taken", {**as_record(taken.asked), "at_s": taken.at_s, "refusals": reasons})
+        for place, (asked, future) in enumerate(self._voice_asked):
+            if asked is taken.asked:
+                del self._voice_asked[place]
+                if not future.done():
+                    future.set_result(taken)
+                return
 
     async def _score(self, request: ScoreRequested) -> None:
         task = request.window.task

@@ -152,6 +152,7 @@ class Session:
         service = self._service
         if self._admit is not None:
             await self._admit(started)
+        known = await service.known_voices(started)
         if started.call_id in service.calls:
             raise PeerError("call_exists", "a call with this call_id is live")
         if len(service.calls) >= service.settings.max_calls:
@@ -159,7 +160,7 @@ class Session:
         self._outbox.put({
             "type": "started", "call_id": started.call_id, "models": dict(service.models), "policy": service.policy,
         })
-        self._call = await LiveCall.open(service, started, self._outbox.put)
+        self._call = await LiveCall.open(service, started, self._outbox.put, known)
 
     async def _end(self, ended: CallEnded) -> None:
         call, self._call = self._call, None
