@@ -162,7 +162,7 @@ def _voice_commands(commands: Any) -> None:
     for command in (put, remove, forget):
         command.add_argument("--reason", type=_short, required=True)
     for command in (add, put, search):
-        command.add_argument("--audio", type=Path, nargs="+", required=True, metavar="F", help="recordings of the voice")
+        command.add_argument("--audio", type=Path, nargs="+", required=True, metavar="F", help="of the voice")
     for command in (add, put, search, review, remove, forget):
         command.add_argument("--by", type=_short, required=True, metavar="NAME", help="who does it, for the audit")
     for command in (add, forget, history, put, review, remove, entries, search):

@@ -36,7 +36,7 @@ SPEECH = g711.encode_ulaw(
 )
 """A genuine caller, mu-law at 8 kHz; 10 s of it hold over 6 s of net speech, 20 s over 12 s."""
 SECOND = 8000
-SCOPES = ("stream", "live", "actions", "handover", "grants", "calls", "receipts", "metrics")
+SCOPES = ("stream", "live", "actions", "handover", "grants", "calls", "receipts", "metrics", "enrol", "watchlist")
 
 
 @dataclass
@@ -114,13 +114,13 @@ class Served:
 
     @asynccontextmanager
     async def call(
-        self, call_id: str = "call-1", customer_ref: str | None = "customer-1", seconds: float = 10.0
+        self, call_id: str = "call-1", customer_ref: str | None = "customer-1", seconds: float = 10.0, **changes: Any
     ) -> AsyncIterator[ClientConnection]:
         """A native call in progress, that many seconds old; stopped in the end. Its customer is known."""
         if customer_ref is not None:
             await self.service.store.upsert_customer(customer_ref)
         async with self.stream() as socket:
-            await socket.send(start(call_id, customer_ref=customer_ref))
+            await socket.send(start(call_id, customer_ref=customer_ref, **changes))
             await said(socket, "started")
             await speak(socket, seconds)
             await heard(self, call_id, seconds)

@@ -25,7 +25,8 @@ from voiceguard.settings import Settings
 BODIES: dict[str, Any] = {
     "/v1/calls/{call_id}/actions": {"action": "refund"}, "/v1/actions/{action_id}/otp": {"code": "123456"},
     "/v1/actions/{action_id}/handover": {"verdict": "accept", "reason": "mine"},
-    "/v1/grants/redeem": {"grant": "x.y.z"},
+    "/v1/grants/redeem": {"grant": "x.y.z"}, "/v1/calls/{call_id}/watchlist": {"reason": "known"},
+    "/v1/watchlist/{entry_id}/review": {"days": 30},
 }
 HTTP = [(method, path, scope) for (method, path), scope in SCOPES.items() if method != "WS"]
 GUARDED = [(method, path) for method, path, scope in HTTP if scope not in (PUBLIC, PLATFORM)]

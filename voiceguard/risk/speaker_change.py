@@ -40,7 +40,7 @@ class SpeakerChange:
 
     @property
     def same_until_s(self) -> float:
-        """Media time up to which the first voice was heard: a change lies after it."""
+        """Media time up to which only the first voice was heard: a change lies soon after it."""
         return self._same_until_s
 
     @property
@@ -77,7 +77,8 @@ class SpeakerChange:
         llr = self._compare(_unit(self._reference), recent, self._reference_s, recent_s)
         self._other = llr > 0.0
         if not self._other:
-            self._same_until_s = window.end_s
+            # The newest window may hold some of another voice already: two are compared together.
+            self._same_until_s = self._recent[0][1].end_s
         if llr < SURE and leaving is not None:
             voice, left = leaving
             self._reference = self._reference + voice

@@ -60,7 +60,7 @@ async def voiceprints(customer_ref: str, service: ServiceOf, response: Response)
 @router.delete("/v1/customers/{customer_ref}/voiceprint", status_code=204)
 async def forget(
     customer_ref: str, service: ServiceOf, request: Request,
-    reason: Annotated[str, Query(min_length=1, max_length=500)] = "asked for",
+    reason: Annotated[str, Query(min_length=1, max_length=500)] = "not said",
 ) -> None:
     """Erase a customer's voice and its key."""
     if not await service.voices.voices.forget_voiceprint(
@@ -97,14 +97,15 @@ async def review(entry_id: str, body: Review, service: ServiceOf, request: Reque
     """Keep an entry until the next review; another person than its author has to."""
     now = service.now()
     if not await service.voices.voices.review_listed(entry_id, author=_name(request), days=body.days, now=now):
-        raise Problem(409, "not_reviewable", "No such entry is in force, or you put it there yourself.")
+        raise Problem(404, "not_reviewable", "No such entry is in force that somebody else put there.")
     await service.voices.refresh(now)
     return {"entry_id": entry_id}
 
 
 @router.delete("/v1/watchlist/{entry_id}", status_code=204)
 async def take_off(
-    entry_id: str, service: ServiceOf, request: Request, reason: Annotated[str, Query(min_length=1, max_length=500)]
+    entry_id: str, service: ServiceOf, request: Request,
+    reason: Annotated[str, Query(min_length=1, max_length=500)] = "not said",
 ) -> None:
     """Take a voice off the list and erase it."""
     if not await service.voices.voices.unlist(entry_id, author=_name(request), reason=reason, now=service.now()):

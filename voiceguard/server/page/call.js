@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { riskLine } from "./line.js";
 import { decisionList, handoverCard, pending, refreshCard } from "./actions.js";
-import { clock, endWord, evidenceWords, mediaWord, oddsWords, plain, riskWord, stateNote, timeOfDay } from "./words.js";
+import { clock, endWord, evidenceWords, matchWord, mediaWord, oddsWords, plain, riskWord, stateNote, timeOfDay } from "./words.js";
 
 /** Notes shown of a call, the latest. */
 const NOTES = 40;
@@ -138,6 +138,8 @@ function noteText(event) {
   if (event.kind === "transcript") return h("span", {}, h("b", {}, `${event.channel}: `), event.text);
   if (event.kind === "flag") return h("span", {}, h("b", {}, `${event.channel}, an instruction not obeyed: `), h("q", {}, event.text));
   if (event.kind === "intent") return h("span", {}, `Sounds like a request for ${plain(event.action)}`);
+  if (event.kind === "voice_changed") return h("span", {}, h("b", {}, `Another voice speaks since ${clock(event.since_s)}`));
+  if (event.kind === "voice_matched") return h("span", {}, h("b", {}, matchWord(event)));
   if (event.kind === "media") return h("span", {}, `${mediaWord(event.media)}${event.ms ? `, ${Math.round(event.ms)} ms` : ""}${event.channel ? ` (${event.channel})` : ""}`);
   return h("span", {}, event.text ?? plain(event.kind));
 }

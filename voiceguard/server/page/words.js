@@ -21,6 +21,7 @@ const SOURCES = {
   prompt_injection: ["No instruction to the system was said", "An instruction to the system was said"],
   voiceprint: ["The voice matches the enrolled customer", "The voice differs from the enrolled customer"],
   watchlist: ["Not on the watch list", "Resembles a voice on the watch list"],
+  linked_voice: ["Not heard on other customers' calls", "Resembles a voice of another customer's call"],
 };
 const MEDIA = {
   gap: "Audio lost", repeated: "Audio received twice", late: "Audio too late", paused: "Audio paused", resumed: "Audio resumed",
@@ -30,9 +31,15 @@ const ENDS = {
   shutdown: "The service was stopped",
 };
 
+const MATCHES = {
+  watchlist: "Resembles a voice on the watch list, entry",
+  linked_voice: "Resembles the voice of another customer's call,",
+};
+
 export const plain = (name) => name.replaceAll("_", " ");
 export const decisionWord = ({ decision, state }) => ENDED_STATES[state] ?? DECISIONS[decision] ?? plain(decision);
 export const endWord = (reason) => ENDS[reason] ?? plain(reason);
+export const matchWord = ({ source, entry_id }) => `${MATCHES[source] ?? plain(source)} ${entry_id.slice(0, 12)}`;
 export const mediaWord = (kind) => MEDIA[kind] ?? plain(kind);
 export const stateNote = (risk) => (risk ? STATE_NOTES[risk.state] ?? "" : "No audio has been judged yet.");
 
