@@ -20,6 +20,7 @@ TESTED_ELSEWHERE = {
     "voiceguard/events.py": "tests/test_call.py",
     "voiceguard/errors.py": "tests/test_cli.py",
     "voiceguard/settings.py": "tests/test_cli.py",
+    "voiceguard/adapters/chains.py": "tests/adapters/test_store.py",
     "voiceguard/adapters/database.py": "tests/adapters/test_store.py",
     "voiceguard/adapters/tables.py": "tests/adapters/test_store.py",
     "voiceguard/adapters/verification.py": "tests/adapters/test_store.py",

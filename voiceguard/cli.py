@@ -27,7 +27,7 @@ from voiceguard.settings import Settings, first_fault
 CHANNELS = ("pcmu", "pcma", "gsm", "opus", "none")
 SCOPES = (
     "stream", "live", "actions", "handover", "supervise", "grants", "calls", "receipts", "metrics", "enrol",
-    "watchlist",
+    "watchlist", "verdicts",
 )
 
 

@@ -25,6 +25,7 @@ from voiceguard.codecs import g711
 from voiceguard.detectors import Calibrations, speaker, synthetic
 from voiceguard.errors import VoiceguardError
 from voiceguard.events import CodeToDeliver, Samples
+from voiceguard.server import access
 from voiceguard.server.app import create_app
 from voiceguard.server.calls import Service
 from voiceguard.settings import Settings
@@ -36,7 +37,7 @@ SPEECH = g711.encode_ulaw(
 )
 """A genuine caller, mu-law at 8 kHz; 10 s of it hold over 6 s of net speech, 20 s over 12 s."""
 SECOND = 8000
-SCOPES = ("stream", "live", "actions", "handover", "grants", "calls", "receipts", "metrics", "enrol", "watchlist")
+SCOPES = tuple(scope for scope in access.SCOPES if scope != "supervise")
 
 
 @dataclass

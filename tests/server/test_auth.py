@@ -18,19 +18,19 @@ from tests.server.serving import Served, Voice, said, serving
 from voiceguard.adapters.otp_delivery import WebhookDelivery
 from voiceguard.detectors import drift
 from voiceguard.errors import ConfigurationError
+from voiceguard.server.access import PUBLIC, ROUTES
 from voiceguard.server.app import HEADERS, _delivery, create_app
-from voiceguard.server.auth import PLATFORM, PUBLIC, SCOPES
 from voiceguard.settings import Settings
 
 BODIES: dict[str, Any] = {
     "/v1/calls/{call_id}/actions": {"action": "refund"}, "/v1/actions/{action_id}/otp": {"code": "123456"},
     "/v1/actions/{action_id}/handover": {"verdict": "accept", "reason": "mine"},
     "/v1/grants/redeem": {"grant": "x.y.z"}, "/v1/calls/{call_id}/watchlist": {"reason": "known"},
-    "/v1/watchlist/{entry_id}/review": {"days": 30},
+    "/v1/watchlist/{entry_id}/review": {"days": 30}, "/v1/calls/{call_id}/verdict": {"verdict": "fraud"},
 }
-HTTP = [(method, path, scope) for (method, path), scope in SCOPES.items() if method != "WS"]
-GUARDED = [(method, path) for method, path, scope in HTTP if scope not in (PUBLIC, PLATFORM)]
-OPEN = [(method, path) for method, path, scope in HTTP if scope == PUBLIC]
+HTTP = [(method, path, rule) for (method, path), rule in ROUTES.items() if method != "WS"]
+GUARDED = [(method, path) for method, path, rule in HTTP if rule.scope is not None]
+OPEN = [(method, path) for method, path, rule in HTTP if rule == PUBLIC]
 
 
 def on(folder: Path, use: Callable[[Served], Awaitable[Any]], **options: Any) -> Any:
@@ -67,14 +67,14 @@ def listed(routes: Any) -> set[tuple[str, str]]:
 
 def test_every_route_is_in_the_table(tmp_path: Path) -> None:
     """A route that nobody gave a scope would be refused to everybody; the table names no other."""
-    assert set(SCOPES) == listed(create_app(Settings(data_dir=tmp_path)).routes)
+    assert set(ROUTES) == listed(create_app(Settings(data_dir=tmp_path)).routes)
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
 def test_guarded_routes_want_the_right_key(method: str, path: str, tmp_path: Path) -> None:
     """401 without a key or with an unknown or a revoked one, 403 with one that lacks the scope, as problems."""
     async def use(served: Served) -> list[tuple[int, str, str]]:
-        store, scope = served.service.store, SCOPES[method, path]
+        store, scope = served.service.store, str(ROUTES[method, path].scope)
         lacking = await store.create_key("lacking", sorted({"stream", "live", "metrics"} - {scope}))
         revoked = await store.create_key("gone", [scope])
         await store.revoke_key("gone")
@@ -89,7 +89,7 @@ def test_guarded_routes_want_the_right_key(method: str, path: str, tmp_path: Pat
 def test_the_right_key_opens(method: str, path: str, tmp_path: Path) -> None:
     """With its scope the request is answered for what it asks: nothing here is known, so 404, or an empty list."""
     async def use(served: Served) -> int:
-        key = await served.service.store.create_key("right", [SCOPES[method, path]])
+        key = await served.service.store.create_key("right", [str(ROUTES[method, path].scope)])
         return int((await ask(served, method, path, key)).status_code)
 
     assert on(tmp_path, use) in (200, 404) if path != "/v1/grants/redeem" else (400,)

@@ -20,6 +20,7 @@ from sqlalchemy import ScalarSelect, Select, case, delete, insert, select, updat
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from voiceguard.adapters import chains
 from voiceguard.adapters.database import StoreError, connect, faults, put
 from voiceguard.adapters.tables import (
     actions,
@@ -32,18 +33,17 @@ from voiceguard.adapters.tables import (
     grants,
     nonces,
 )
+from voiceguard.adapters.verdicts import Verdicts
 from voiceguard.adapters.verification import (
     action_row,
-    call_row,
     chains_after,
     check_chain,
     check_checkpoints,
     grant_row,
 )
 from voiceguard.adapters.voices import Voices
-from voiceguard.audit.chain import Entry, Fault, Head, checkpoint_bytes, checkpoint_hash, genesis, link
+from voiceguard.audit.chain import Entry, Fault, Head, checkpoint_bytes, checkpoint_hash, genesis
 from voiceguard.audit.receipt import receipt
-from voiceguard.audit.record import canonical
 from voiceguard.events import ActionDecided, CustomerFacts, as_record
 
 __all__ = ["Cipher", "Store", "StoreError"]
@@ -88,6 +88,10 @@ class Store:
         """
         return Voices(self._read, self._write, self._need_cipher(), model)
 
+    def verdicts(self) -> Verdicts:
+        """What people found out about calls. Raises StoreError when the store was opened without a cipher."""
+        return Verdicts(self._read, self._write, self._need_cipher())
+
     # ── the audit ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def append(self, call_id: str, records: Sequence[Mapping[str, Any]]) -> None:
@@ -97,7 +101,7 @@ class Store:
         """
         if records:
             async with self._write("append records") as connection:
-                await _link(connection, call_id, records)
+                await chains.append(connection, call_id, records)
 
     async def record_decision(
         self, call_id: str, decided: ActionDecided, *, at: float, models: Mapping[str, str], policy: str
@@ -109,7 +113,7 @@ class Store:
         """
         record = {"kind": "decision", "at": at, **as_record(decided), "models": dict(models), "policy": policy}
         async with self._write("record a decision") as connection:
-            await _link(connection, call_id, [record])
+            await chains.append(connection, call_id, [record])
             await put(
                 connection, actions, {"call_id": call_id, "action_id": decided.action_id}, action_row(record)
             )
@@ -131,7 +135,7 @@ class Store:
             grant = spent.one_or_none()
             if grant is not None:
                 record = {"kind": "grant_redeemed", "at": now, "action_id": grant.action_id, "jti": jti}
-                await _link(connection, grant.call_id, [record])
+                await chains.append(connection, grant.call_id, [record])
         return grant is not None
 
     async def checkpoint(self, sign: Callable[[bytes], str], now: float) -> None:
@@ -318,31 +322,6 @@ async def _with_actions(connection: AsyncConnection, query: Select[Any]) -> list
     for row in (await connection.execute(decided)).mappings():
         by_id[row["call_id"]].append({name: value for name, value in row.items() if name != "call_id"})
     return found
-
-
-async def _link(connection: AsyncConnection, call_id: str, records: Sequence[Mapping[str, Any]]) -> None:
-    """Put records on the end of the call's chain."""
-    query = select(chain_heads.c.count, chain_heads.c.hash).where(chain_heads.c.chain == call_id).with_for_update()
-    head = (await connection.execute(query)).one_or_none()
-    if head is None and records[0]["kind"] != "started":
-        raise StoreError("the call's start is not recorded, so nothing else of it can be")
-    count, previous = head or (0, genesis(call_id))
-    rows = []
-    for seq, record in enumerate(records, count):
-        body = _canonical(record)
-        previous = link(previous, body)
-        rows.append({"chain": call_id, "seq": seq, "record": body, "hash": previous})
-        if record["kind"] in ("started", "ended"):
-            await put(connection, calls, {"call_id": call_id}, call_row(record))
-    await connection.execute(insert(audit_events), rows)
-    await put(connection, chain_heads, {"chain": call_id}, {"count": count + len(rows), "hash": previous})
-
-
-def _canonical(record: Mapping[str, Any]) -> bytes:
-    try:
-        return canonical(record)
-    except ValueError:
-        raise StoreError("this record has no canonical form") from None
 
 
 async def _spend_step(connection: AsyncConnection, call_id: str, step: int) -> None:

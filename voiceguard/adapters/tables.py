@@ -80,6 +80,17 @@ grants = Table(
     Index("ix_grants_call_id", "call_id"),
 )
 
+verdicts = Table(
+    "verdicts", metadata,
+    Column("verdict_id", Integer, primary_key=True),
+    Column("call_id", String, ForeignKey("calls.call_id"), nullable=False),
+    Column("verdict", String, nullable=False),  # genuine or fraud
+    Column("author", String, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("note", Text),  # encrypted
+    Index("ix_verdicts_call_id", "call_id"),
+)
+
 customers = Table(
     "customers", metadata,
     Column("ref", String, primary_key=True),

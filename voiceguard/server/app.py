@@ -27,7 +27,7 @@ from voiceguard.call import Call
 from voiceguard.detectors.drift import Drift
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import CallEnded
-from voiceguard.server import actions, live, problems, streams, voices
+from voiceguard.server import actions, live, problems, streams, verdicts, voices
 from voiceguard.server.auth import authorise
 from voiceguard.server.calls import Deliver, Service
 from voiceguard.server.voice_desk import VoiceDesk
@@ -104,6 +104,7 @@ def create_app(
     app.add_exception_handler(Exception, _fault)
     app.include_router(actions.router)
     app.include_router(voices.router)
+    app.include_router(verdicts.router)
     app.add_api_websocket_route("/v1/stream/native", streams.native)
     app.add_api_websocket_route("/v1/stream/twilio", streams.twilio)
     app.add_api_websocket_route("/v1/live", live.follow)

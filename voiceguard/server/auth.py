@@ -1,47 +1,15 @@
-"""Who may do what: one table from route to scope, and the check that every request passes."""
+"""The check that every request passes: who asks, and may they; see `voiceguard.server.access`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from starlette.requests import HTTPConnection
 
 from voiceguard.adapters.store import Store
 from voiceguard.errors import AuthenticationError
+from voiceguard.server.access import NOBODY, ROUTES, may
 from voiceguard.server.problems import Problem
-
-PUBLIC: Final = ""
-"""Anybody may ask."""
-PLATFORM: Final = "platform"
-"""The telephony platform proves itself in its own way; see the route's codec."""
-
-SCOPES: Final[dict[tuple[str, str], str]] = {
-    ("WS", "/v1/stream/native"): "stream",
-    ("WS", "/v1/stream/twilio"): PLATFORM,
-    ("WS", "/v1/live"): "live",
-    ("POST", "/v1/calls/{call_id}/actions"): "actions",
-    ("GET", "/v1/actions/{action_id}"): "actions",
-    ("POST", "/v1/actions/{action_id}/otp"): "actions",
-    ("POST", "/v1/actions/{action_id}/handover"): "handover",
-    ("POST", "/v1/calls/{call_id}/voiceprint"): "enrol",
-    ("GET", "/v1/customers/{customer_ref}/voiceprints"): "enrol",
-    ("DELETE", "/v1/customers/{customer_ref}/voiceprint"): "enrol",
-    ("POST", "/v1/calls/{call_id}/watchlist"): "watchlist",
-    ("GET", "/v1/watchlist"): "watchlist",
-    ("POST", "/v1/watchlist/{entry_id}/review"): "watchlist",
-    ("DELETE", "/v1/watchlist/{entry_id}"): "watchlist",
-    ("POST", "/v1/grants/redeem"): "grants",
-    ("GET", "/v1/calls"): "calls",
-    ("GET", "/v1/calls/{call_id}"): "calls",
-    ("GET", "/v1/calls/{call_id}/receipts"): "receipts",
-    ("GET", "/metrics"): "metrics",
-    ("GET", "/healthz"): PUBLIC,
-    ("GET", "/readyz"): PUBLIC,
-    ("GET", "/.well-known/jwks.json"): PUBLIC,
-    ("GET", "/console"): PUBLIC,
-}
-"""Every route of the service. A route that is not here is refused, so a forgotten line fails closed."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +26,15 @@ def bearer(connection: HTTPConnection) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-async def authenticate(store: Store, secret: str | None, scope: str) -> Principal:
-    """The key's holder. Raises AuthenticationError for an unknown key or one without `scope`."""
+async def authenticate(store: Store, secret: str | None, path: str) -> Principal:
+    """The key's holder, who may open the websocket of this path.
+
+    Raises AuthenticationError for an unknown key or one without the scope that the path demands.
+    """
     principal = await _holder(store, secret) if secret else None
     if principal is None:
         raise AuthenticationError("a valid API key is needed")
+    scope = ROUTES["WS", path].scope
     if scope not in principal.scopes:
         raise AuthenticationError(f"this API key lacks the scope {scope}")
     return principal
@@ -75,8 +47,8 @@ async def authorise(connection: HTTPConnection) -> None:
     """
     if connection.scope["type"] == "websocket":
         return
-    scope = SCOPES.get((connection.scope["method"].replace("HEAD", "GET"), connection.scope["route"].path))
-    if scope == PUBLIC:
+    rule = ROUTES.get((connection.scope["method"].replace("HEAD", "GET"), connection.scope["route"].path), NOBODY)
+    if rule.is_open:
         return
     secret = bearer(connection)
     if secret is None:
@@ -85,9 +57,9 @@ async def authorise(connection: HTTPConnection) -> None:
     if principal is None:
         challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         raise Problem(401, "unauthenticated", "This API key is not valid.", challenge)
-    if scope not in principal.scopes:
-        challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
-        raise Problem(403, "forbidden", f"This API key lacks the scope {scope}.", challenge)
+    if not may(rule, principal.scopes, ()):
+        challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{rule.scope or ""}"'}
+        raise Problem(403, "forbidden", f"This API key lacks the scope {rule.scope}.", challenge)
     connection.state.principal = principal
 
 

@@ -21,7 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from voiceguard.adapters.store import StoreError
 from voiceguard.errors import AuthenticationError
-from voiceguard.server.auth import SCOPES, authenticate, bearer
+from voiceguard.server.auth import authenticate, bearer
 
 ENDED_KEPT = 50
 """Ended calls that stay on the page; older ones are read from the store."""
@@ -158,7 +158,7 @@ async def follow(websocket: WebSocket) -> None:
     try:
         async with asyncio.timeout(SIGN_IN_S):
             secret = bearer(websocket) or _key(await websocket.receive_text())
-            await authenticate(service.store, secret, SCOPES["WS", "/v1/live"])
+            await authenticate(service.store, secret, "/v1/live")
     except (AuthenticationError, TimeoutError, KeyError):  # KeyError: a binary message came first
         await _close(websocket, 1008, "unauthenticated")
         return

@@ -16,7 +16,7 @@ from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.events import CallEnded, CallStarted, IntentDeclared, WireEvent
 from voiceguard.ingest.native import NativeCodec
 from voiceguard.ingest.twilio import TwilioCodec, check_stream_token, verify_signature
-from voiceguard.server.auth import SCOPES, authenticate, bearer
+from voiceguard.server.auth import authenticate, bearer
 from voiceguard.server.calls import LiveCall, Service
 
 OUTBOX = 64
@@ -198,7 +198,7 @@ async def native(websocket: WebSocket) -> None:
     await websocket.accept()
     codec = NativeCodec(options=service.settings.ingest)
     try:
-        await authenticate(service.store, bearer(websocket), SCOPES["WS", "/v1/stream/native"])
+        await authenticate(service.store, bearer(websocket), "/v1/stream/native")
     except AuthenticationError as error:
         await _turn_away(service, websocket, codec, error)
     except StoreError:

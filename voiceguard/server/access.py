@@ -1,0 +1,104 @@
+"""Who may do what: every route and every topic of the live feed, with the scope and the roles that open it.
+
+Machines hold keys with scopes, people hold roles. Whoever is not named in a line is refused, and so is a route without
+a line: what was forgotten fails closed. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class Role(StrEnum):
+    """What somebody's work is."""
+
+    PLATFORM = "platform"
+    """A machine that streams calls, asks for actions and acts on grants; never a person."""
+    AGENT = "agent"
+    """Speaks with callers, and decides what was handed over."""
+    SUPERVISOR = "supervisor"
+    """An agent who is also the second approver, and sees why."""
+    ANALYST = "analyst"
+    """Follows fraud across calls, and keeps the watch list."""
+    AUDITOR = "auditor"
+    """Reads decisions and their records, and changes nothing."""
+    PRIVACY = "privacy"
+    """Answers for what is kept of customers, and erases it."""
+    ADMIN = "admin"
+    """Runs the service, and sees people and keys but no calls."""
+
+
+PEOPLE: Final = frozenset(Role) - {Role.PLATFORM}
+"""Roles that a person can sign in with."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who passes: a key of this scope, or a person of one of these roles."""
+
+    scope: str | None
+    """None: no key opens it."""
+    roles: frozenset[Role] = frozenset()
+    is_open: bool = False
+    """Anybody passes here; what more has to be proved, the route checks itself."""
+
+
+def _rule(scope: str | None, *roles: Role) -> Rule:
+    return Rule(scope, frozenset(roles))
+
+
+PUBLIC: Final = Rule(None, is_open=True)
+"""Anybody may ask."""
+OWN_PROOF: Final = Rule(None, is_open=True)
+"""The telephony platform proves itself in its own way; see the route's codec."""
+
+NOBODY: Final = Rule(None)
+"""Of a route that has no line."""
+
+_DESK: Final = (Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.AUDITOR)
+
+ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
+    # calls come in
+    ("WS", "/v1/stream/native"): _rule("stream", Role.PLATFORM),
+    ("WS", "/v1/stream/twilio"): OWN_PROOF,
+    # may this action proceed?
+    ("POST", "/v1/calls/{call_id}/actions"): _rule("actions", Role.PLATFORM, Role.AGENT, Role.SUPERVISOR),
+    ("GET", "/v1/actions/{action_id}"): _rule("actions", Role.PLATFORM),
+    ("POST", "/v1/actions/{action_id}/otp"): _rule("actions", Role.PLATFORM),  # no person ever handles a code
+    ("POST", "/v1/actions/{action_id}/handover"): _rule("handover", Role.AGENT, Role.SUPERVISOR),
+    ("POST", "/v1/grants/redeem"): _rule("grants", Role.PLATFORM),
+    # what happened
+    ("WS", "/v1/live"): _rule("live", *_DESK),
+    ("GET", "/v1/calls"): _rule("calls", Role.SUPERVISOR, Role.ANALYST, Role.AUDITOR),
+    ("GET", "/v1/calls/{call_id}"): _rule("calls", Role.SUPERVISOR, Role.ANALYST, Role.AUDITOR),
+    ("GET", "/v1/calls/{call_id}/receipts"): _rule("receipts", Role.SUPERVISOR, Role.ANALYST, Role.AUDITOR),
+    ("POST", "/v1/calls/{call_id}/verdict"): _rule("verdicts", Role.AGENT, Role.SUPERVISOR, Role.ANALYST),
+    ("GET", "/v1/verdicts"): _rule("verdicts", Role.ANALYST, Role.AUDITOR),
+    # voices that outlive a call
+    ("POST", "/v1/calls/{call_id}/voiceprint"): _rule("enrol", Role.SUPERVISOR),
+    ("GET", "/v1/customers/{customer_ref}/voiceprints"): _rule("enrol", Role.AUDITOR, Role.PRIVACY),
+    ("DELETE", "/v1/customers/{customer_ref}/voiceprint"): _rule("enrol", Role.PRIVACY),
+    ("POST", "/v1/calls/{call_id}/watchlist"): _rule("watchlist", Role.ANALYST),
+    ("GET", "/v1/watchlist"): _rule("watchlist", Role.ANALYST, Role.AUDITOR, Role.PRIVACY),
+    ("POST", "/v1/watchlist/{entry_id}/review"): _rule("watchlist", Role.ANALYST),
+    ("DELETE", "/v1/watchlist/{entry_id}"): _rule("watchlist", Role.ANALYST, Role.PRIVACY),
+    # the service itself
+    ("GET", "/metrics"): _rule("metrics", Role.ADMIN),
+    ("GET", "/healthz"): PUBLIC,
+    ("GET", "/readyz"): PUBLIC,
+    ("GET", "/.well-known/jwks.json"): PUBLIC,
+    ("GET", "/console"): PUBLIC,
+})
+"""Method (WS for a websocket) and path to who may."""
+
+SCOPES: Final = tuple(sorted({rule.scope for rule in ROUTES.values() if rule.scope} | {"supervise"}))
+"""Every scope that a key can have; `supervise` makes answers to handovers those of a supervisor."""
+
+
+def may(rule: Rule, scopes: Collection[str], roles: Collection[Role]) -> bool:
+    """Whether a key of these scopes, or somebody of these roles, passes."""
+    return rule.is_open or rule.scope in scopes or not rule.roles.isdisjoint(roles)
