@@ -31,7 +31,8 @@ from voiceguard.adapters.store import Store
 from voiceguard.codecs import StreamDecoder
 from voiceguard.detectors import speaker, synthetic
 from voiceguard.ingest.twilio import TwilioCodec
-from voiceguard.server import calls, live, streams
+from voiceguard.server import calls, live
+from voiceguard.server.streams import session
 from voiceguard.speech import SpeechTrack
 
 
@@ -122,7 +123,7 @@ def serve(out: str) -> None:
     """The command line with the meters in place; in the end, seconds of each stage are written to `out` as JSON."""
     meters = Meters()
     meters.on(WebSocketsSansIOProtocol, "data_received", "websocket frames")
-    meters.on(streams.Session, "_read", "session, its queue and time-out")
+    meters.on(session.Session, "_read", "session, its queue and time-out")
     meters.on(TwilioCodec, "receive_text", "JSON, base64, order of frames")
     meters.on(StreamDecoder, "feed", "mu-law to samples")
     meters.on(SpeechTrack, "feed", "voice activity and windows")

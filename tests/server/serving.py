@@ -27,7 +27,7 @@ from voiceguard.errors import VoiceguardError
 from voiceguard.events import CodeToDeliver, Samples
 from voiceguard.server import access
 from voiceguard.server.app import create_app
-from voiceguard.server.calls import Service
+from voiceguard.server.service import Service
 from voiceguard.settings import Settings
 from voiceguard.speech import WindowSpec
 

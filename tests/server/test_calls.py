@@ -33,7 +33,8 @@ from voiceguard.events import (
     TranscriptReceived,
     Window,
 )
-from voiceguard.server.calls import LiveCall, Service
+from voiceguard.server.calls import LiveCall
+from voiceguard.server.service import Service
 from voiceguard.server.voice_desk import VoiceDesk
 from voiceguard.settings import LinkingOptions, Settings
 

@@ -19,10 +19,10 @@ from pydantic import SecretStr
 from websockets.asyncio.client import connect
 
 from voiceguard.analysis.callset import LabelledCall, Transcript, read_callset
-from voiceguard.clients.lines import Line, NativeLine, TwilioLine
+from voiceguard.clients.lines import LINES
+from voiceguard.clients.lines.line import Dialling, Line
 from voiceguard.clients.player import Player
 from voiceguard.events import CodeToDeliver
-from voiceguard.ingest.twilio import make_stream_token
 from voiceguard.server.app import create_app, server_config
 from voiceguard.settings import Settings, TwilioOptions
 
@@ -152,7 +152,8 @@ async def run(callset: Path, *, speed: float = 1.0, keep: bool = False, say: Cal
             refs = {call.call_id: call.customer_ref or "" for call in calls}
             player = Player(origin, key, lambda call_id: phones.wait(refs[call_id]), speed)
             began = time.monotonic()
-            decided = await _play_all(player, [(call, _line(call, index, secret)) for index, call in enumerate(calls)])
+            lines = [_line(call, index, origin, key, settings) for index, call in enumerate(calls)]
+            decided = await _play_all(player, list(zip(calls, lines, strict=True)))
             await asyncio.sleep(0.3)
             say(f"\n{_HEAD}")
             right = [_report(call, decisions, watcher.calls.get(call.call_id, Watched()), say)
@@ -178,12 +179,11 @@ async def _play_all(player: Player, calls: Sequence[tuple[LabelledCall, Line]]) 
     return [task.result() for task in tasks]
 
 
-def _line(call: LabelledCall, index: int, secret: str) -> Line:
+def _line(call: LabelledCall, index: int, origin: str, key: str, settings: Settings) -> Line:
     """Every other call comes by Twilio, less those whose transcripts Twilio's streams cannot carry."""
-    if index % 2 or any(isinstance(event, Transcript) for event in call.events):
-        return NativeLine(call.call_id, call.customer_ref)
-    token = make_stream_token(call.call_id, int(time.time()) + 3600, secrets.token_hex(16), secret)
-    return TwilioLine(call.call_id, call.customer_ref, token)
+    told = any(isinstance(event, Transcript) for event in call.events)
+    protocol = "native" if index % 2 or told else "twilio"
+    return LINES[protocol](Dialling(origin, call.call_id, call.customer_ref, key, settings))
 
 
 _HEAD = f"{'call':24} {'truth':10} {'risk':>4} {'band':9} {'first':>6}  {'risk over time':{SPARK}} action: decision"

@@ -30,10 +30,12 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from voiceguard.analysis.callset import read_callset
-from voiceguard.clients.lines import FRAME_S, Line, NativeLine, TwilioLine, frames
+from voiceguard.clients.connection import Connection, answer, dialled, open_call
+from voiceguard.clients.lines import LINES
+from voiceguard.clients.lines.line import FRAME_S, Dialling, Line, frames
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import Channel
-from voiceguard.ingest.twilio import make_stream_token
+from voiceguard.settings import Settings
 
 CALLS_PER_PROCESS = 50
 OVERSHOOT_MS = 20.0
@@ -53,8 +55,8 @@ class _Plan:
     origin: str
     protocol: str
     key: str = field(repr=False)
-    tokens: Mapping[str, str] = field(repr=False)
-    """Call id to stream token."""
+    settings: Settings = field(repr=False)
+    calls: Sequence[str]
     first: int
     """Number of the first of these calls among all."""
     audio: Sequence[list[dict[Channel, bytes]]] = field(repr=False)
@@ -79,9 +81,11 @@ class Sent:
 
 
 def run(
-    url: str, *, protocol: str, calls: int, seconds: float, callset: Path, key: str, twilio_secret: str = ""
+    url: str, *, protocol: str, calls: int, seconds: float, callset: Path, key: str,
+    settings: Settings | None = None,
 ) -> dict[str, Any]:
-    """Stream `calls` calls for `seconds`, and report. `key` needs the scopes stream, live and metrics.
+    """Stream `calls` calls for `seconds`, and report. `key` needs the scopes stream, live and metrics;
+    `settings` hold the secrets with which the platform proves itself.
 
     Raises ConfigurationError when the server does not take the key or is not there.
     """
@@ -89,11 +93,11 @@ def run(
         raise ConfigurationError("a load test needs at least one call and one frame (0.02 s)")
     parts = urlsplit(url)
     origin = f"{'https' if parts.scheme in ('wss', 'https') else 'http'}://{parts.netloc}"
-    return asyncio.run(_measure(origin, protocol, calls, seconds, callset, key, twilio_secret))
+    return asyncio.run(_measure(origin, protocol, calls, seconds, callset, key, settings or Settings()))
 
 
 async def _measure(
-    origin: str, protocol: str, calls: int, seconds: float, callset: Path, key: str, twilio_secret: str
+    origin: str, protocol: str, calls: int, seconds: float, callset: Path, key: str, settings: Settings
 ) -> dict[str, Any]:
     audio = [frames(call.read()) for call in read_callset(callset)]
     before = await _counters(origin, key)
@@ -101,15 +105,12 @@ async def _measure(
     idle_bytes = server.memory_info().rss if server else 0
     seen = _Feed()
     follower = asyncio.create_task(seen.follow(origin, key))
-    run_id, expires = secrets.token_hex(4), int(time.time() + 3600)
-    tokens = {
-        call: make_stream_token(call, expires, secrets.token_hex(16), twilio_secret or "-")
-        for call in (f"load-{run_id}-{number}" for number in range(calls))
-    }
-    groups = [list(tokens.items())[start : start + CALLS_PER_PROCESS] for start in range(0, calls, CALLS_PER_PROCESS)]
+    run_id = secrets.token_hex(4)
+    names = [f"load-{run_id}-{number}" for number in range(calls)]
+    groups = [names[start : start + CALLS_PER_PROCESS] for start in range(0, calls, CALLS_PER_PROCESS)]
     begin = time.monotonic() + START_S + len(groups) - 1
     plans = [
-        _Plan(origin, protocol, key, dict(group), number * CALLS_PER_PROCESS, audio, seconds, begin)
+        _Plan(origin, protocol, key, settings, group, number * CALLS_PER_PROCESS, audio, seconds, begin)
         for number, group in enumerate(groups)
     ]
     loop = asyncio.get_running_loop()
@@ -204,7 +205,7 @@ async def _stream_all(plan: _Plan) -> Sent:
     sent = Sent()
     watch = asyncio.create_task(_watch(plan, sent))
     await asyncio.gather(*(
-        _stream(plan, call, number, sent) for number, call in enumerate(plan.tokens, plan.first)
+        _stream(plan, call, number, sent) for number, call in enumerate(plan.calls, plan.first)
     ))
     watch.cancel()
     return sent
@@ -221,27 +222,30 @@ async def _watch(plan: _Plan, sent: Sent) -> None:
 
 async def _stream(plan: _Plan, call: str, number: int, sent: Sent) -> None:
     """One call: its audio over and over, each frame at its time; calls begin spread evenly over one second."""
-    line: Line = TwilioLine(call, None, plan.tokens[call]) if plan.protocol == "twilio" else NativeLine(call, None)
-    url = f"{plan.origin.replace('http', 'ws', 1)}/v1/stream/{plan.protocol}"
+    line = LINES[plan.protocol](Dialling(plan.origin, call, None, plan.key, plan.settings))
     audio = plan.audio[number % len(plan.audio)]
     shift = (number * 997) % len(audio)
     # A broken call shows as frames that were not sent and as a call that did not end.
     with suppress(OSError, WebSocketException):
-        async with connect(url, additional_headers=_bearer(plan.key), compression=None, max_queue=None) as socket:
-            for message in line.opening():
-                await socket.send(message)
+        async with dialled(line, plan.origin) as connection:
+            await open_call(line, connection)
+            reader = asyncio.create_task(_read(line, connection))
             began = sent.began[call] = plan.begin + number * _GOLDEN % 1.0
             for index in range(frames_in(plan.seconds)):
                 due = began + index * FRAME_S
                 await asyncio.sleep(due - time.monotonic())
                 for message in line.audio(audio[(shift + index) % len(audio)]):
-                    await socket.send(message)
+                    await connection.send(message)
                 sent.frames += 1
                 sent.late += time.monotonic() - due > LATE_S
-            await socket.send(line.closing())
-            async for _ in socket:
-                pass
+            await connection.send(line.closing())
+            await reader
             sent.ended += 1
+
+
+async def _read(line: Line, connection: Connection) -> None:
+    async for frame in connection:
+        await answer(line, connection, frame)
 
 
 async def _counters(origin: str, key: str) -> dict[str, float]:

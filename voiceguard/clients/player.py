@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import httpx
-import orjson
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from voiceguard.analysis.callset import Dtmf, Intent, LabelledCall, Transcript
-from voiceguard.clients.lines import FRAME_S, Line, frames
+from voiceguard.clients.connection import Connection, answer, dialled, open_call
+from voiceguard.clients.lines.line import FRAME_S, Line, Message, frames
 
-PATHS: Final[Mapping[str, str]] = {"NativeLine": "/v1/stream/native", "TwilioLine": "/v1/stream/twilio"}
 SETTLE_S = 1.0
 """How long the last decision of a call may take after its last word."""
 CODE_WAIT_S = 10.0
@@ -41,13 +39,12 @@ class Player:
 
         Raises OSError or websockets' exceptions when the server cannot be reached or refuses.
         """
-        url = self.origin.replace("http", "ws", 1) + PATHS[type(line).__name__]
         headers = {"Authorization": f"Bearer {self.key}"}
         async with (
-            connect(url, additional_headers=headers, compression=None) as socket,
-            httpx.AsyncClient(base_url=self.origin, headers=headers) as api,
+            dialled(line, self.origin) as connection, httpx.AsyncClient(base_url=self.origin, headers=headers) as api
         ):
-            platform = _Platform(self, call, line, socket, api)
+            platform = _Platform(self, call, line, connection, api)
+            await open_call(line, connection)
             reader = asyncio.create_task(platform.read())
             try:
                 await platform.speak()
@@ -63,7 +60,7 @@ class _Platform:
     player: Player
     call: LabelledCall
     line: Line
-    socket: ClientConnection
+    connection: Connection
     api: httpx.AsyncClient
     decisions: list[dict[str, Any]] = field(default_factory=list)
 
@@ -71,8 +68,6 @@ class _Platform:
         """Every frame and event at its time."""
         loop = asyncio.get_running_loop()
         events = sorted(self.call.events, key=lambda event: event.at_s)
-        for message in self.line.opening():
-            await self.socket.send(message)
         began = loop.time()
         for index, frame in enumerate(frames(self.call.read())):
             at_s = index * FRAME_S
@@ -80,39 +75,40 @@ class _Platform:
                 await self._do(events.pop(0))
             await asyncio.sleep(began + at_s / self.player.speed - loop.time())
             for message in self.line.audio(frame):
-                await self.socket.send(message)
+                await self.connection.send(message)
         for event in events:
             await self._do(event)
         await asyncio.sleep(SETTLE_S)
         await self._look_again()
-        await self.socket.send(self.line.closing())
+        await self.connection.send(self.line.closing())
 
     async def read(self) -> None:
         """Messages from the stream, until it closes."""
         with suppress(ConnectionClosed):
-            async for text in self.socket:
-                message = orjson.loads(text)
-                if message["type"] == "decision":
-                    await self._decided(message)
+            async for frame in self.connection:
+                heard = await answer(self.line, self.connection, frame)
+                if heard.decision is not None:
+                    await self._decided(heard.decision)
 
     async def _do(self, event: Intent | Transcript | Dtmf) -> None:
         match event:
             case Intent():
-                message = self.line.intent(event.action, event.parameters)
-                if message is None:
+                if not await self._send(self.line.intent(event.action, event.parameters)):
                     await self._ask(event)
-                else:
-                    await self.socket.send(message)
             case Transcript():
-                message = self.line.transcript(event.channel, event.text)
-                if message is not None:
-                    await self.socket.send(message)
+                await self._send(self.line.transcript(event.channel, event.text))
             case Dtmf():
                 digits = event.digits
                 if digits == "<otp>":
                     digits = await asyncio.wait_for(self.player.code(self.call.call_id), CODE_WAIT_S)
                 for digit in digits:
-                    await self.socket.send(self.line.digit(digit))
+                    await self._send(self.line.digit(digit))
+
+    async def _send(self, message: Message | None) -> bool:
+        """Whether the protocol has a message for it."""
+        if message is not None:
+            await self.connection.send(message)
+        return message is not None
 
     async def _ask(self, intent: Intent) -> None:
         answer = await self.api.post(

@@ -95,9 +95,9 @@ class NativeCodec:
         self._state = "ended"
         return [CallEnded("vanished")]
 
-    def encode(self, message: Mapping[str, Any]) -> str:
-        """One of our messages as the text to send."""
-        return orjson.dumps(message).decode()
+    def encode(self, message: Mapping[str, Any]) -> list[str | bytes]:
+        """One of our messages as the frame to send."""
+        return [orjson.dumps(message).decode()]
 
     def _check_order(self, kind: str) -> None:
         if self._state not in ALLOWED_IN[kind]:

@@ -98,9 +98,9 @@ class TwilioCodec:
         self._state = "ended"
         return [CallEnded("vanished")]
 
-    def encode(self, message: Mapping[str, Any]) -> str | None:
-        """None: towards Twilio go only media, marks and clears, so that none of our messages can be said."""
-        return None
+    def encode(self, message: Mapping[str, Any]) -> list[str | bytes]:
+        """Nothing: towards Twilio go only media, marks and clears, so that none of our messages can be said."""
+        return []
 
     def _connected(self, _: Mapping[str, Any]) -> list[WireEvent]:
         self._state = "connected"

@@ -15,9 +15,10 @@ from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.events import CodeEntered, HandoverAnswered, Reason
 from voiceguard.server.auth import Principal
 from voiceguard.server.bodies import Body, ServiceOf, Short
-from voiceguard.server.calls import LiveCall, Service
+from voiceguard.server.calls import LiveCall
 from voiceguard.server.messages import challenge_header
 from voiceguard.server.problems import Problem
+from voiceguard.server.service import Service
 
 router = APIRouter()
 

@@ -29,7 +29,7 @@ from voiceguard.errors import ConfigurationError
 from voiceguard.events import CallEnded
 from voiceguard.server import actions, live, problems, streams, verdicts, voices
 from voiceguard.server.auth import authorise
-from voiceguard.server.calls import Deliver, Service
+from voiceguard.server.service import Deliver, Service
 from voiceguard.server.voice_desk import VoiceDesk
 from voiceguard.settings import Settings
 
@@ -105,8 +105,8 @@ def create_app(
     app.include_router(actions.router)
     app.include_router(voices.router)
     app.include_router(verdicts.router)
-    app.add_api_websocket_route("/v1/stream/native", streams.native)
-    app.add_api_websocket_route("/v1/stream/twilio", streams.twilio)
+    for path, door in streams.ROUTES.items():
+        app.add_api_websocket_route(path, door)
     app.add_api_websocket_route("/v1/live", live.follow)
     app.add_api_route("/healthz", _healthz)
     app.add_api_route("/readyz", _readyz)

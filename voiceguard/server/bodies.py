@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from voiceguard.server.calls import Service
+from voiceguard.server.service import Service
 
 
 def _service(request: Request) -> Service:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from dataclasses import replace
+from typing import Any, Literal
 
-from voiceguard.adapters.keys import Keys
-from voiceguard.adapters.scheduler import Scheduler
-from voiceguard.adapters.store import Store, StoreError
-from voiceguard.detectors.drift import Drift, describe
+from voiceguard.adapters.store import StoreError
+from voiceguard.detectors.drift import describe
 from voiceguard.errors import PeerError, VoiceguardError
 from voiceguard.events import (
     ActionDecided,
@@ -39,7 +37,6 @@ from voiceguard.events import (
     ScoreReceived,
     ScoreRequested,
     TextFlagged,
-    TimePassed,
     TranscriptMasked,
     VoiceAsked,
     VoiceChanged,
@@ -48,91 +45,15 @@ from voiceguard.events import (
     as_record,
 )
 from voiceguard.policy.grants import parameters_sha256
-from voiceguard.server.live import CallView, Hub
+from voiceguard.server.live import CallView
 from voiceguard.server.messages import challenge_body, decision_body, risk_body
-from voiceguard.server.metrics import Metrics
-from voiceguard.server.voice_desk import REFRESH_S, VoiceDesk
-from voiceguard.settings import Settings
+from voiceguard.server.service import Service
 
 FLUSH_S = 2.0
 """Longest time a risk or a note waits to be written together with others."""
-CHECKPOINT_S = 60.0
 MAX_ACTIONS = 200
 """What one call may ask for: each is kept until its end."""
 _STOP = None
-
-
-class Core(Protocol):
-    """What a live call needs of `voiceguard.call.Call`."""
-
-    def receive(self, event: CallInput, now: float) -> list[Outcome]: ...
-
-
-class Deliver(Protocol):
-    """Brings a one-time code to the customer; raises VoiceguardError when it cannot."""
-
-    async def deliver(self, code: CodeToDeliver) -> None: ...
-
-
-@dataclass
-class Service:
-    """Everything that the calls of one process share."""
-
-    settings: Settings
-    store: Store
-    scheduler: Scheduler
-    keys: Keys
-    deliver: Deliver
-    new_call: Callable[[CallStarted, KnownVoices], Core]
-    models: Mapping[str, str]
-    """Role to `<name>@<sha256-12>`."""
-    policy: str
-    """First 12 hex digits of the policy's SHA-256."""
-    now: Callable[[], float]
-    voices: VoiceDesk
-    drift: Drift = field(default_factory=lambda: Drift({}))
-    hub: Hub = field(default_factory=Hub)
-    metrics: Metrics = field(default_factory=Metrics)
-    calls: dict[str, LiveCall] = field(default_factory=dict)
-    actions: dict[str, LiveCall] = field(default_factory=dict)
-    """Action id to the live call that it belongs to."""
-
-    async def tick(self) -> None:
-        """Let every call's time-outs fire, four times a second, until cancelled."""
-        while True:
-            await asyncio.sleep(0.25)
-            for call in list(self.calls.values()):
-                call.receive(TimePassed())
-
-    async def seal(self) -> None:
-        """Sign a checkpoint over all chains once a minute, until cancelled."""
-        while True:
-            await asyncio.sleep(CHECKPOINT_S)
-            await self.checkpoint()
-
-    async def refresh_voices(self) -> None:
-        """Read the lists of voices anew once a minute, until cancelled. A store that refuses is counted."""
-        while True:
-            try:
-                await self.voices.refresh(self.now())
-            except StoreError:
-                self.metrics.store_errors.inc()
-            await asyncio.sleep(REFRESH_S)
-
-    async def known_voices(self, started: CallStarted) -> KnownVoices:
-        """What a call's voice is compared with; nothing when the store cannot be asked: it would only add risk."""
-        try:
-            return await self.voices.known(started)
-        except StoreError:
-            self.metrics.store_errors.inc()
-            return KnownVoices()
-
-    async def checkpoint(self) -> None:
-        """Sign a checkpoint now. A store that refuses is counted; the next checkpoint covers the same records."""
-        try:
-            await self.store.checkpoint(self.keys.sign, self.now())
-        except StoreError:
-            self.metrics.store_errors.inc()
 
 
 class LiveCall:

@@ -7,7 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voiceguard.clients.lines import FRAME_SAMPLES, SILENCE, Line, Message, NativeLine, TwilioLine, frames
+from voiceguard.cli.live import PROTOCOLS
+from voiceguard.clients.lines import LINES
+from voiceguard.clients.lines.line import FRAME_SAMPLES, SILENCE, Line, Message, frames
+from voiceguard.clients.lines.native import NativeLine
+from voiceguard.clients.lines.twilio import TwilioLine
 from voiceguard.codecs import g711
 from voiceguard.events import (
     AudioReceived,
@@ -130,3 +134,8 @@ def test_frames_are_whole(caller: int, agent: int) -> None:
         sent = b"".join(frame[role] for frame in cut)  # type: ignore[index]
         assert g711.encode_ulaw(line) == sent[: len(line)]
         assert SILENCE[:1] * (len(sent) - len(line)) == sent[len(line) :]
+
+
+def test_command_line_names_every_protocol() -> None:
+    """What can be spoken can be asked for."""
+    assert set(PROTOCOLS) == set(LINES)

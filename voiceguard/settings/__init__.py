@@ -11,7 +11,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from voiceguard.ingest import IngestOptions
 from voiceguard.risk import EnrolmentOptions, RiskOptions
+from voiceguard.settings.platforms import TwilioOptions
 from voiceguard.speech import SpeechOptions
+
+__all__ = ["LinkingOptions", "Settings", "TwilioOptions", "first_fault"]
 
 
 def first_fault(error: ValidationError) -> str:
@@ -19,18 +22,6 @@ def first_fault(error: ValidationError) -> str:
     fault = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(map(str, fault["loc"]))
     return f"{place}: {fault['msg']}" if place else fault["msg"]
-
-
-@dataclass(frozen=True)
-class TwilioOptions:
-    """How Twilio proves itself; with neither, its streams are refused."""
-
-    auth_token: SecretStr | None = None
-    """Account auth token: checks X-Twilio-Signature."""
-    shared_keys: dict[str, SecretStr] = field(default_factory=dict)
-    """Key id to SharedKey, for signatures in the SHA-256 form."""
-    stream_secret: SecretStr | None = None
-    """Secret of the short-lived `token` parameter; when set, a stream without a fresh token is refused."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from websockets.exceptions import InvalidStatus
 from tests.server.endings import closed, recorded, until
 from tests.server.serving import SPEECH, Served, heard, serving
 from voiceguard.adapters.store import StoreError
-from voiceguard.clients.lines import FRAME_SAMPLES, TwilioLine
+from voiceguard.clients.lines.line import FRAME_SAMPLES
+from voiceguard.clients.lines.twilio import TwilioLine
 from voiceguard.ingest.twilio import make_stream_token
 from voiceguard.settings import TwilioOptions
 

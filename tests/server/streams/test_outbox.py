@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from voiceguard.server.streams import OUTBOX, Outbox
+from voiceguard.server.streams.outbox import OUTBOX, Outbox
 
 
 def _drained(outbox: Outbox) -> list[Mapping[str, Any]]:

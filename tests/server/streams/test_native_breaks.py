@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection
 from tests.server.endings import closed, recorded, until
 from tests.server.serving import Served, heard, said, serving, speak, start
 from voiceguard.adapters.store import Store
-from voiceguard.server import streams
+from voiceguard.server.streams import session
 
 ASK = json.dumps({"type": "intent", "action": "balance_enquiry"})
 UNKNOWN = json.dumps({"type": "hologram"})
@@ -123,7 +123,7 @@ def test_burst_is_no_slow_reader(tmp_path: Path) -> None:
 
 def test_slow_reader_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that talks and never reads is refused, its call recorded, and nothing waits for it any more."""
-    monkeypatch.setattr(streams, "DRAIN_S", 0.1)
+    monkeypatch.setattr(session, "DRAIN_S", 0.1)
     made = WebSocketsSansIOProtocol.connection_made
 
     def narrowly_made(protocol: WebSocketsSansIOProtocol, transport: asyncio.Transport) -> None:

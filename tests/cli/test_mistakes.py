@@ -1,0 +1,73 @@
+"""A mistake is one line and exit code 2."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.commands import mistake, run
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("serve", "--workers", "2"), "--workers"),
+    (("serve", "--config", "missing.toml"), "missing.toml"),
+    (("policy", "check", "missing.yaml"), "missing.yaml"),
+    (("demo", "--callset", "missing"), "missing"),
+])
+def test_mistake_is_one_line(arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is wrong, on one line of stderr."""
+    assert 2 == run(*arguments)
+    assert words in mistake(capsys)
+
+
+def test_port_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    """The system would take it modulo 65536 and listen elsewhere."""
+    assert 2 == run("serve", "--port", 99999, "--workers", 2)
+    assert "--port" in capsys.readouterr().err
+
+
+def test_wrong_setting_is_named_without_its_value(monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """A setting may hold a secret: only its name is told."""
+    monkeypatch.setenv("VOICEGUARD_PORT", "hunter2")
+
+    assert 2 == run("keys", "list")
+    error = mistake(capsys)
+    assert "setting port: " in error
+    assert "hunter2" not in error
+
+
+def test_settings_come_from_file_and_environment(tmp_path: Path, monkeypatch: Any) -> None:
+    """The environment wins over the file."""
+    config = tmp_path / "c.toml"
+    config.write_text(f'data_dir = "{tmp_path / "from-file"}"\n')
+    assert 0 == run("keys", "list", "--config", config)
+    monkeypatch.delenv("VOICEGUARD_DATA_DIR")
+    assert 0 == run("keys", "list", "--config", config)
+    assert (tmp_path / "data").is_dir()
+    assert (tmp_path / "from-file").is_dir()
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    (b"data_folder = 'x'", "setting data_folder: "), (b'"a\\nb" = 1', r"setting a\nb: "), (b"port = [", "c.toml: "),
+    (b"port = '\xff'", "c.toml: "), (b"port = " + b"[" * 20_000, "c.toml: "),
+])
+def test_wrong_file_of_settings(
+    text: bytes, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The name that is unknown, or the file that is no TOML."""
+    (tmp_path / "c.toml").write_bytes(text)
+
+    assert 2 == run("keys", "list", "--config", tmp_path / "c.toml")
+    assert words in mistake(capsys)
+
+
+def test_module_runs() -> None:
+    """`python -m voiceguard` is the same program, and quick to help."""
+    done = subprocess.run([sys.executable, "-m", "voiceguard", "--help"], capture_output=True, text=True, check=True)
+
+    for name in ("serve", "demo", "score", "policy", "audit", "models", "keys", "customers", "loadtest"):
+        assert name in done.stdout

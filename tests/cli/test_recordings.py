@@ -1,0 +1,69 @@
+"""`voiceguard score` on files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from tests.cli.commands import SAMPLES, mistake, run
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """A table that was written."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def callers(folder: Path, *calls: str) -> None:
+    """The caller's side alone of these sample calls."""
+    for name in calls:
+        samples, rate = soundfile.read(SAMPLES / f"{name}.wav")
+        soundfile.write(folder / f"{name}.flac", samples[:, 0], rate)
+
+
+def test_scores_every_row_of_a_manifest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One row for each input, in order; what cannot be read gets an error text."""
+    callers(tmp_path, "05-synthetic-piper", "01-balance")
+    (tmp_path / "noise.wav").write_bytes(b"this is not audio")
+    manifest = tmp_path / "m.csv"
+    manifest.write_text(f"path\n05-synthetic-piper.flac\nmissing.wav\nnoise.wav\n{tmp_path / '01-balance.flac'}\n")
+
+    assert 0 == run(
+        "score", "synthetic", "--manifest", manifest, "--out", tmp_path / "s.csv", "--max-speech", 4, "--json"
+    )
+
+    written = rows(tmp_path / "s.csv")
+    assert ["path", "net_speech_s", "llr", "p_synthetic", "first_decision_s", "decision", "error"] == list(written[0])
+    assert [True, False, False, True] == [row["error"] == "" for row in written]
+    assert ["05-synthetic-piper.flac", "missing.wav", "noise.wav"] == [row["path"] for row in written[:3]]
+    assert float(written[0]["llr"]) > 0 > float(written[3]["llr"])
+    assert all(float(row["net_speech_s"]) <= 4.0 for row in (written[0], written[3]))
+    assert {"rows": 4, "errors": 2, "channel": "pcmu"}.items() <= json.loads(capsys.readouterr().out).items()
+
+
+def test_scores_trials(tmp_path: Path) -> None:
+    """The same voice speaks for itself, two voices against."""
+    callers(tmp_path, "02-recovery", "03-wrong-codes", "10-injected-instruction")
+    enrol = "02-recovery.flac"
+    (tmp_path / "t.csv").write_text(
+        f"enrol,test\n{enrol},03-wrong-codes.flac\n{enrol},10-injected-instruction.flac\n"
+        f"missing.wav;{enrol},03-wrong-codes.flac\n"
+    )
+
+    assert 0 == run("score", "speakers", "--trials", tmp_path / "t.csv", "--out", tmp_path / "s.csv")
+    same, other, missing = rows(tmp_path / "s.csv")
+    assert ["enrol", "test", "llr", "cosine", "error"] == list(same)
+    assert float(same["llr"]) > 0 > float(other["llr"])
+    assert (f"missing.wav;{enrol}", "", True) == (missing["enrol"], missing["llr"], missing["error"] != "")
+
+
+def test_manifest_without_its_column(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The missing column is named."""
+    (tmp_path / "m.csv").write_text("file\nx.wav\n")
+
+    assert 2 == run("score", "synthetic", "--manifest", tmp_path / "m.csv", "--out", tmp_path / "s.csv")
+    assert "m.csv: has no column path" in mistake(capsys)

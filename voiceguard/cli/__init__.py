@@ -1,0 +1,47 @@
+"""The command line [contract]: arguments in, the right room called; a user's mistake is one line and exit code 2.
+
+Heavy rooms are imported in the command that needs them, so that `voiceguard --help` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from voiceguard.cli import live, operators, policies, recordings, voices
+from voiceguard.errors import VoiceguardError
+from voiceguard.settings import first_fault
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit: 0 done, 1 done and the answer is no, 2 wrong input or a fault."""
+    options = _parser().parse_args(arguments)
+    try:
+        right = options.run(options)
+    except VoiceguardError as error:
+        sys.exit(_say_error(str(error)))
+    except ValidationError as error:
+        sys.exit(_say_error(f"setting {first_fault(error)}"))
+    except OSError as error:
+        sys.exit(_say_error(f"{error.filename or ''} {error.strerror or error}".strip()))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0 if right else 1)
+
+
+def _say_error(text: str) -> int:
+    # Names out of a user's file may hold line breaks, or what a terminal obeys.
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    print(f"voiceguard: {shown}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="voiceguard", description="Stops voice fraud on calls while they last.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for group in (live, recordings, policies, operators, voices):
+        group.add(commands)
+    return parser

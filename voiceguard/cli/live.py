@@ -1,0 +1,72 @@
+"""Commands of the live service: serve, demo, loadtest."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from voiceguard.cli.shared import new_command, port, positive, read_settings, take_config
+from voiceguard.errors import ConfigurationError
+
+PROTOCOLS = ("native", "twilio")
+"""Those of voiceguard.clients.lines, whose import would make every command slow."""
+
+
+def add(commands: Any) -> None:
+    """The commands of this module."""
+    serve = new_command(commands, "serve", _serve, "run the service")
+    take_config(serve)
+    serve.add_argument("--host", help="address to listen on")
+    serve.add_argument("--port", type=port, help="port to listen on; 0 takes a free one")
+    serve.add_argument("--workers", type=int, default=1, help="processes; one, for a call lives in its own")
+
+    demo = new_command(commands, "demo", _demo, "stream the sample calls to a server and check every decision")
+    demo.add_argument("--speed", type=positive, default=1.0, help="times real pace")
+    demo.add_argument("--keep", action="store_true", help="leave the server up afterwards")
+    demo.add_argument("--callset", type=Path, default=Path("samples"), help="folder or file of labelled calls")
+
+    load = new_command(commands, "loadtest", _loadtest, "stream many paced calls to a server and measure it")
+    load.add_argument("--url", required=True, help="ws://host:port")
+    load.add_argument("--protocol", choices=PROTOCOLS, default="twilio")
+    load.add_argument("--calls", type=int, default=50)
+    load.add_argument("--seconds", type=positive, default=30.0)
+    load.add_argument("--callset", type=Path, default=Path("samples"), help="whose audio is streamed, over and over")
+    load.add_argument("--json", action="store_true")
+    take_config(load)
+
+
+def _serve(options: argparse.Namespace) -> bool:
+    import uvicorn
+
+    from voiceguard.server.app import create_app, server_config
+
+    if options.workers != 1:
+        raise ConfigurationError("--workers: a call's API requests must reach its own process, so there is one")
+    settings = read_settings(options, host=options.host, port=options.port)
+    app = create_app(settings)
+    gc.collect()
+    gc.freeze()  # what lives as long as the process: looking through it again would stop every call for 70 ms
+    uvicorn.Server(server_config(app, settings)).run()
+    return True
+
+
+def _demo(options: argparse.Namespace) -> bool:
+    from voiceguard.clients.demo import run
+
+    return asyncio.run(run(options.callset, speed=options.speed, keep=options.keep))
+
+
+def _loadtest(options: argparse.Namespace) -> bool:
+    from voiceguard.clients.loadtest import as_text, run
+
+    report = run(
+        options.url, protocol=options.protocol, calls=options.calls, seconds=options.seconds, callset=options.callset,
+        key=os.environ.get("VOICEGUARD_API_KEY", ""), settings=read_settings(options),
+    )
+    print(json.dumps(report, indent=2) if options.json else as_text(report))
+    return True

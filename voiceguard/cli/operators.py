@@ -1,0 +1,95 @@
+"""Operators' commands: audit, models, keys, customers."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from typing import Any
+
+import pyotp
+
+from voiceguard.cli.shared import new_command, read_settings, short, take_config, with_store
+from voiceguard.errors import ConfigurationError
+
+SCOPES = (
+    "stream", "live", "actions", "handover", "supervise", "grants", "calls", "receipts", "metrics", "enrol",
+    "watchlist", "verdicts",
+)
+
+
+def add(commands: Any) -> None:
+    """The commands of this module."""
+    audit = commands.add_parser("audit", help="look at what was recorded").add_subparsers(required=True)
+    take_config(new_command(audit, "verify", _audit_verify, "check every chain and checkpoint"))
+
+    models = new_command(commands, "models", _models, "cards and hashes of the models")
+    models.add_argument("--json", action="store_true")
+    take_config(models)
+
+    keys = commands.add_parser("keys", help="API keys").add_subparsers(required=True)
+    create = new_command(keys, "create", _keys_create, "make an API key and print it, once")
+    create.add_argument("name", type=short, help="whose key it is")
+    create.add_argument("--scope", action="append", choices=SCOPES, required=True, help="may be given several times")
+    revoke = new_command(keys, "revoke", _keys_revoke, "make a key invalid")
+    revoke.add_argument("name")
+    for command in (create, revoke, new_command(keys, "list", _keys_list, "names and scopes")):
+        take_config(command)
+
+    customers = commands.add_parser("customers", help="who may be claimed to call").add_subparsers(required=True)
+    add = new_command(customers, "add", _customers_add, "make a customer known, by the platform's own reference")
+    add.add_argument("ref", type=short)
+    add.add_argument("--totp", action="store_true", help="make an authenticator secret and print its URI, once")
+    take_config(add)
+
+
+def _audit_verify(options: argparse.Namespace) -> bool:
+    from voiceguard.adapters.keys import Keys
+
+    settings = read_settings(options)
+    faults = asyncio.run(with_store(settings, lambda store: store.verify_audit(Keys.open(settings.data_dir).verify)))
+    for fault in faults:
+        print(f"{fault.chain} {fault.seq}: {fault.kind}: {fault.text}")
+    print("every chain and checkpoint is whole" if not faults else f"{len(faults)} faults")
+    return not faults
+
+
+def _models(options: argparse.Namespace) -> bool:
+    from voiceguard.adapters.onnx_models import MODELS_FOLDER, model_cards
+
+    folder = read_settings(options).models_dir or MODELS_FOLDER
+    cards = model_cards(folder)
+    if not cards:
+        raise ConfigurationError(f"models_dir: {folder.name} holds no model")
+    if options.json:
+        print(json.dumps(cards, indent=2))
+    else:
+        for card in cards:
+            state = "verified" if card["verified"] else "NOT THE FILE THAT THE CARD DESCRIBES"
+            print(f"{card['name']:24} {card['version']:8} {card['task']:18} sha256 {card['sha256'][:12]}  {state}")
+    return all(card["verified"] for card in cards)
+
+
+def _keys_create(options: argparse.Namespace) -> bool:
+    print(asyncio.run(with_store(read_settings(options), lambda store: store.create_key(options.name, options.scope))))
+    return True
+
+
+def _keys_revoke(options: argparse.Namespace) -> bool:
+    return bool(asyncio.run(with_store(read_settings(options), lambda store: store.revoke_key(options.name))))
+
+
+def _keys_list(options: argparse.Namespace) -> bool:
+    for key in asyncio.run(with_store(read_settings(options), lambda store: store.keys())):
+        print(f"{key['name']:24} {' '.join(key['scopes'])}")
+    return True
+
+
+def _customers_add(options: argparse.Namespace) -> bool:
+    secret = pyotp.random_base32() if options.totp else None
+    asyncio.run(with_store(
+        read_settings(options), lambda store: store.upsert_customer(options.ref, totp_secret=secret)
+    ))
+    if secret is not None:
+        print(pyotp.TOTP(secret, name=options.ref, issuer="voiceguard").provisioning_uri())
+    return True

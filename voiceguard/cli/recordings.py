@@ -1,0 +1,67 @@
+"""Commands on recordings: score synthetic, score speakers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from voiceguard.cli.shared import new_command, positive
+from voiceguard.settings import Settings
+
+CHANNELS = ("pcmu", "pcma", "gsm", "opus", "none")
+
+
+def add(commands: Any) -> None:
+    """The commands of this module."""
+    score = commands.add_parser("score", help="what the detectors say of recordings").add_subparsers(required=True)
+    synthetic = new_command(score, "synthetic", _score_synthetic, "evidence of synthetic speech, one row a file")
+    synthetic.add_argument("--manifest", type=Path, required=True, help="CSV with a column path")
+    synthetic.add_argument("--max-speech", type=positive, default=math.inf, help="seconds of net speech to use")
+    synthetic.add_argument("--detector", help="model to use")
+    speakers = new_command(score, "speakers", _score_speakers, "evidence of the same speaker, one row a trial")
+    speakers.add_argument("--trials", type=Path, required=True, help="CSV with enrol (paths joined by ;) and test")
+    for command in (synthetic, speakers):
+        command.add_argument("--out", type=Path, required=True, help="CSV to write")
+        command.add_argument("--channel", choices=CHANNELS, default="pcmu", help="telephone line before the detector")
+        command.add_argument("--json", action="store_true", help="print a summary")
+
+
+def _score_synthetic(options: argparse.Namespace) -> bool:
+    from voiceguard.adapters.detectors import load_detectors
+    from voiceguard.analysis import scoring
+
+    settings = Settings(**({"synthetic_model": options.detector} if options.detector else {}))
+    scorer = scoring.FileScorer(settings, load_detectors(settings), options.channel, options.max_speech)
+    folder = options.manifest.parent
+    rows = scoring.score_table(
+        scoring.read_table(options.manifest, ["path"]), ["path"], lambda row: scorer.synthetic(folder / row["path"])
+    )
+    written = scoring.write_table(options.out, scoring.SYNTHETIC_COLUMNS, rows)
+    _summary(options, written, scorer.detectors.versions["synthetic"])
+    return True
+
+
+def _score_speakers(options: argparse.Namespace) -> bool:
+    from voiceguard.adapters.detectors import load_detectors
+    from voiceguard.analysis import scoring
+
+    settings = Settings()
+    scorer = scoring.FileScorer(settings, load_detectors(settings), options.channel)
+    folder = options.trials.parent
+    rows = scoring.score_table(
+        scoring.read_table(options.trials, ["enrol", "test"]), ["enrol", "test"],
+        lambda row: scorer.speakers([folder / path for path in row["enrol"].split(";")], folder / row["test"]),
+    )
+    written = scoring.write_table(options.out, scoring.SPEAKER_COLUMNS, rows)
+    _summary(options, written, scorer.detectors.versions["speaker"])
+    return True
+
+
+def _summary(options: argparse.Namespace, rows: Sequence[dict[str, Any]], model: str) -> None:
+    if options.json:
+        failed = sum(row["error"] is not None for row in rows)
+        print(json.dumps({"model": model, "channel": options.channel, "rows": len(rows), "errors": failed}))

@@ -1,0 +1,71 @@
+"""What the commands share: their arguments, their settings, and the store."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from voiceguard.errors import ConfigurationError
+from voiceguard.settings import Settings
+
+
+def short(text: str) -> str:
+    """A name on one line."""
+    if not text.isprintable() or not text.strip() or len(text) > 128:
+        raise argparse.ArgumentTypeError("a name of 1 to 128 printable characters is expected")
+    return text
+
+
+def positive(text: str) -> float:
+    """A finite number above 0."""
+    number = float(text)
+    if not 0.0 < number < math.inf:
+        raise argparse.ArgumentTypeError("a number above 0 is expected")
+    return number
+
+
+def port(text: str) -> int:
+    """A TCP port."""
+    number = int(text)
+    if not 0 <= number <= 65535:  # the system would take it modulo 65536
+        raise argparse.ArgumentTypeError("a port is from 0 to 65535")
+    return number
+
+
+def new_command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], bool], text: str
+) -> argparse.ArgumentParser:
+    """A command that calls `run`, whose answer says whether all is right."""
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def take_config(parser: argparse.ArgumentParser) -> None:
+    """`--config`, for `read_settings`."""
+    parser.add_argument("--config", type=Path, help="TOML file of settings; VOICEGUARD_* in the environment wins")
+
+
+def read_settings(options: argparse.Namespace, **given: Any) -> Settings:
+    """The command line wins over the environment, and that over the file."""
+    values: dict[str, Any] = {}
+    if getattr(options, "config", None):
+        try:
+            values = tomllib.loads(options.config.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ConfigurationError(f"{options.config.name}: {error}") from error
+    return Settings(**values).model_copy(update={name: value for name, value in given.items() if value is not None})
+
+
+async def with_store(settings: Settings, use: Callable[[Any], Any]) -> Any:
+    """What `use` makes of the opened store."""
+    from voiceguard.adapters.keys import Keys
+    from voiceguard.adapters.store import Store
+
+    keys = Keys.open(settings.data_dir)
+    async with Store.open(settings.store_url, cipher=keys.cipher) as store:
+        return await use(store)

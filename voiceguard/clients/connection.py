@@ -1,0 +1,47 @@
+"""A line dialled: its connection to the service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
+
+from voiceguard.clients.lines.line import Heard, Line, Message
+
+
+class Connection(Protocol):
+    """Frames both ways; iterating ends when the service closes."""
+
+    async def send(self, message: Message) -> None: ...
+    async def recv(self) -> Message: ...
+    def __aiter__(self) -> AsyncIterator[Message]: ...
+
+
+@asynccontextmanager
+async def dialled(line: Line, origin: str) -> AsyncIterator[Connection]:
+    """The line's connection, opened as its protocol demands. Raises OSError or websockets' exceptions."""
+    url = origin.replace("http", "ws", 1) + line.path
+    async with connect(
+        url, additional_headers=line.headers, subprotocols=[Subprotocol(name) for name in line.subprotocols] or None,
+        compression=None, max_queue=None,
+    ) as socket:
+        yield socket
+
+
+async def open_call(line: Line, connection: Connection) -> None:
+    """The call's first messages, and the service's answer where the protocol waits for it."""
+    for message in line.opening():
+        await connection.send(message)
+    if line.awaits_answer:
+        await answer(line, connection, await connection.recv())
+
+
+async def answer(line: Line, connection: Connection, frame: Message) -> Heard:
+    """Take one frame of the service, and send what the protocol demands in return."""
+    heard = line.heard(frame)
+    for reply in heard.replies:
+        await connection.send(reply)
+    return heard

@@ -1,0 +1,58 @@
+"""What people and clocks ask of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerFacts:
+    """What the store knows of the claimed customer when an action is asked for."""
+
+    customer_ref: str
+    totp_secret: str | None = field(default=None, repr=False)
+    """Base32, RFC 6238; None: codes are delivered instead."""
+    last_totp_step: int = -1
+    """Last accepted RFC 6238 time step, so that no code is accepted twice."""
+    locked_until: float = 0.0
+    """Unix seconds until which every step-up of this customer is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRequested:
+    action_id: str
+    action: str
+    parameters: Mapping[str, str]
+    customer: CustomerFacts | None
+    """None: nobody is claimed, or the store could not be asked; then nothing sensitive is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeEntered:
+    action_id: str
+    code: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverAnswered:
+    action_id: str
+    person: str
+    role: str
+    verdict: Literal["accept", "approve", "refuse"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceAsked:
+    """Somebody wants the caller's voice: a customer's voiceprint, or an entry of the watch list."""
+
+    purpose: Literal["enrol", "watchlist", "link"]
+    author: str
+    """Who asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """Lets time-outs fire when nothing else happens."""

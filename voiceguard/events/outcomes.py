@@ -1,0 +1,210 @@
+"""What a call answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from voiceguard.events.asked import VoiceAsked
+from voiceguard.events.voices import Voice
+from voiceguard.events.windows import Window
+from voiceguard.events.wire import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRequested:
+    """Answer with one `ScoreReceived` or `ScoreMissing` of the same window_id."""
+
+    window_id: int
+    window: Window
+
+
+class RiskState(StrEnum):
+    OK = "ok"
+    INSUFFICIENT_SPEECH = "insufficient_speech"
+    INCONCLUSIVE = "inconclusive"
+    DETECTOR_UNAVAILABLE = "detector_unavailable"
+    NO_CONSENT = "no_consent"
+
+
+class Band(StrEnum):
+    UNKNOWN = "unknown"
+    LOW = "low"
+    ELEVATED = "elevated"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    source: str
+    """synthetic_voice, speaker_change, prompt_injection, ..."""
+    llr: float
+    """Natural log; positive speaks for fraud."""
+    weight: float
+    contribution: float
+    """weight * llr: the nats this source adds to the log-odds."""
+    windows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """[contract] body of the `risk` message, less call_id, models and policy, which the driver adds."""
+
+    at_s: float
+    net_speech_s: float
+    score: int | None
+    """Posterior of fraud in percent, 0..100; None where no number is honest."""
+    band: Band
+    state: RiskState
+    evidence: tuple[Evidence, ...]
+
+
+class Decision(StrEnum):
+    ALLOW = "allow"
+    STEP_UP = "step_up"
+    HANDOVER = "handover"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A step-up that waits for its code. Never holds the code."""
+
+    method: Literal["totp", "delivered_code"]
+    expires_at: float
+    """Unix seconds."""
+    tries_left: int
+    acr: str
+    """Assurance asked for, as in RFC 9470 acr_values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Claims of a grant, unsigned: the driver signs them as a JWT."""
+
+    jti: str
+    call_id: str
+    customer_ref: str
+    action: str
+    parameters_sha256: str
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RiskChanged:
+    risk: Risk
+
+
+@dataclass(frozen=True, slots=True)
+class ActionDecided:
+    """Every change of an action's state: persist it before anybody is told."""
+
+    action_id: str
+    action: str
+    tier: str
+    decision: Decision
+    state: str
+    """The engine's state, see voiceguard.policy.engine.State."""
+    reasons: tuple[Reason, ...]
+    rule: str
+    """Name of the policy rule that decided."""
+    risk: Risk
+    parameters_sha256: str
+    challenge: Challenge | None = None
+    grant: Grant | None = None
+    person: str | None = None
+    """Who approved or refused, where a person did."""
+    lock_customer_until: float | None = None
+    accepted_totp_step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeToDeliver:
+    """The only value that ever holds a one-time code; goes to the delivery adapter and nowhere else."""
+
+    action_id: str
+    customer_ref: str
+    action: str
+    code: str = field(repr=False)
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextFlagged:
+    """A transcript that holds an injected instruction; text is masked."""
+
+    channel: Channel
+    at_s: float
+    rules: tuple[str, ...]
+    masked_text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IntentNoticed:
+    """The transcript sounds like a request for this action; informs people, decides nothing."""
+
+    action: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptMasked:
+    channel: Channel
+    at_s: float
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaNoted:
+    """A gap, repeat or pause, for the audit: the kind and how many milliseconds."""
+
+    channel: Channel | None
+    kind: Literal["gap", "repeated", "late", "paused", "resumed"]
+    at_s: float
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceChanged:
+    """Another voice than the one that began the call has been heard since `since_s`."""
+
+    at_s: float
+    since_s: float
+    """Media time from which the other voice is heard, give or take a window's hop, seconds."""
+    llr: float
+    """ln p(x | the voice changed) / p(x | same voice), all comparisons so far together."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceMatched:
+    """The caller's voice speaks for an entry of a list more than against it; told once an entry."""
+
+    source: Literal["watchlist", "linked_voice"]
+    entry_id: str
+    at_s: float
+    llr: float
+    """ln p(x | a voice of the list) / p(x | none of them)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceTaken:
+    """The answer to `VoiceAsked`: the caller's voice, or why it must not be kept."""
+
+    asked: VoiceAsked
+    at_s: float
+    refusals: tuple[Reason, ...]
+    voice: Voice | None = field(repr=False)
+    """None where there are refusals."""
+
+
+Outcome = (
+    ScoreRequested | RiskChanged | ActionDecided | CodeToDeliver | TextFlagged | IntentNoticed | TranscriptMasked
+    | MediaNoted | VoiceChanged | VoiceMatched | VoiceTaken
+)

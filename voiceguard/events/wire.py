@@ -1,0 +1,118 @@
+"""What a wire protocol says of a call, in terms of no protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATE_HZ = 8000
+"""Every sample inside voiceguard is float32 mono in [-1, 1] at this rate."""
+
+Channel = Literal["caller", "agent"]
+Encoding = Literal["pcmu", "pcma", "l16"]
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    call_id: str
+    encoding: Encoding
+    rate_hz: int
+    """Rate on the wire, 8000 or 16000."""
+    channels: tuple[Channel, ...]
+    customer_ref: str | None = None
+    """The platform's reference of the customer that the caller claims to be."""
+    consent: frozenset[str] = frozenset()
+    """Purposes the caller agreed to: "voice_analysis", "enrol", ..."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioReceived:
+    channel: Channel
+    start_sample: int
+    """Place of the first sample since the start of the stream, at the wire's rate."""
+    payload: bytes
+    """One channel's samples in the call's encoding."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaGap:
+    """Samples that never came; they are silence to the clock and nothing to the detectors."""
+
+    channel: Channel
+    start_sample: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaDropped:
+    """Samples that came twice or too late, and were not used."""
+
+    channel: Channel
+    start_sample: int
+    samples: int
+    reason: Literal["repeated", "late"]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPaused:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class MediaResumed:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class DtmfReceived:
+    channel: Channel
+    digit: str
+    """One of 0-9 A-D * #. Secret while a code is awaited: never in a repr."""
+
+    def __repr__(self) -> str:
+        return f"DtmfReceived(channel={self.channel!r}, digit=•)"
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptReceived:
+    channel: Channel
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IntentDeclared:
+    """The platform (IVR, bot, agent desktop) says on the stream what the caller wants; a driver turns it into an
+    `ActionRequested` after it has looked up the customer."""
+
+    action: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MarkReceived:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDue:
+    """The protocol itself demands an answer: it goes out in order with our other messages, worded by `encode`."""
+
+    message: Mapping[str, Any] = field(repr=False)
+    """With `type`, as the codec's `encode` takes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    reason: Literal["stopped", "vanished", "stalled", "protocol_error", "shutdown"]
+
+
+WireEvent = (
+    CallStarted | AudioReceived | MediaGap | MediaDropped | MediaPaused | MediaResumed | DtmfReceived
+    | TranscriptReceived | IntentDeclared | MarkReceived | ReplyDue | CallEnded
+)

@@ -1,0 +1,96 @@
+"""What all live calls of one process share, and its clocks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from voiceguard.adapters.keys import Keys
+from voiceguard.adapters.scheduler import Scheduler
+from voiceguard.adapters.store import Store, StoreError
+from voiceguard.detectors.drift import Drift
+from voiceguard.events import CallInput, CallStarted, CodeToDeliver, KnownVoices, Outcome, TimePassed
+from voiceguard.server.live import Hub
+from voiceguard.server.metrics import Metrics
+from voiceguard.server.voice_desk import REFRESH_S, VoiceDesk
+from voiceguard.settings import Settings
+
+if TYPE_CHECKING:
+    from voiceguard.server.calls import LiveCall
+
+CHECKPOINT_S = 60.0
+
+
+class Core(Protocol):
+    """What a live call needs of `voiceguard.call.Call`."""
+
+    def receive(self, event: CallInput, now: float) -> list[Outcome]: ...
+
+
+class Deliver(Protocol):
+    """Brings a one-time code to the customer; raises VoiceguardError when it cannot."""
+
+    async def deliver(self, code: CodeToDeliver) -> None: ...
+
+
+@dataclass
+class Service:
+    """Everything that the calls of one process share."""
+
+    settings: Settings
+    store: Store
+    scheduler: Scheduler
+    keys: Keys
+    deliver: Deliver
+    new_call: Callable[[CallStarted, KnownVoices], Core]
+    models: Mapping[str, str]
+    """Role to `<name>@<sha256-12>`."""
+    policy: str
+    """First 12 hex digits of the policy's SHA-256."""
+    now: Callable[[], float]
+    voices: VoiceDesk
+    drift: Drift = field(default_factory=lambda: Drift({}))
+    hub: Hub = field(default_factory=Hub)
+    metrics: Metrics = field(default_factory=Metrics)
+    calls: dict[str, LiveCall] = field(default_factory=dict)
+    actions: dict[str, LiveCall] = field(default_factory=dict)
+    """Action id to the live call that it belongs to."""
+
+    async def tick(self) -> None:
+        """Let every call's time-outs fire, four times a second, until cancelled."""
+        while True:
+            await asyncio.sleep(0.25)
+            for call in list(self.calls.values()):
+                call.receive(TimePassed())
+
+    async def seal(self) -> None:
+        """Sign a checkpoint over all chains once a minute, until cancelled."""
+        while True:
+            await asyncio.sleep(CHECKPOINT_S)
+            await self.checkpoint()
+
+    async def refresh_voices(self) -> None:
+        """Read the lists of voices anew once a minute, until cancelled. A store that refuses is counted."""
+        while True:
+            try:
+                await self.voices.refresh(self.now())
+            except StoreError:
+                self.metrics.store_errors.inc()
+            await asyncio.sleep(REFRESH_S)
+
+    async def known_voices(self, started: CallStarted) -> KnownVoices:
+        """What a call's voice is compared with; nothing when the store cannot be asked: it would only add risk."""
+        try:
+            return await self.voices.known(started)
+        except StoreError:
+            self.metrics.store_errors.inc()
+            return KnownVoices()
+
+    async def checkpoint(self) -> None:
+        """Sign a checkpoint now. A store that refuses is counted; the next checkpoint covers the same records."""
+        try:
+            await self.store.checkpoint(self.keys.sign, self.now())
+        except StoreError:
+            self.metrics.store_errors.inc()

@@ -1,0 +1,181 @@
+"""One call's stream, whatever protocol it speaks and whatever carries it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+from voiceguard.errors import PeerError
+from voiceguard.events import CallEnded, CallStarted, IntentDeclared, ReplyDue, WireEvent
+from voiceguard.server.calls import LiveCall
+from voiceguard.server.service import Service
+from voiceguard.server.streams.outbox import Outbox
+
+DRAIN_S = 2.0
+"""Time a reader has for the last messages before its connection closes."""
+
+Frame = str | bytes
+
+
+class Codec(Protocol):
+    """A wire protocol, sans I/O; see voiceguard.ingest."""
+
+    def receive_text(self, text: str) -> list[WireEvent]: ...
+    def receive_binary(self, data: bytes) -> list[WireEvent]: ...
+    def connection_lost(self) -> list[WireEvent]: ...
+    def encode(self, message: Mapping[str, Any]) -> Sequence[Frame]: ...
+
+
+class Closed(Exception):
+    """The connection is gone. `stopping`: because this server stops, and not by the peer's will."""
+
+    def __init__(self, *, stopping: bool = False) -> None:
+        super().__init__()
+        self.stopping = stopping
+
+
+class Transport(Protocol):
+    """What carries the frames."""
+
+    async def receive(self) -> Frame:
+        """The next frame. Raises Closed."""
+        ...
+
+    async def send(self, frame: Frame) -> None:
+        """Raises Closed."""
+        ...
+
+    async def close(self, code: int) -> None:
+        """Close, with an RFC 6455 code where the transport has such; returns when the peer is told, or gone."""
+        ...
+
+
+class Session:
+    """One stream on one accepted connection, from its first frame to its close."""
+
+    def __init__(
+        self, service: Service, transport: Transport, codec: Codec,
+        admit: Callable[[CallStarted], Awaitable[None]] | None = None,
+    ) -> None:
+        self._service = service
+        self._transport = transport
+        self._codec = codec
+        self._admit = admit
+        self._outbox = Outbox()
+        self._call: LiveCall | None = None
+
+    async def run(self) -> None:
+        """Serve the stream; returns when the socket is closed, and the call's record is complete by then."""
+        writer = asyncio.create_task(self._outbox.drain(self._send))
+        code = 1011
+        try:
+            code = await self._serve()
+        finally:
+            await self._end(CallEnded("shutdown"))
+            await self._close(code, writer)
+
+    async def _serve(self) -> int:
+        try:
+            return await self._read()
+        except TimeoutError:
+            await self._end(CallEnded("stalled"))
+            return self._refuse(PeerError("stalled", f"nothing came for {self._service.settings.stall_s:g} s"))
+        except PeerError as error:
+            await self._end(CallEnded("protocol_error"))
+            return self._refuse(error)
+
+    async def _read(self) -> int:
+        while True:
+            lost = False
+            try:
+                # Only the client's own silence is a stall, not the time that the store takes.
+                async with asyncio.timeout(self._service.settings.stall_s):
+                    frame = await self._transport.receive()
+                events = self._decode(frame)
+            except Closed as closed:
+                lost, events = True, self._codec.connection_lost()
+                if events and closed.stopping:
+                    events = [CallEnded("shutdown")]
+            except PeerError as error:
+                events = []
+                await self._report(error)
+            try:
+                for event in events:
+                    if isinstance(event, CallEnded):
+                        await self._end(event)
+                        return 1000
+                    await self._handle(event)
+            except PeerError as error:
+                await self._report(error)
+            if lost:
+                return 1000
+            if self._outbox.overflowed:
+                raise PeerError("too_slow", "decisions were not read")
+
+    def _decode(self, frame: Frame) -> list[WireEvent]:
+        return self._codec.receive_text(frame) if isinstance(frame, str) else self._codec.receive_binary(frame)
+
+    async def _report(self, error: PeerError) -> None:
+        if error.fatal:
+            raise error
+        self._outbox.put({"type": "error", "code": error.code, "text": str(error)})
+        # Frames that came together are read without a pause; the writer needs its turn between them.
+        await asyncio.sleep(0)
+
+    async def _handle(self, event: WireEvent) -> None:
+        if isinstance(event, CallStarted):
+            await self._start(event)
+            return
+        if isinstance(event, ReplyDue):
+            self._outbox.put(event.message)
+            return
+        if self._call is None:
+            raise PeerError("not_started", "the call has not started")
+        if isinstance(event, IntentDeclared):
+            await self._call.request(secrets.token_hex(16), event.action, event.parameters)
+        else:
+            self._call.receive(event)
+
+    async def _start(self, started: CallStarted) -> None:
+        service = self._service
+        if self._admit is not None:
+            await self._admit(started)
+        known = await service.known_voices(started)
+        if started.call_id in service.calls:
+            raise PeerError("call_exists", "a call with this call_id is live")
+        if len(service.calls) >= service.settings.max_calls:
+            raise PeerError("too_many_calls", "no more calls can be taken now", close_code=1013)
+        self._outbox.put({
+            "type": "started", "call_id": started.call_id, "models": dict(service.models), "policy": service.policy,
+        })
+        self._call = await LiveCall.open(service, started, self._outbox.put, known)
+
+    async def _end(self, ended: CallEnded) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            await call.close(ended)
+            self._outbox.put({"type": "stopped", "call_id": call.started.call_id, "reason": ended.reason})
+
+    def _refuse(self, error: PeerError) -> int:
+        self._service.metrics.refused.labels(error.code).inc()
+        self._outbox.put({"type": "error", "code": error.code, "text": str(error)})
+        return error.close_code
+
+    async def _send(self, message: Mapping[str, Any]) -> None:
+        for frame in self._codec.encode(message):
+            await self._transport.send(frame)
+
+    async def _close(self, code: int, writer: asyncio.Task[None]) -> None:
+        emptied = asyncio.create_task(self._outbox.emptied())
+        await asyncio.wait({writer, emptied}, timeout=DRAIN_S, return_when=asyncio.FIRST_COMPLETED)
+        writer.cancel()
+        emptied.cancel()
+        # A reader that is gone ends the writer with Closed: nothing is left to tell it.
+        await asyncio.gather(writer, emptied, return_exceptions=True)
+        # Behind what a reader never took, the close frame waits for ever.
+        with suppress(Closed, TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                await self._transport.close(code)

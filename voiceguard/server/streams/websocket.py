@@ -1,0 +1,59 @@
+"""Websockets as transports, and how one is turned away."""
+
+from __future__ import annotations
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from voiceguard.errors import PeerError
+from voiceguard.server.service import Service
+from voiceguard.server.streams.session import Closed, Codec, Frame
+
+
+class WebSocketTransport:
+    """An accepted websocket."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+
+    async def receive(self) -> Frame:
+        """The next text or binary message."""
+        message = await self._websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            # uvicorn ends its streams with 1012, service restart, when it stops: the peer did not vanish. A peer may
+            # close with that code too, and then its reason, though empty, is in the message.
+            raise Closed(stopping=message["code"] == 1012 and "reason" not in message)
+        text: str | None = message.get("text")
+        frame: Frame = message["bytes"] if text is None else text
+        return frame
+
+    async def send(self, frame: Frame) -> None:
+        """As a text or a binary message."""
+        try:
+            if isinstance(frame, str):
+                await self._websocket.send_text(frame)
+            else:
+                await self._websocket.send_bytes(frame)
+        except WebSocketDisconnect:
+            raise Closed from None
+
+    async def close(self, code: int) -> None:
+        """The close frame, unless the socket is gone."""
+        if WebSocketState.DISCONNECTED not in (self._websocket.client_state, self._websocket.application_state):
+            try:
+                await self._websocket.close(code)
+            except WebSocketDisconnect:
+                raise Closed from None
+
+
+async def turn_away(service: Service, websocket: WebSocket, codec: Codec, error: PeerError) -> None:
+    """Refuse an accepted websocket in its protocol's terms."""
+    service.metrics.refused.labels(error.code).inc()
+    for frame in codec.encode({"type": "error", "code": error.code, "text": str(error)}):
+        await (websocket.send_text(frame) if isinstance(frame, str) else websocket.send_bytes(frame))
+    await websocket.close(error.close_code)
+
+
+async def refuse_upgrade(service: Service, websocket: WebSocket, error: PeerError) -> None:
+    """Answer 403 instead of 101: for protocols that have no error message, before anything is read."""
+    service.metrics.refused.labels(error.code).inc()
+    await websocket.close(error.close_code)
