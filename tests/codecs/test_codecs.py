@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voiceguard.codecs import BYTES_PER_SAMPLE, StreamDecoder
+from voiceguard.codecs import StreamDecoder
 from voiceguard.errors import PeerError
 
 TONE = (np.sin(np.arange(3200) * 0.3) * 9000).astype("<i2").tobytes()
@@ -20,7 +20,7 @@ def test_chunking_does_not_matter(cuts: list[int], encoding: str, rate_hz: int) 
     """Whole or in pieces of any size, the same bytes give the same 8 kHz samples."""
     whole = StreamDecoder(encoding, rate_hz).feed(TONE)
     decoder, at, parts = StreamDecoder(encoding, rate_hz), 0, []
-    size = BYTES_PER_SAMPLE[encoding]
+    size = 2 if encoding == "l16" else 1
     while at < len(TONE):
         step = cuts[len(parts) % len(cuts)] * size
         parts.append(decoder.feed(TONE[at : at + step]))

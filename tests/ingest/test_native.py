@@ -13,8 +13,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from voiceguard.errors import PeerError
-from voiceguard.events import AudioReceived, CallStarted, DtmfReceived, IntentDeclared, TranscriptReceived
+from voiceguard.events import (
+    AudioReceived,
+    CallStarted,
+    DtmfReceived,
+    IntentDeclared,
+    MediaDropped,
+    TranscriptReceived,
+)
 from voiceguard.ingest import IngestOptions
+from voiceguard.ingest.media import opus_samples
 from voiceguard.ingest.native import ALLOWED_IN, NativeCodec
 
 START = {"type": "start", "call_id": "call-1", "encoding": "pcmu", "sample_rate": 8000, "channels": ["caller", "agent"]}
@@ -78,6 +86,32 @@ def test_channels_are_separated() -> None:
     assert codec.receive_binary(b"aAbBcCdD") == [
         AudioReceived("agent", 0, b"aAcC"), AudioReceived("caller", 0, b"bBdD"),
     ]
+
+
+def test_opus_packets() -> None:
+    """Each message is a packet, placed by what came before at 48 kHz; a malformed one is told, and takes no time."""
+    codec = _started(encoding="opus", sample_rate=48000, channels=["caller"])
+    twenty, sixty = b"\x08\x01", b"\x18\x01"
+
+    assert codec.receive_binary(twenty) == [AudioReceived("caller", 0, twenty)]
+    assert codec.receive_binary(b"\x03") == [MediaDropped("caller", 960, 0, "corrupt")]
+    assert codec.receive_binary(sixty) == [AudioReceived("caller", 960, sixty)]
+    assert codec.receive_binary(twenty) == [AudioReceived("caller", 3840, twenty)]
+
+
+@given(st.lists(st.binary(max_size=60)))
+def test_any_opus(packets: list[bytes]) -> None:
+    """Whatever the packets hold, each is audio at the place where the last one ended, or damaged."""
+    codec = _started(encoding="opus", sample_rate=48000, channels=["caller"])
+    position = 0
+    for packet in packets:
+        (event,) = codec.receive_binary(packet)
+        samples = opus_samples(packet)
+        if samples is None:
+            assert MediaDropped("caller", position, 0, "corrupt") == event
+        else:
+            assert AudioReceived("caller", position, packet) == event
+            position += samples
 
 
 @pytest.mark.parametrize("encoding", ["pcmu", "l16"])

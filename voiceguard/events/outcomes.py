@@ -163,10 +163,10 @@ class TranscriptMasked:
 
 @dataclass(frozen=True, slots=True)
 class MediaNoted:
-    """A gap, repeat or pause, for the audit: the kind and how many milliseconds."""
+    """A gap, repeat, damaged packet or pause, for the audit: the kind and how many milliseconds."""
 
     channel: Channel | None
-    kind: Literal["gap", "repeated", "late", "paused", "resumed"]
+    kind: Literal["gap", "repeated", "late", "corrupt", "paused", "resumed"]
     at_s: float
     ms: float
 

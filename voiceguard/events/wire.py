@@ -13,7 +13,7 @@ RATE_HZ = 8000
 """Every sample inside voiceguard is float32 mono in [-1, 1] at this rate."""
 
 Channel = Literal["caller", "agent"]
-Encoding = Literal["pcmu", "pcma", "l16"]
+Encoding = Literal["pcmu", "pcma", "l16", "g722", "opus"]
 Samples = NDArray[np.float32]
 
 
@@ -22,7 +22,8 @@ class CallStarted:
     call_id: str
     encoding: Encoding
     rate_hz: int
-    """Rate on the wire, 8000 or 16000."""
+    """Of the stream's clock, in which places and gaps are counted: that of the samples, but 8000 for G.722 (RFC 3551
+    section 4.5.2) and 48000 for Opus (RFC 7587 section 4.1)."""
     channels: tuple[Channel, ...]
     customer_ref: str | None = None
     """The platform's reference of the customer that the caller claims to be."""
@@ -37,7 +38,7 @@ class AudioReceived:
     start_sample: int
     """Place of the first sample since the start of the stream, at the wire's rate."""
     payload: bytes
-    """One channel's samples in the call's encoding."""
+    """One channel's samples in the call's encoding; of Opus, one packet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,12 @@ class MediaGap:
 
 @dataclass(frozen=True, slots=True)
 class MediaDropped:
-    """Samples that came twice or too late, and were not used."""
+    """Samples that came twice, too late or damaged, and were not used."""
 
     channel: Channel
     start_sample: int
     samples: int
-    reason: Literal["repeated", "late"]
+    reason: Literal["repeated", "late", "corrupt"]
 
 
 @dataclass(frozen=True, slots=True)

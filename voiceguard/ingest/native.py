@@ -1,8 +1,9 @@
 """Our own protocol: JSON in text messages, audio in binary ones; docs/asyncapi.yaml describes every message.
 
 Binary messages are one byte stream, cut anywhere: a sample, or a group of one sample per channel, may begin in one
-message and end in the next. Samples are interleaved in the order of `channels`; l16 is little-endian. A position is the
-number of samples received before, so the stream's clock stands still while it is paused.
+message and end in the next. Samples are interleaved in the order of `channels`; l16 is little-endian. Of Opus, every
+binary message is one packet, of the one channel that such a stream has. A position is the number of samples received
+before, at 48 kHz for Opus, so the stream's clock stands still while it is paused.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from voiceguard.events import (
     DtmfReceived,
     Encoding,
     IntentDeclared,
+    MediaDropped,
     MediaPaused,
     MediaResumed,
     TranscriptReceived,
@@ -29,10 +31,13 @@ from voiceguard.events import (
 )
 from voiceguard.ingest import IngestOptions
 from voiceguard.ingest.fields import DIGIT, IDENTIFIER, NAME, bad, matching, names, number, parse, strings
+from voiceguard.ingest.media import OPUS_CLOCK_HZ, opus_samples
 
 State = Literal["idle", "open", "paused", "ended"]
 
-RATES_HZ: Final[Mapping[Encoding, tuple[int, ...]]] = {"pcmu": (8000,), "pcma": (8000,), "l16": (8000, 16000)}
+RATES_HZ: Final[Mapping[Encoding, tuple[int, ...]]] = {
+    "pcmu": (8000,), "pcma": (8000,), "l16": (8000, 16000), "opus": (OPUS_CLOCK_HZ,),
+}
 BYTES_PER_SAMPLE: Final[Mapping[Encoding, int]] = {"pcmu": 1, "pcma": 1, "l16": 2}
 ALLOWED_IN: Final[Mapping[str, tuple[State, ...]]] = {
     "start": ("idle",),
@@ -53,7 +58,7 @@ class NativeCodec:
         self._options = options or IngestOptions()
         self._state: State = "idle"
         self._channels: tuple[Channel, ...] = ()
-        self._bytes_per_sample = 1
+        self._encoding: Encoding = "pcmu"
         self._position = 0
         self._held = b""
         self._readers: Mapping[str, Callable[[Mapping[str, Any]], WireEvent]] = {
@@ -73,13 +78,15 @@ class NativeCodec:
         return [self._readers[kind](message)]
 
     def receive_binary(self, data: bytes) -> list[WireEvent]:
-        """Audio: one `AudioReceived` per channel, with the sample groups that are whole by now."""
+        """Audio: one `AudioReceived` per channel, with the sample groups that are whole by now; of Opus, the packet."""
         if len(data) > self._options.max_binary_bytes:
             limit = self._options.max_binary_bytes
             raise PeerError("too_big", f"a binary message may hold {limit} bytes", close_code=1009)
         self._check_order("audio")
+        if self._encoding == "opus":
+            return [self._packet(data)]
         data = self._held + data
-        width, count = self._bytes_per_sample, len(self._channels)
+        width, count = BYTES_PER_SAMPLE[self._encoding], len(self._channels)
         groups = len(data) // (width * count)
         whole, self._held = data[: groups * width * count], data[groups * width * count :]
         start, self._position = self._position, self._position + groups
@@ -87,6 +94,13 @@ class NativeCodec:
             return []
         planes = np.frombuffer(whole, np.uint8).reshape(groups, count, width)
         return [AudioReceived(name, start, planes[:, index].tobytes()) for index, name in enumerate(self._channels)]
+
+    def _packet(self, packet: bytes) -> WireEvent:
+        start, samples = self._position, opus_samples(packet)
+        if samples is None:  # how long it would have lasted, nobody knows
+            return MediaDropped(self._channels[0], start, 0, "corrupt")
+        self._position += samples
+        return AudioReceived(self._channels[0], start, packet)
 
     def connection_lost(self) -> list[WireEvent]:
         """The socket is gone: an open call has vanished."""
@@ -108,13 +122,16 @@ class NativeCodec:
         rate_hz = number(message, "sample_rate")
         if rate_hz not in RATES_HZ[encoding]:
             raise PeerError("unsupported_encoding", "this sample rate is not supported", close_code=1003)
+        channels = _channels(message)
+        if encoding == "opus" and len(channels) > 1:
+            raise PeerError("unsupported_encoding", "an opus stream has one channel", close_code=1003)
         customer_ref = message.get("customer_ref")
         started = CallStarted(
-            matching(message, "call_id", IDENTIFIER), encoding, rate_hz, _channels(message),
+            matching(message, "call_id", IDENTIFIER), encoding, rate_hz, channels,
             None if customer_ref is None else matching(message, "customer_ref", IDENTIFIER),
             names(message.get("consent", []), "consent"), strings(message.get("metadata", {}), "metadata"),
         )
-        self._state, self._channels, self._bytes_per_sample = "open", started.channels, BYTES_PER_SAMPLE[encoding]
+        self._state, self._channels, self._encoding = "open", channels, encoding
         return started
 
     def _channel(self, message: Mapping[str, Any]) -> Channel:
@@ -158,8 +175,7 @@ def _encoding(message: Mapping[str, Any]) -> Encoding:
     for encoding in RATES_HZ:
         if name == encoding:
             return encoding
-    text = "opus is not supported yet" if name == "opus" else "this encoding is not supported"
-    raise PeerError("unsupported_encoding", text, close_code=1003)
+    raise PeerError("unsupported_encoding", "this encoding is not supported", close_code=1003)
 
 
 def _channels(message: Mapping[str, Any]) -> tuple[Channel, ...]:

@@ -9,8 +9,9 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 
+from tests.codecs.encoders import encode, speech
 from tests.server.endings import closed, recorded, until
-from tests.server.serving import Served, Voice, said, serving, start
+from tests.server.serving import Served, Voice, heard, said, serving, start
 
 RISK = {"type", "call_id", "at_s", "net_speech_s", "score", "band", "state", "evidence", "models", "policy"}
 DECISION = {
@@ -191,3 +192,24 @@ async def _code(served: Served) -> str:
 async def _key(socket: ClientConnection, digits: str) -> None:
     for digit in digits:
         await socket.send(json.dumps({"type": "dtmf", "channel": "caller", "digit": digit}))
+
+
+def test_opus_call(tmp_path: Path) -> None:
+    """A call in wide-band Opus is judged like any other, and a damaged packet ends nothing but is on record."""
+
+    async def run() -> None:
+        packets = encode("libopus", speech(seconds=12.0))
+        async with serving(tmp_path) as served, served.stream() as socket:
+            await socket.send(start(encoding="opus", sample_rate=48000))
+            for packet in (*packets[:100], b"\x03", *packets[100:]):
+                await socket.send(packet)
+            await heard(served, "call-1", 11.8)
+            await socket.send(json.dumps({"type": "stop"}))
+            stopped = await said(socket, "stopped")
+            assert "stopped" == stopped["reason"]
+            records = await recorded(served, "call-1", "stopped")
+            assert [("corrupt", 0.0)] == [(item["media"], item["ms"]) for item in records if item["kind"] == "media"]
+            risk = [item for item in records if item["kind"] == "risk"][-1]
+            assert risk["net_speech_s"] > 6 and risk["score"] is not None
+
+    asyncio.run(run())

@@ -24,7 +24,8 @@ const SOURCES = {
   linked_voice: ["Not heard on other customers' calls", "Resembles a voice of another customer's call"],
 };
 const MEDIA = {
-  gap: "Audio lost", repeated: "Audio received twice", late: "Audio too late", paused: "Audio paused", resumed: "Audio resumed",
+  gap: "Audio lost", repeated: "Audio received twice", late: "Audio too late", corrupt: "Audio damaged",
+  paused: "Audio paused", resumed: "Audio resumed",
 };
 const ENDS = {
   stopped: "Call ended", vanished: "Connection lost", stalled: "No more audio came", protocol_error: "Closed after a protocol error",
