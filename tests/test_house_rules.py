@@ -25,6 +25,7 @@ TESTED_ELSEWHERE = {
     "voiceguard/events/windows.py": "tests/test_call.py",
     "voiceguard/events/wire.py": "tests/test_call.py",
     "voiceguard/errors.py": "tests/cli/test_mistakes.py",
+    "voiceguard/settings/desk.py": "tests/server/people/test_sign_in.py",
     "voiceguard/settings/platforms.py": "tests/cli/test_mistakes.py",
     "voiceguard/adapters/chains.py": "tests/adapters/test_store.py",
     "voiceguard/adapters/database.py": "tests/adapters/test_store.py",

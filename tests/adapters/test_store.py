@@ -398,25 +398,6 @@ def test_secret_needs_a_cipher(tmp_path: Path) -> None:
         assert "JBSWY3DPEHPK3PXP" not in str(fault.value)
 
 
-def test_api_keys(tmp_path: Path) -> None:
-    """A key opens its scopes until it is revoked; the file holds its hash alone."""
-    async def use(store: Store) -> Any:
-        secret = await store.create_key("desk", ["handover", "live"])
-        with pytest.raises(StoreError):
-            await store.create_key("desk", ["metrics"])
-        held = await store.check_key(secret), await store.check_key(secret + "x"), await store.keys()
-        revoked = await store.revoke_key("desk"), await store.revoke_key("desk")
-        return secret, held, revoked, await store.check_key(secret)
-
-    secret, held, revoked, after = on(tmp_path / "v.db", use)
-    desk = ("desk", frozenset({"handover", "live"}))
-    assert held == (desk, None, [{"name": "desk", "scopes": ["handover", "live"]}])
-    assert revoked == (True, False)
-    assert after is None
-    assert secret.startswith("vg_") and len(secret) == 46
-    assert all(secret.encode() not in file.read_bytes() for file in tmp_path.iterdir())
-
-
 # ── faults ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

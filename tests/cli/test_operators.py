@@ -56,8 +56,11 @@ def test_keys_are_made_listed_and_revoked(capsys: pytest.CaptureFixture[str]) ->
     key = capsys.readouterr().out.strip()
     assert 0 == run("keys", "list")
     listed = capsys.readouterr().out
-    assert ["platform", "actions", "stream"] == listed.split()
+    assert ["platform", "actions", "stream", "last", "used", "never"] == listed.split()
     assert key not in listed
+    assert 0 == run("keys", "rotate", "platform", "--grace", "1")
+    assert key != capsys.readouterr().out.strip()
+    assert 1 == run("keys", "rotate", "nobody")
     assert 0 == run("keys", "revoke", "platform")
     assert 1 == run("keys", "revoke", "platform")
     assert 0 == run("keys", "list")

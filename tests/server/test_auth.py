@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -13,12 +14,14 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from starlette.routing import Mount, Route, WebSocketRoute
+from websockets.exceptions import ConnectionClosed
 
+from tests.server.desk import browser, session_token
 from tests.server.serving import Served, Voice, said, serving
 from voiceguard.adapters.otp_delivery import WebhookDelivery
 from voiceguard.detectors import drift
 from voiceguard.errors import ConfigurationError
-from voiceguard.server.access import PUBLIC, ROUTES
+from voiceguard.server.access import PEOPLE, PUBLIC, ROUTES, SCOPES, Role
 from voiceguard.server.app import HEADERS, _delivery, create_app
 from voiceguard.settings import Settings
 
@@ -27,9 +30,10 @@ BODIES: dict[str, Any] = {
     "/v1/actions/{action_id}/handover": {"verdict": "accept", "reason": "mine"},
     "/v1/grants/redeem": {"grant": "x.y.z"}, "/v1/calls/{call_id}/watchlist": {"reason": "known"},
     "/v1/watchlist/{entry_id}/review": {"days": 30}, "/v1/calls/{call_id}/verdict": {"verdict": "fraud"},
+    "/v1/session": {"name": "nobody", "password": "x", "code": "123456"}, "/v1/setup": {"token": "x"},
+    "/v1/setup/finish": {"token": "x", "password": "x", "code": "123456"},
 }
 HTTP = [(method, path, rule) for (method, path), rule in ROUTES.items() if method != "WS"]
-GUARDED = [(method, path) for method, path, rule in HTTP if rule.scope is not None]
 OPEN = [(method, path) for method, path, rule in HTTP if rule == PUBLIC]
 
 
@@ -44,10 +48,14 @@ def on(folder: Path, use: Callable[[Served], Awaitable[Any]], **options: Any) ->
 
 async def ask(served: Served, method: str, path: str, key: str | None) -> Any:
     """One request, with or without a key."""
+    headers = {"Authorization": f"Bearer {key}" if key else ""}
     async with served.api() as api:
-        headers = {"Authorization": f"Bearer {key}" if key else ""}
-        place = re.sub(r"\{\w+\}", "nothing", path)
-        return await api.request(method, place, headers=headers, json=BODIES.get(path), follow_redirects=True)
+        return await api.request(method, place(path), headers=headers, json=BODIES.get(path), follow_redirects=True)
+
+
+def place(path: str) -> str:
+    """A path with names in it that nothing has."""
+    return re.sub(r"\{\w+\}", "nothing", path)
 
 
 def listed(routes: Any) -> set[tuple[str, str]]:
@@ -70,38 +78,99 @@ def test_every_route_is_in_the_table(tmp_path: Path) -> None:
     assert set(ROUTES) == listed(create_app(Settings(data_dir=tmp_path)).routes)
 
 
-@pytest.mark.parametrize(("method", "path"), GUARDED)
-def test_guarded_routes_want_the_right_key(method: str, path: str, tmp_path: Path) -> None:
-    """401 without a key or with an unknown or a revoked one, 403 with one that lacks the scope, as problems."""
-    async def use(served: Served) -> list[tuple[int, str, str]]:
-        store, scope = served.service.store, str(ROUTES[method, path].scope)
-        lacking = await store.create_key("lacking", sorted({"stream", "live", "metrics"} - {scope}))
-        revoked = await store.create_key("gone", [scope])
-        await store.revoke_key("gone")
-        answers = [await ask(served, method, path, key) for key in (None, "unknown", revoked, lacking)]
-        return [(answer.status_code, answer.json()["code"], answer.headers["content-type"]) for answer in answers]
+def test_strangers_get_nowhere(tmp_path: Path) -> None:
+    """Without a key, with an unknown or a revoked one, every guarded route answers 401, as a problem."""
+    async def use(served: Served) -> set[tuple[int, str, str]]:
+        keys = served.service.store.api_keys()
+        revoked = await served.service.store.create_key("gone", SCOPES)
+        await keys.revoke("gone", by="test", now=0.0)
+        answers = [
+            await ask(served, method, path, key)
+            for method, path, rule in HTTP if not rule.is_open for key in (None, "unknown", "a.b.c", revoked)
+        ]
+        return {(answer.status_code, answer.json()["code"], answer.headers["content-type"]) for answer in answers}
 
-    refused = (401, "unauthenticated", "application/problem+json")
-    assert [refused] * 3 + [(403, "forbidden", "application/problem+json")] == on(tmp_path, use)
+    assert {(401, "unauthenticated", "application/problem+json")} == on(tmp_path, use)
 
 
-@pytest.mark.parametrize(("method", "path"), GUARDED)
-def test_the_right_key_opens(method: str, path: str, tmp_path: Path) -> None:
-    """With its scope the request is answered for what it asks: nothing here is known, so 404, or an empty list."""
-    async def use(served: Served) -> int:
-        key = await served.service.store.create_key("right", [str(ROUTES[method, path].scope)])
-        return int((await ask(served, method, path, key)).status_code)
+def test_a_key_opens_what_its_scope_says(tmp_path: Path) -> None:
+    """Every route with a key of each single scope: past the gate where the table says so, 403 elsewhere."""
+    async def use(served: Served) -> dict[tuple[str, str, str], bool]:
+        passes = {}
+        for scope in SCOPES:
+            key = await served.service.store.create_key(scope, [scope])
+            for method, path, _ in HTTP:
+                answer = await ask(served, method, path, key)
+                is_problem = answer.headers["content-type"].endswith("problem+json")
+                code = answer.json()["code"] if is_problem else ""
+                passes[scope, method, path] = code not in ("unauthenticated", "forbidden")
+        return passes
 
-    assert on(tmp_path, use) in (200, 404) if path != "/v1/grants/redeem" else (400,)
+    said = {
+        (scope, method, path): rule.is_open or rule.scope == scope for scope in SCOPES for method, path, rule in HTTP
+    }
+    assert said == on(tmp_path, use)
+
+
+@pytest.mark.parametrize("role", sorted(PEOPLE))
+def test_a_person_opens_what_the_role_says(role: Role, tmp_path: Path) -> None:
+    """Every route with a session of this one role, and the live feed: past the gate where the table says so."""
+    async def use(served: Served) -> Any:
+        token = await session_token(served, roles=[role])
+        found = {}
+        for method, path, rule in HTTP:
+            if path == "/v1/session" and method == "DELETE":
+                continue  # asked last, for it ends the session
+            async with browser(served, token) as page:
+                answer = await page.request(method, place(path), json=BODIES.get(path), follow_redirects=True)
+            problem = answer.json()["code"] if answer.headers["content-type"].endswith("problem+json") else ""
+            found[method, path] = rule.is_open or problem not in ("unauthenticated", "forbidden", "csrf")
+        cookie = {"Cookie": f"voiceguard={token}", "Origin": served.origin, "Authorization": ""}
+        async with served.stream("/v1/live", headers=cookie) as socket:
+            try:
+                found["WS", "/v1/live"] = json.loads(await socket.recv())["type"] == "snapshot"
+            except ConnectionClosed:
+                found["WS", "/v1/live"] = False
+        async with browser(served, token) as page:
+            found["DELETE", "/v1/session"] = (await page.delete("/v1/session")).status_code == 204
+        return found
+
+    asked = {route: rule for route, rule in ROUTES.items() if route[0] != "WS" or route[1] == "/v1/live"}
+    assert {route: rule.is_open or role in rule.roles for route, rule in asked.items()} == on(tmp_path, use)
+
+
+def test_a_session_changes_nothing_from_elsewhere(tmp_path: Path) -> None:
+    """The cookie alone, which a browser sends along, is not enough: not from another site's page, nor without the
+    page's own token; and another site's page cannot follow the calls."""
+    async def use(served: Served) -> Any:
+        token = await session_token(served, roles=["analyst"])
+        cookie = {"Cookie": f"voiceguard={token}"}
+        path, body = "/v1/calls/call-1/verdict", {"verdict": "fraud"}
+        codes = []
+        spoilt = ({"X-CSRF-Token": ""}, {"X-CSRF-Token": "x"}, {"Origin": "https://evil.example"}, {"Origin": ""})
+        for headers in ({}, *spoilt):
+            async with browser(served, token) as page:
+                codes.append((await page.post(path, json=body, headers=headers)).json()["code"])
+        evil = cookie | {"Origin": "https://evil.example", "Authorization": ""}
+        async with served.stream("/v1/live", headers=evil) as socket:
+            await socket.send("{}")
+            with pytest.raises(ConnectionClosed):
+                await socket.recv()
+            return codes, socket.close_code
+
+    assert (["unknown_call", "csrf", "csrf", "csrf", "csrf"], 1008) == on(tmp_path, use)
 
 
 @pytest.mark.parametrize(("method", "path"), OPEN)
 def test_open_routes_need_no_key(method: str, path: str, tmp_path: Path) -> None:
-    """The page, the health of the service and the keys that verify grants are for everybody."""
+    """The page, signing in to it, the health of the service and the keys that verify grants are for everybody."""
     async def use(served: Served) -> int:
         return int((await ask(served, method, path, None)).status_code)
 
-    assert 200 == on(tmp_path, use)
+    assert on(tmp_path, use) == {
+        "/v1/session": 200 if method == "GET" else 401, "/v1/setup": 404, "/v1/setup/finish": 404,
+        "/v1/oidc/start": 404, "/v1/oidc/callback": 404,
+    }.get(path, 200)
 
 
 def test_every_answer_carries_the_security_headers(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from voiceguard.errors import ConfigurationError, VoiceguardError
 
 BUSY_MS = 3000
 """Longest wait for another process's write; shorter than a decision's own time limit."""
+
+Transaction = Callable[[str], AbstractAsyncContextManager[AsyncConnection]]
+"""What is being done, for the error's text, to a connection within a transaction."""
 
 
 class StoreError(VoiceguardError):

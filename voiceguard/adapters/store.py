@@ -8,9 +8,8 @@ every fault of the database becomes a StoreError whose text holds no value.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, Protocol
@@ -21,10 +20,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from voiceguard.adapters import chains
+from voiceguard.adapters.api_keys import ApiKeys
 from voiceguard.adapters.database import StoreError, connect, faults, put
+from voiceguard.adapters.people import CHAIN, People
 from voiceguard.adapters.tables import (
     actions,
-    api_keys,
     audit_events,
     calls,
     chain_heads,
@@ -91,6 +91,14 @@ class Store:
     def verdicts(self) -> Verdicts:
         """What people found out about calls. Raises StoreError when the store was opened without a cipher."""
         return Verdicts(self._read, self._write, self._need_cipher())
+
+    def people(self) -> People:
+        """Who may sign in. Raises StoreError when the store was opened without a cipher."""
+        return People(self._read, self._write, self._need_cipher())
+
+    def api_keys(self) -> ApiKeys:
+        """Keys of machines."""
+        return ApiKeys(self._read, self._write)
 
     # ── the audit ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -212,41 +220,21 @@ class Store:
                 return False
         return True
 
-    async def create_key(self, name: str, scopes: Iterable[str]) -> str:
+    async def create_key(self, name: str, scopes: Iterable[str], *, by: str = "voiceguard") -> str:
         """A new API key: the only time that anybody sees it. Raises StoreError when the name is taken."""
-        secret = "vg_" + secrets.token_urlsafe(32)
-        async with self._write("make an API key") as connection:
-            await connection.execute(insert(api_keys).values(
-                name=name, secret_sha256=_sha256(secret), scopes=" ".join(sorted(set(scopes)))
-            ))
-        return secret
+        return await self.api_keys().create(name, scopes, by=by, now=time.time())
 
     async def check_key(self, secret: str) -> tuple[str, frozenset[str]] | None:
         """Name and scopes of the key's holder; None for an unknown or revoked key."""
-        # The key has 256 random bits, so its plain hash can be neither guessed nor timed.
-        async with self._read("check an API key") as connection:
-            query = select(api_keys).where(api_keys.c.secret_sha256 == _sha256(secret))
-            row = (await connection.execute(query)).one_or_none()
-        return None if row is None else (row.name, frozenset(row.scopes.split()))
-
-    async def revoke_key(self, name: str) -> bool:
-        """End a key; False when there is none of this name."""
-        async with self._write("revoke an API key") as connection:
-            revoked = await connection.execute(delete(api_keys).where(api_keys.c.name == name))
-        return revoked.rowcount > 0
-
-    async def keys(self) -> list[dict[str, Any]]:
-        """`name` and `scopes` (sorted) of every key, by name."""
-        async with self._read("list API keys") as connection:
-            rows = (await connection.execute(select(api_keys).order_by(api_keys.c.name))).all()
-        return [{"name": row.name, "scopes": row.scopes.split()} for row in rows]
+        return await self.api_keys().check(secret, time.time())
 
     # ── what was recorded ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def calls(self, limit: int = 100) -> list[dict[str, Any]]:
         """Calls, newest first: their row and, in `actions`, the latest decision on each action."""
         async with self._read("list calls") as connection:
-            return await _with_actions(connection, select(calls).order_by(calls.c.started_at.desc()).limit(limit))
+            real = select(calls).where(calls.c.call_id != CHAIN)
+            return await _with_actions(connection, real.order_by(calls.c.started_at.desc()).limit(limit))
 
     async def call(self, call_id: str) -> dict[str, Any] | None:
         """One call as `calls` gives it; None for an unknown one."""
@@ -304,10 +292,6 @@ class Store:
             return self._need_cipher().decrypt(encrypted.encode()).decode()
         except InvalidToken:
             raise StoreError("a customer's secret was encrypted with another key, or was changed") from None
-
-
-def _sha256(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 async def _entries(connection: AsyncConnection, call_id: str) -> list[Entry]:

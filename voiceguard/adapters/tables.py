@@ -160,5 +160,52 @@ api_keys = Table(
     Column("name", String, primary_key=True),
     Column("secret_sha256", String(64), nullable=False),
     Column("scopes", String, nullable=False),  # sorted, with a space between
+    Column("created_at", Double),
+    Column("last_used_at", Double),  # give or take a minute
+    Column("old_sha256", String(64)),  # of the secret before the last rotation, good until old_until
+    Column("old_until", Double),
     UniqueConstraint("secret_sha256", name="uq_api_keys_secret_sha256"),
+)
+
+people = Table(
+    "people", metadata,
+    Column("name", String, primary_key=True),
+    Column("roles", String, nullable=False),  # sorted, with a space between
+    Column("password_hash", String),  # argon2id, with its parameters
+    Column("totp_secret", Text),  # encrypted
+    Column("last_totp_step", BigInteger, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("disabled_at", Double),
+    Column("signed_in_at", Double),
+    Column("setup_sha256", String(64)),  # of the token in the set-up link; null once it was used
+    Column("setup_expires", Double),
+    Column("issuer", String),  # the identity provider's, and its name for the person
+    Column("subject", String),
+    UniqueConstraint("setup_sha256", name="uq_people_setup_sha256"),
+    UniqueConstraint("issuer", "subject", name="uq_people_issuer_subject"),
+)
+
+recovery_codes = Table(
+    "recovery_codes", metadata,
+    Column("person", String, ForeignKey("people.name"), primary_key=True),
+    Column("sha256", String(64), primary_key=True),  # deleted when it is used
+)
+
+sessions = Table(
+    "sessions", metadata,
+    Column("sha256", String(64), primary_key=True),  # of the token in the cookie
+    Column("person", String, ForeignKey("people.name"), nullable=False),
+    Column("method", String, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+    Index("ix_sessions_person", "person"),
+)
+
+attempts = Table(
+    "attempts", metadata,
+    Column("key", String, primary_key=True),  # name:... or address:...
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("at", Double, nullable=False),
+    Column("until", Double, nullable=False),  # blocked so long
+    Index("ix_attempts_at", "at"),
 )

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal
 
 from cryptography.fernet import InvalidToken
 from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voiceguard.adapters import chains
-from voiceguard.adapters.database import StoreError
+from voiceguard.adapters.database import StoreError, Transaction
 from voiceguard.adapters.tables import calls, verdicts
 
 Verdict = Literal["genuine", "fraud"]
-Transaction = Callable[[str], AbstractAsyncContextManager[AsyncConnection]]
 
 
 class Verdicts:

@@ -8,8 +8,6 @@ without the voice. What an encoder made is of use to that very encoder alone: ot
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +16,10 @@ from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import ColumnElement, RowMapping, Table, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voiceguard.adapters.database import StoreError
+from voiceguard.adapters.database import StoreError, Transaction
 from voiceguard.adapters.tables import customers, heard_voices, voiceprints, watchlist
 from voiceguard.events import Voice
 
-Transaction = Callable[[str], AbstractAsyncContextManager[AsyncConnection]]
-"""What is being done, for the error's text, to a connection within a transaction."""
 DAY_S = 86400.0
 LONGEST_LISTED_DAYS = 730
 """An entry of the watch list lives no longer without somebody deciding so anew."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pyotp
 
-from voiceguard.cli.shared import new_command, read_settings, short, take_config, with_store
+from voiceguard.cli.shared import moment, new_command, operator, positive, read_settings, short, take_config, with_store
 from voiceguard.errors import ConfigurationError
-
-SCOPES = (
-    "stream", "live", "actions", "handover", "supervise", "grants", "calls", "receipts", "metrics", "enrol",
-    "watchlist", "verdicts",
-)
+from voiceguard.server.access import SCOPES
 
 
 def add(commands: Any) -> None:
@@ -31,9 +29,12 @@ def add(commands: Any) -> None:
     create = new_command(keys, "create", _keys_create, "make an API key and print it, once")
     create.add_argument("name", type=short, help="whose key it is")
     create.add_argument("--scope", action="append", choices=SCOPES, required=True, help="may be given several times")
+    rotate = new_command(keys, "rotate", _keys_rotate, "make a new secret for a key and print it, once")
+    rotate.add_argument("name")
+    rotate.add_argument("--grace", type=positive, default=24.0, help="hours for which the old secret stays good")
     revoke = new_command(keys, "revoke", _keys_revoke, "make a key invalid")
     revoke.add_argument("name")
-    for command in (create, revoke, new_command(keys, "list", _keys_list, "names and scopes")):
+    for command in (create, rotate, revoke, new_command(keys, "list", _keys_list, "names, scopes and last use")):
         take_config(command)
 
     customers = commands.add_parser("customers", help="who may be claimed to call").add_subparsers(required=True)
@@ -71,18 +72,31 @@ def _models(options: argparse.Namespace) -> bool:
 
 
 def _keys_create(options: argparse.Namespace) -> bool:
-    print(asyncio.run(with_store(read_settings(options), lambda store: store.create_key(options.name, options.scope))))
+    print(_with_keys(options, lambda keys: keys.create(options.name, options.scope, by=operator(), now=time.time())))
     return True
+
+
+def _keys_rotate(options: argparse.Namespace) -> bool:
+    secret = _with_keys(options, lambda keys: keys.rotate(
+        options.name, grace_s=3600.0 * options.grace, by=operator(), now=time.time()
+    ))
+    if secret is not None:
+        print(secret)
+    return secret is not None
 
 
 def _keys_revoke(options: argparse.Namespace) -> bool:
-    return bool(asyncio.run(with_store(read_settings(options), lambda store: store.revoke_key(options.name))))
+    return bool(_with_keys(options, lambda keys: keys.revoke(options.name, by=operator(), now=time.time())))
 
 
 def _keys_list(options: argparse.Namespace) -> bool:
-    for key in asyncio.run(with_store(read_settings(options), lambda store: store.keys())):
-        print(f"{key['name']:24} {' '.join(key['scopes'])}")
+    for key in _with_keys(options, lambda keys: keys.list()):
+        print(f"{key['name']:24} {' '.join(key['scopes']):40} last used {moment(key['last_used_at'])}")
     return True
+
+
+def _with_keys(options: argparse.Namespace, use: Callable[[Any], Any]) -> Any:
+    return asyncio.run(with_store(read_settings(options), lambda store: use(store.api_keys())))
 
 
 def _customers_add(options: argparse.Namespace) -> bool:

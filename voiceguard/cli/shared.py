@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import math
 import tomllib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,16 @@ def read_settings(options: argparse.Namespace, **given: Any) -> Settings:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ConfigurationError(f"{options.config.name}: {error}") from error
     return Settings(**values).model_copy(update={name: value for name, value in given.items() if value is not None})
+
+
+def operator() -> str:
+    """Who runs this command, for the audit."""
+    return f"command line, {getpass.getuser()}"
+
+
+def moment(at: float | None) -> str:
+    """Unix seconds as people read them, or "never"."""
+    return "never" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 async def with_store(settings: Settings, use: Callable[[Any], Any]) -> Any:

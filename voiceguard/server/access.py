@@ -86,6 +86,17 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
     ("GET", "/v1/watchlist"): _rule("watchlist", Role.ANALYST, Role.AUDITOR, Role.PRIVACY),
     ("POST", "/v1/watchlist/{entry_id}/review"): _rule("watchlist", Role.ANALYST),
     ("DELETE", "/v1/watchlist/{entry_id}"): _rule("watchlist", Role.ANALYST, Role.PRIVACY),
+    # people at the desk
+    ("GET", "/v1/session"): PUBLIC,
+    ("POST", "/v1/session"): PUBLIC,
+    ("DELETE", "/v1/session"): _rule(None, *PEOPLE),
+    ("POST", "/v1/session/seen"): _rule(None, *PEOPLE),
+    ("POST", "/v1/setup"): PUBLIC,
+    ("POST", "/v1/setup/finish"): PUBLIC,
+    ("GET", "/v1/oidc/start"): PUBLIC,
+    ("GET", "/v1/oidc/callback"): PUBLIC,
+    ("GET", "/v1/people"): _rule("people", Role.AUDITOR, Role.ADMIN),
+    ("GET", "/v1/keys"): _rule("people", Role.AUDITOR, Role.ADMIN),
     # the service itself
     ("GET", "/metrics"): _rule("metrics", Role.ADMIN),
     ("GET", "/healthz"): PUBLIC,
@@ -95,6 +106,21 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
 })
 """Method (WS for a websocket) and path to who may."""
 
+TOPICS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType({
+    "calls": frozenset(_DESK),  # that there is one, since when, and how it ended
+    "customer": frozenset({Role.AGENT, Role.SUPERVISOR, Role.ANALYST}),  # whom the caller claims to be
+    "risk": frozenset(_DESK),  # score, band, state, and what each source adds
+    "models": frozenset({Role.SUPERVISOR, Role.ANALYST, Role.AUDITOR}),  # raw evidence, weights, hashes
+    "decisions": frozenset(_DESK),
+    "handovers": frozenset(_DESK),
+    "intents": frozenset(_DESK),
+    "transcript": frozenset({Role.AGENT, Role.SUPERVISOR, Role.ANALYST}),  # masked, and what was flagged in it
+    "media": frozenset({Role.AGENT, Role.SUPERVISOR, Role.ANALYST}),
+    "voices": frozenset({Role.SUPERVISOR, Role.ANALYST}),  # which entry of a list a voice resembles
+    "verdicts": frozenset(_DESK),
+})
+"""Topic of the live feed to the roles that see it. A key of scope `live` sees all of them."""
+
 SCOPES: Final = tuple(sorted({rule.scope for rule in ROUTES.values() if rule.scope} | {"supervise"}))
 """Every scope that a key can have; `supervise` makes answers to handovers those of a supervisor."""
 
@@ -102,3 +128,8 @@ SCOPES: Final = tuple(sorted({rule.scope for rule in ROUTES.values() if rule.sco
 def may(rule: Rule, scopes: Collection[str], roles: Collection[Role]) -> bool:
     """Whether a key of these scopes, or somebody of these roles, passes."""
     return rule.is_open or rule.scope in scopes or not rule.roles.isdisjoint(roles)
+
+
+def topics_for(roles: Collection[Role]) -> frozenset[str]:
+    """What somebody of these roles sees on the live feed."""
+    return frozenset(topic for topic, seen_by in TOPICS.items() if not seen_by.isdisjoint(roles))

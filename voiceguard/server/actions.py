@@ -100,7 +100,7 @@ async def answer_handover(
     """A person accepts, approves or refuses a handed-over action, with a reason; each person is a key of its own."""
     call = _awaiting(service, action_id, "handed_over", "No person's answer is awaited for this action.")
     principal: Principal = request.state.principal
-    role = "supervisor" if "supervise" in principal.scopes else "agent"
+    role = "supervisor" if principal.is_supervisor else "agent"
     decision = call.next_decision(action_id)
     call.answer(HandoverAnswered(action_id, principal.name, role, body.verdict, body.reason))
     return _answered(await _decision(service, call, action_id, decision), response)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import httpx
 import uvicorn
 from fastapi import Depends, FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voiceguard.adapters.detectors import Detectors, load_detectors
 from voiceguard.adapters.keys import Keys
+from voiceguard.adapters.oidc import Provider
 from voiceguard.adapters.otp_delivery import ConsoleDelivery, NoDelivery, WebhookDelivery
 from voiceguard.adapters.policy_files import read_policy
 from voiceguard.adapters.scheduler import Scheduler, SchedulerOptions
@@ -28,7 +30,9 @@ from voiceguard.detectors.drift import Drift
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import CallEnded
 from voiceguard.server import actions, live, problems, streams, verdicts, voices
+from voiceguard.server.access import Role
 from voiceguard.server.auth import authorise
+from voiceguard.server.people import directory, oidc, sign_in
 from voiceguard.server.service import Deliver, Service
 from voiceguard.server.voice_desk import VoiceDesk
 from voiceguard.settings import Settings
@@ -48,6 +52,7 @@ HEADERS: Mapping[str, str] = {
 """On every HTTP answer."""
 
 MAX_BODY_BYTES = 65536
+PROVIDER_TIMEOUT_S = 5.0
 
 
 def create_app(
@@ -62,6 +67,9 @@ def create_app(
     if settings.otp_webhook_url is not None and settings.otp_webhook_secret is None:
         raise ConfigurationError("otp_webhook_secret is needed to sign what otp_webhook_url gets")
     policy = read_policy(settings.policy_file)
+    strange = set(settings.oidc.roles.values()) - set(Role)
+    if strange:
+        raise ConfigurationError(f"oidc.roles names roles that there are not: {', '.join(sorted(strange))}")
     detectors = detectors or load_detectors(settings)
     if any(tier.verify for tier in policy.tiers.values()) and "synthetic_voice_verify" not in detectors.scorers:
         raise ConfigurationError("the policy demands the second detector, and verify_model names none")
@@ -75,6 +83,10 @@ def create_app(
                 Scheduler(detectors.scorers, SchedulerOptions(deadline_s=settings.score_deadline_s))
             )
             delivery = deliver or _delivery(settings, stack)
+            provider = None
+            if settings.oidc.issuer:
+                client = await stack.enter_async_context(httpx.AsyncClient(timeout=PROVIDER_TIMEOUT_S))
+                provider = Provider(settings.oidc, client, now)
             service = app.state.service = Service(
                 settings=settings, store=store, scheduler=scheduler, keys=keys,
                 deliver=delivery,
@@ -83,6 +95,7 @@ def create_app(
                 ),
                 voices=VoiceDesk(store.voices(detectors.versions["speaker"]), settings.linking),
                 models=detectors.versions, policy=policy.sha256[:12], now=now, drift=Drift(detectors.reference),
+                oidc=provider,
             )
             clocks = [asyncio.create_task(clock) for clock in (
                 service.tick(), service.seal(), service.refresh_voices()
@@ -105,6 +118,9 @@ def create_app(
     app.include_router(actions.router)
     app.include_router(voices.router)
     app.include_router(verdicts.router)
+    app.include_router(sign_in.router)
+    app.include_router(oidc.router)
+    app.include_router(directory.router)
     for path, door in streams.ROUTES.items():
         app.add_api_websocket_route(path, door)
     app.add_api_websocket_route("/v1/live", live.follow)

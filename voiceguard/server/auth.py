@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
 
+from voiceguard.adapters.oidc import ProviderError, roles_of
 from voiceguard.adapters.store import Store
 from voiceguard.errors import AuthenticationError
-from voiceguard.server.access import NOBODY, ROUTES, may
+from voiceguard.server.access import NOBODY, ROUTES, Role, may
+from voiceguard.server.people.sessions import CSRF_HEADER, SignedIn, is_own_origin, signed_in, touch
 from voiceguard.server.problems import Problem
+
+if TYPE_CHECKING:
+    from voiceguard.server.service import Service
+
+SAFE = ("GET", "HEAD")
+"""Methods that change nothing."""
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Who holds the key that came with a request."""
+    """Who asks: a machine by its key or its provider's token, or a person by a session."""
 
     name: str
-    scopes: frozenset[str]
+    scopes: frozenset[str] = frozenset()
+    roles: frozenset[Role] = frozenset()
+    session: SignedIn | None = None
+    """A person's."""
+
+    @property
+    def is_person(self) -> bool:
+        """Whether somebody is signed in, rather than a machine."""
+        return self.session is not None
+
+    @property
+    def is_supervisor(self) -> bool:
+        """Whether answers to handovers are those of a supervisor."""
+        return "supervise" in self.scopes or Role.SUPERVISOR in self.roles
 
 
 def bearer(connection: HTTPConnection) -> str | None:
@@ -34,33 +56,79 @@ async def authenticate(store: Store, secret: str | None, path: str) -> Principal
     principal = await _holder(store, secret) if secret else None
     if principal is None:
         raise AuthenticationError("a valid API key is needed")
-    scope = ROUTES["WS", path].scope
-    if scope not in principal.scopes:
-        raise AuthenticationError(f"this API key lacks the scope {scope}")
+    rule = ROUTES["WS", path]
+    if not may(rule, principal.scopes, ()):
+        raise AuthenticationError(f"this API key lacks the scope {rule.scope}")
     return principal
 
 
-async def authorise(connection: HTTPConnection) -> None:
-    """Dependency of the whole application: lets an HTTP request pass only with the scope that its route demands.
+async def authenticate_person(service: Service, connection: HTTPConnection, path: str) -> Principal | None:
+    """Whoever is signed in and may open the websocket of this path from a page of this service; None for nobody.
 
-    Leaves the key's holder in `request.state.principal`. Websockets check themselves, in their protocol's own terms.
+    Raises AuthenticationError for somebody who may not.
+    """
+    session = await signed_in(service, connection)
+    if session is None or not is_own_origin(connection, service.settings.web_origin):
+        return None
+    if not may(ROUTES["WS", path], (), session.roles):
+        raise AuthenticationError("this role may not")
+    return Principal(session.person, roles=session.roles, session=session)
+
+
+async def authorise(connection: HTTPConnection) -> None:
+    """Dependency of the whole application: lets an HTTP request pass only if its route's line names who asks.
+
+    Leaves them in `request.state.principal`. Websockets check themselves, in their protocol's own terms.
     """
     if connection.scope["type"] == "websocket":
         return
-    rule = ROUTES.get((connection.scope["method"].replace("HEAD", "GET"), connection.scope["route"].path), NOBODY)
+    method = connection.scope["method"]
+    rule = ROUTES.get((method.replace("HEAD", "GET"), connection.scope["route"].path), NOBODY)
     if rule.is_open:
         return
+    service: Service = connection.app.state.service
     secret = bearer(connection)
     if secret is None:
-        raise Problem(401, "unauthenticated", "An API key is needed.", {"WWW-Authenticate": "Bearer"})
-    principal = await _holder(connection.app.state.service.store, secret)
+        principal = await _signed_in(service, connection, method)
+        if not may(rule, (), principal.roles):
+            raise Problem(403, "forbidden", "Your role does not allow this.")
+    else:
+        principal = await _bearer_of(service, secret)
+        if not may(rule, principal.scopes, principal.roles):
+            challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{rule.scope or ""}"'}
+            raise Problem(403, "forbidden", f"This API key lacks the scope {rule.scope}.", challenge)
+    connection.state.principal = principal
+
+
+async def _signed_in(service: Service, connection: HTTPConnection, method: str) -> Principal:
+    session = await signed_in(service, connection)
+    if session is None:
+        raise Problem(401, "unauthenticated", "An API key or a session is needed.", {"WWW-Authenticate": "Bearer"})
+    if method not in SAFE:
+        if not is_own_origin(connection, service.settings.web_origin) or (
+            connection.headers.get(CSRF_HEADER) != session.csrf
+        ):
+            raise Problem(403, "csrf", "Only this service's own page may ask for this.")
+        await touch(service, session)
+    return Principal(session.person, roles=session.roles, session=session)
+
+
+async def _bearer_of(service: Service, secret: str) -> Principal:
+    principal = await _holder(service.store, secret)
+    if principal is None and service.oidc is not None and service.settings.oidc.api_audience and secret.count(".") == 2:
+        try:
+            claims = await service.oidc.verified_bearer(secret)
+        except ProviderError:
+            late = {"Retry-After": "5"}
+            raise Problem(503, "provider_unavailable", "The token cannot be checked now.", late) from None
+        except AuthenticationError:
+            claims = {}
+        if claims and Role.PLATFORM in roles_of(claims, service.settings.oidc):
+            principal = Principal(str(claims["sub"]), roles=frozenset({Role.PLATFORM}))
     if principal is None:
         challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         raise Problem(401, "unauthenticated", "This API key is not valid.", challenge)
-    if not may(rule, principal.scopes, ()):
-        challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{rule.scope or ""}"'}
-        raise Problem(403, "forbidden", f"This API key lacks the scope {rule.scope}.", challenge)
-    connection.state.principal = principal
+    return principal
 
 
 async def _holder(store: Store, secret: str) -> Principal | None:

@@ -5,23 +5,31 @@ the percents from which these bands hold, then `{"type": "call", "call": call}` 
 `{"type": "forget", "call_id": ...}` for one that leaves. A call carries its whole head (`risk`, `ended`, ...) and of
 `line` and `events` only what the follower lacks, from `line_from` and `events_from` on. Changes coalesce per call while
 a follower is being written to, so a slow one costs no memory.
+
+Machines of scope `live` see everything that is here; a person sees the topics of their roles, and what is of another
+topic is left out before it is sent.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from voiceguard.adapters.store import StoreError
 from voiceguard.errors import AuthenticationError
-from voiceguard.server.auth import authenticate, bearer
+from voiceguard.server.access import topics_for
+from voiceguard.server.auth import Principal, authenticate, authenticate_person, bearer
+from voiceguard.server.people.sessions import SignedIn, still_signed_in
+
+if TYPE_CHECKING:
+    from voiceguard.server.service import Service
 
 ENDED_KEPT = 50
 """Ended calls that stay on the page; older ones are read from the store."""
@@ -29,6 +37,8 @@ PAUSE_S = 0.05
 """Least time between two writes to one follower: faster is not seen by people."""
 SLOW_S = 10.0
 """A follower that has not taken one write by then is dropped."""
+LOOK_S = 10.0
+"""Between two looks whether a follower's session still holds."""
 SIGN_IN_S = 10.0
 """Time for the first message."""
 
@@ -70,13 +80,36 @@ class CallView:
         }
 
 
+TOPIC_OF: Mapping[str, str] = {
+    "decision": "decisions", "intent": "intents", "transcript": "transcript", "flag": "transcript", "media": "media",
+    "voice_changed": "risk", "voice_matched": "voices", "verdict": "verdicts",
+}
+"""Kind of an event to its topic; a kind that is not here is shown to no person."""
+
+
+def seen(call: dict[str, Any], topics: Collection[str]) -> dict[str, Any]:
+    """What of a call's head is of these topics; what is not is null, or left out of the risk."""
+    risk = call["risk"]
+    if risk is not None and "models" not in topics:
+        evidence = [{name: item[name] for name in ("source", "contribution", "windows")} for item in risk["evidence"]]
+        kept = ("type", "call_id", "at_s", "net_speech_s", "score", "band", "state")
+        risk = {**{name: risk[name] for name in kept}, "evidence": evidence}
+    return {
+        **call, "customer_ref": call["customer_ref"] if "customer" in topics else None,
+        "risk": risk if "risk" in topics else None, "line": call["line"] if "risk" in topics else [],
+    }
+
+
 @dataclass(eq=False)
 class Follower:
     """One reader's place in every call."""
 
+    topics: frozenset[str] | None = None
+    """What a person sees; None: everything."""
     changed: OrderedDict[str, None] = field(default_factory=OrderedDict)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _places: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _places: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    """Call to how much of its line and events was read, and how many of these events were sent."""
 
     def take(self, calls: Mapping[str, CallView]) -> list[dict[str, Any]]:
         """Messages for everything that changed since the last time."""
@@ -99,8 +132,13 @@ class Follower:
         self._places.pop(call_id, None)
 
     def _read(self, view: CallView) -> dict[str, Any]:
-        message = view.since(*self._places.get(view.call_id, (0, 0)))
-        self._places[view.call_id] = (len(view.line), len(view.events))
+        line_from, events_from, sent = self._places.get(view.call_id, (0, 0, 0))
+        message = view.since(line_from, events_from)
+        if self.topics is not None:
+            message = seen(message, self.topics)
+            events = [event for event in message["events"] if TOPIC_OF.get(event["kind"]) in self.topics]
+            message |= {"events_from": sent, "events": events}
+        self._places[view.call_id] = len(view.line), len(view.events), sent + len(message["events"])
         return message
 
 
@@ -136,9 +174,9 @@ class Hub:
             follower.changed[call_id] = None
             follower.wake.set()
 
-    def join(self) -> Follower:
-        """A new follower; hand it to `leave` afterwards."""
-        follower = Follower()
+    def join(self, topics: frozenset[str] | None = None) -> Follower:
+        """A new follower, who sees these topics; hand it to `leave` afterwards."""
+        follower = Follower(topics)
         self._followers.add(follower)
         return follower
 
@@ -148,17 +186,16 @@ class Hub:
 
 
 async def follow(websocket: WebSocket) -> None:
-    """`WS /v1/live`. Closes with 1008 without a key of scope `live`, with 1013 when the reader is too slow.
+    """`WS /v1/live`. Closes with 1008 without a key of scope `live` or the session of somebody who may, or when that
+    session ends; with 1013 when the reader is too slow.
 
-    A browser cannot send headers, so the key may also come as the first message:
-    `{"type": "authenticate", "key": "..."}`.
+    Whoever cannot send headers may send the key as the first message: `{"type": "authenticate", "key": "..."}`.
     """
-    service = websocket.app.state.service
+    service: Service = websocket.app.state.service
     await websocket.accept()
     try:
         async with asyncio.timeout(SIGN_IN_S):
-            secret = bearer(websocket) or _key(await websocket.receive_text())
-            await authenticate(service.store, secret, "/v1/live")
+            principal = await _who(service, websocket)
     except (AuthenticationError, TimeoutError, KeyError):  # KeyError: a binary message came first
         await _close(websocket, 1008, "unauthenticated")
         return
@@ -168,18 +205,23 @@ async def follow(websocket: WebSocket) -> None:
     except WebSocketDisconnect:
         return
     hub: Hub = service.hub
-    follower = hub.join()
-    reader = asyncio.create_task(_until_gone(websocket))
+    follower = hub.join(topics_for(principal.roles) if principal.is_person else None)
     risk = service.settings.risk
     thresholds = {"elevated": 100.0 * risk.elevated, "high": 100.0 * risk.high}
     writer = asyncio.create_task(_write(websocket, hub, follower, thresholds))
+    tasks = {asyncio.create_task(_until_gone(websocket)), writer}
+    if principal.session is not None:
+        tasks.add(over := asyncio.create_task(_until_over(service, principal.session)))
     try:
-        await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         hub.leave(follower)
-        reader.cancel()
-        writer.cancel()
-        await asyncio.gather(reader, writer, return_exceptions=True)
+        ended = principal.session is not None and over.done()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    if ended:
+        await _close(websocket, 1008, "the session is over")
     try:
         if not writer.cancelled():
             writer.result()
@@ -187,6 +229,21 @@ async def follow(websocket: WebSocket) -> None:
         await _close(websocket, 1013, "too slow")
     except WebSocketDisconnect:
         pass
+
+
+async def _who(service: Service, websocket: WebSocket) -> Principal:
+    secret = bearer(websocket)
+    person = None if secret else await authenticate_person(service, websocket, "/v1/live")
+    return person or await authenticate(service.store, secret or _key(await websocket.receive_text()), "/v1/live")
+
+
+async def _until_over(service: Service, session: SignedIn) -> None:
+    """Return when the session has ended, or the person's roles are others; a store that refuses says neither."""
+    holds = True
+    while holds:
+        await asyncio.sleep(LOOK_S)
+        with suppress(StoreError):
+            holds = await still_signed_in(service, session)
 
 
 async def _close(websocket: WebSocket, code: int, reason: str) -> None:

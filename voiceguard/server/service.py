@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from voiceguard.adapters.keys import Keys
+from voiceguard.adapters.oidc import Provider
 from voiceguard.adapters.scheduler import Scheduler
 from voiceguard.adapters.store import Store, StoreError
 from voiceguard.detectors.drift import Drift
 from voiceguard.events import CallInput, CallStarted, CodeToDeliver, KnownVoices, Outcome, TimePassed
 from voiceguard.server.live import Hub
 from voiceguard.server.metrics import Metrics
+from voiceguard.server.people.passwords import Passwords
 from voiceguard.server.voice_desk import REFRESH_S, VoiceDesk
 from voiceguard.settings import Settings
 
@@ -51,6 +53,9 @@ class Service:
     """First 12 hex digits of the policy's SHA-256."""
     now: Callable[[], float]
     voices: VoiceDesk
+    oidc: Provider | None = None
+    """Who vouches for people besides this service."""
+    passwords: Passwords = field(default_factory=Passwords)
     drift: Drift = field(default_factory=lambda: Drift({}))
     hub: Hub = field(default_factory=Hub)
     metrics: Metrics = field(default_factory=Metrics)

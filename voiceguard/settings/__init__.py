@@ -11,10 +11,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from voiceguard.ingest import IngestOptions
 from voiceguard.risk import EnrolmentOptions, RiskOptions
+from voiceguard.settings.desk import DeskOptions, OidcOptions
 from voiceguard.settings.platforms import TwilioOptions
 from voiceguard.speech import SpeechOptions
 
-__all__ = ["LinkingOptions", "Settings", "TwilioOptions", "first_fault"]
+__all__ = ["DeskOptions", "LinkingOptions", "OidcOptions", "Settings", "TwilioOptions", "first_fault"]
 
 
 def first_fault(error: ValidationError) -> str:
@@ -66,6 +67,8 @@ class Settings(BaseSettings):
     speech: SpeechOptions = Field(default_factory=SpeechOptions, description="What counts as speech.")
     risk: RiskOptions = Field(default_factory=RiskOptions, description="How evidence becomes risk.")
 
+    desk: DeskOptions = Field(default_factory=DeskOptions, description="Times at the agents' desk.")
+    oidc: OidcOptions = Field(default_factory=OidcOptions, description="Who vouches for people besides this service.")
     enrolment: EnrolmentOptions = Field(default_factory=EnrolmentOptions, description="What makes a voiceprint.")
     linking: LinkingOptions = Field(default_factory=LinkingOptions, description="The same voice on several customers.")
 
@@ -83,6 +86,12 @@ class Settings(BaseSettings):
     def _without_slash(cls, origin: str | None) -> str | None:
         # An origin has no path (RFC 6454), but is often written with its slash.
         return origin.rstrip("/") if origin else None
+
+    @property
+    def web_origin(self) -> str | None:
+        """`public_origin` as a browser names it: http for ws."""
+        origin = self.public_origin
+        return f"http{origin[2:]}" if origin is not None and origin.startswith("ws") else origin
 
     @property
     def store_url(self) -> str:
