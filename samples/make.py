@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from line import FRAME, RATE, Audio, dtmf, line_noise, net_speech, street_noise, telephone
-from script import CALLS, Call, Key, Mark, Pause, Say
+from script import CALLS, LISTED, Call, Key, Listed, Mark, Pause, Say
 from voices import Voices, fetch
 
 HERE = Path(__file__).parent
@@ -82,6 +82,12 @@ def _mix(
     return lines
 
 
+def record(listed: Listed, voices: Voices) -> Audio:
+    """An earlier recording of a known fraudster: one channel of a call (samples,), 8 kHz."""
+    call = Call(listed.name, "genuine", "", {}, (listed.said,))
+    return render(call, voices)[0][:, 0]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     work = Path(tempfile.gettempdir()) / "voiceguard-samples"
@@ -98,6 +104,12 @@ def main() -> None:
         rows.append(json.dumps(manifest, ensure_ascii=False))
         heard = ", ".join(f"{voice} {seconds:.1f}" for voice, seconds in speech)
         print(f"{call.call_id:26} {call.label:10} {len(lines) / RATE:5.1f}s  {heard}")
+    entries = []
+    for listed in LISTED:
+        path = HERE / "watchlist" / f"{listed.name}.wav"
+        soundfile.write(path, np.clip(record(listed, voices), -1, 1), RATE, subtype="ULAW", format="WAV")
+        entries.append(json.dumps({"audio": path.relative_to(HERE).as_posix(), "reason": listed.reason}))
+    (HERE / "watchlist.jsonl").write_text("\n".join(entries) + "\n", encoding="utf-8")
     (HERE / "calls.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 

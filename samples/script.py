@@ -50,6 +50,15 @@ class Call:
     noise_dbfs: float | None = None
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A known fraudster: an earlier recording, and why its voice is on the watch list."""
+
+    name: str
+    reason: str
+    said: Say
+
+
 def caller(voice: str, *items: str) -> Say:
     return Say(CALLER, voice, items)
 
@@ -65,6 +74,8 @@ def asks(action: str) -> Mark:
 def heard(text: str) -> Mark:
     return Mark({"type": "transcript", "channel": "caller", "text": text})
 
+
+_READ = "sense_and_sensibility_01_austen_64kb"
 
 CALLS = (
     Call(
@@ -268,4 +279,26 @@ CALLS = (
             agent("june", "pls-hold-while-try"),
         ),
     ),
+    Call(
+        "11-watchlist",
+        "takeover",
+        "customer-1011",
+        {"account_recovery": "handover"},
+        (
+            agent("allison", "queue-youarenext"),
+            caller("reader", f"{_READ}-0870"),
+            agent("allison", "vm-rec-name"),
+            caller("reader", f"{_READ}-0920"),
+            asks("account_recovery"),
+            Pause(1.0),
+            agent("allison", "pls-hold-while-try"),
+        ),
+        spoof_voice="reader",
+    ),
+)
+
+LISTED = (
+    Listed("case-1811", "case 1811, who was five customers in one week", caller(
+        "reader", f"{_READ}-0880", f"{_READ}-0890", f"{_READ}-0930"
+    )),
 )

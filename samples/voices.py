@@ -34,6 +34,7 @@ HUMANS = {
     "allison-es": "asterisk/sounds/es_MX_f_Allison",
     "june": "asterisk/sounds/fr_CA_f_June",
     "dealer": "pocketsphinx/test/data/cards",
+    "reader": "pocketsphinx/test/data/librivox",
 }
 # Synthetic voices: piper has one, a kokoro voice is a weighted sum of style vectors (a blend: nobody's).
 PIPER = {"joe"}

@@ -87,7 +87,8 @@ def test_the_caller_speaks_before_asking(call: dict[str, Any]) -> None:
     assert spoken < 2 if call["call_id"] == "08-too-little-speech" else spoken >= 8
 
 
-TAKEN_OVER = [call for call in CALLS if call["label"] == "takeover"]
+LISTED = "11-watchlist"
+TAKEN_OVER = [call for call in CALLS if call["label"] == "takeover" and call["call_id"] != LISTED]
 
 
 @pytest.mark.parametrize("call", TAKEN_OVER, ids=lambda call: call["call_id"])
@@ -95,6 +96,22 @@ def test_both_voices_of_a_take_over_speak_long_enough(call: dict[str, Any]) -> N
     """Before a take-over the first voice has 10 s of net speech, after it the second has 8 s before the action."""
     assert caller_speech(call, end_s=call["spoof_from_s"]) >= 10
     assert caller_speech(call, call["spoof_from_s"], at(call, "intent")[0]) >= 8
+
+
+def test_the_known_fraudster_speaks_alone_and_was_recorded_before() -> None:
+    """Nobody speaks before on the line; the recording on the watch list is other speech, long enough for it."""
+    call = by_id(LISTED)
+    (entry,) = map(json.loads, (SAMPLES / "watchlist.jsonl").read_text(encoding="utf-8").splitlines())
+    audio, rate = soundfile.read(SAMPLES / entry["audio"], dtype="float64")
+    spoken = lines(call)[:, 0].astype(np.float64)
+    alike = np.fft.irfft(np.fft.rfft(spoken, 2**19) * np.conj(np.fft.rfft(audio, 2**19)))
+
+    assert caller_speech(call, end_s=call["spoof_from_s"]) < 0.2
+    assert (RATE, (len(audio),)) == (rate, audio.shape)
+    assert len(audio) / RATE > 10
+    assert entry["reason"]
+    # One and the same recording would lie on itself somewhere.
+    assert np.abs(alike).max() < 0.3 * np.linalg.norm(spoken) * np.linalg.norm(audio)
 
 
 def test_every_scenario_is_there() -> None:

@@ -13,7 +13,7 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from voiceguard.analysis.callset import Dtmf, Intent, Transcript, read_callset
+from voiceguard.analysis.callset import Dtmf, Intent, Transcript, read_callset, read_watchlist
 from voiceguard.errors import AudioFileError, ConfigurationError
 
 CALL: dict[str, Any] = {
@@ -132,3 +132,17 @@ def test_channel_that_is_not_there(tmp_path: Path) -> None:
 
     with pytest.raises(AudioFileError, match="no channel 1"):
         call.read()
+
+
+def test_fraudsters_lie_beside_the_calls(tmp_path: Path) -> None:
+    """By folder or by file; a call set without them has none; a mistake names its line."""
+    folder = kept(tmp_path, CALL)
+    assert [] == read_watchlist(folder)
+
+    (folder / "watchlist.jsonl").write_text('{"audio": "one.wav", "reason": "case 1"}\n\n{"audio": "two.wav"}\n')
+    with pytest.raises(ConfigurationError, match=r"watchlist.jsonl, line 3: reason"):
+        read_watchlist(folder)
+
+    (folder / "watchlist.jsonl").write_text('{"audio": "one.wav", "reason": "case 1"}\n')
+    assert read_watchlist(folder) == read_watchlist(folder / "calls.jsonl")
+    assert [("case 1", tmp_path / "one.wav")] == [(one.reason, one.audio) for one in read_watchlist(folder)]

@@ -45,6 +45,18 @@ def test_a_wrong_decision_fails_the_demonstration(tmp_path: Path) -> None:
     assert "WRONG, wanted allow" in said[-2]
 
 
+def test_a_voice_of_the_watch_list_is_found(tmp_path: Path) -> None:
+    """A fraudster is listed from an earlier recording; the later call says so and goes to a person."""
+    said: list[str] = []
+    call, entry = CALLS["11-watchlist"], json.loads((SAMPLES / "watchlist.jsonl").read_text())
+    (tmp_path / "calls.jsonl").write_text(json.dumps(call | {"audio": str(SAMPLES / call["audio"])}))
+    (tmp_path / "watchlist.jsonl").write_text(json.dumps(entry | {"audio": str(SAMPLES / entry["audio"])}))
+
+    assert asyncio.run(run(tmp_path, speed=8, say=said.append))
+    assert any("on the watch list" in line and entry["reason"] in line for line in said)
+    assert any("like one of the watchlist" in line for line in said)
+
+
 def test_a_broken_call_set_starts_no_server(tmp_path: Path) -> None:
     """What cannot be streamed is told before anything is."""
     (tmp_path / "calls.jsonl").write_text('{"call_id": "x"}\n')

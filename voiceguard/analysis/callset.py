@@ -1,10 +1,13 @@
-"""Labelled call sets [contract]: a folder with `calls.jsonl`, or that file, one call a line."""
+"""Labelled call sets [contract]: a folder with `calls.jsonl`, or that file, one call a line.
+
+Beside it may lie `watchlist.jsonl`: recordings of known fraudsters, who are on the watch list before the calls.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -68,22 +71,43 @@ class LabelledCall(_Strict):
         return {role: np.ascontiguousarray(channels[index]) for index, role in self.channels.items()}
 
 
+class ListedVoice(_Strict):
+    """One line of `watchlist.jsonl`."""
+
+    audio: Path
+    reason: Annotated[str, Field(min_length=1)]
+
+
+_Line = TypeVar("_Line", LabelledCall, ListedVoice)
+
+
 def read_callset(path: Path) -> list[LabelledCall]:
     """The calls in order. Raises ConfigurationError naming the line that is wrong, or a call_id used twice."""
     path = path / "calls.jsonl" if path.is_dir() else path
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise ConfigurationError(f"{path.name}: {error.strerror}") from error
     calls: dict[str, LabelledCall] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            call = LabelledCall.model_validate_json(line)
-        except ValidationError as error:
-            raise ConfigurationError(f"{path.name}, line {number}: {first_fault(error)}") from error
+    for number, call in _read_lines(path, LabelledCall):
         if call.call_id in calls:
             raise ConfigurationError(f"{path.name}, line {number}: call_id {call.call_id} was used before")
         calls[call.call_id] = call.model_copy(update={"audio": path.parent / call.audio})
     return list(calls.values())
+
+
+def read_watchlist(path: Path) -> list[ListedVoice]:
+    """The fraudsters of a call set, in order; none where it lists none. Raises ConfigurationError as above."""
+    path = (path if path.is_dir() else path.parent) / "watchlist.jsonl"
+    if not path.exists():
+        return []
+    return [one.model_copy(update={"audio": path.parent / one.audio}) for _, one in _read_lines(path, ListedVoice)]
+
+
+def _read_lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line]]:
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise ConfigurationError(f"{path.name}: {error.strerror}") from error
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield number, kind.model_validate_json(line)
+            except ValidationError as error:
+                raise ConfigurationError(f"{path.name}, line {number}: {first_fault(error)}") from error

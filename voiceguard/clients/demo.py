@@ -18,7 +18,11 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from websockets.asyncio.client import connect
 
-from voiceguard.analysis.callset import LabelledCall, Transcript, read_callset
+from voiceguard.adapters.detectors import load_detectors
+from voiceguard.adapters.policy_files import read_policy
+from voiceguard.adapters.voices import Listing
+from voiceguard.analysis.callset import LabelledCall, Transcript, read_callset, read_watchlist
+from voiceguard.analysis.voices import Recorder
 from voiceguard.clients.lines import LINES
 from voiceguard.clients.lines.line import Dialling, Line
 from voiceguard.clients.player import Player
@@ -99,6 +103,10 @@ class Watcher:
         if event["kind"] == "decision":
             reasons = ", ".join(reason["code"] for reason in event["reasons"])
             self._say(f"{head}{event['action']}: {event['decision'].upper()} ({reasons})")
+        elif event["kind"] == "voice_matched":
+            self._say(f"{head}the voice is like one of the {event['source']} ({event['llr']:+.1f} nats)")
+        elif event["kind"] == "voice_changed":
+            self._say(f"{head}another voice since {event['since_s']:.1f} s ({event['llr']:+.1f} nats)")
         elif event["kind"] == "flag":
             self._say(f"{head}the transcript gives orders ({', '.join(event['rules'])}): noted, not obeyed")
 
@@ -132,20 +140,26 @@ async def run(callset: Path, *, speed: float = 1.0, keep: bool = False, say: Cal
 
     Raises ConfigurationError for a wrong call set, AudioFileError for audio that cannot be read.
     """
-    calls = read_callset(callset)
+    calls, listed = read_callset(callset), read_watchlist(callset)
     for call in calls:
         call.read()
     secret = secrets.token_urlsafe(32)
     with tempfile.TemporaryDirectory(prefix="voiceguard-demo-") as folder:
         settings = Settings(data_dir=Path(folder), port=0, twilio=TwilioOptions(stream_secret=SecretStr(secret)))
         phones = Phones(say)
-        app = create_app(settings, deliver=phones)
+        detectors = load_detectors(settings)
+        app = create_app(settings, deliver=phones, detectors=detectors)
         async with listening(app, settings) as origin:
             store = app.state.service.store
             key = await store.create_key("platform", ("stream", "actions", "grants"))
             page_key = await store.create_key("agent", ("live", "handover", "calls", "receipts"))
             for ref in {call.customer_ref for call in calls if call.customer_ref}:
                 await store.upsert_customer(ref)
+            for fraudster in listed:
+                recorder = Recorder(store, settings, read_policy(settings.policy_file), detectors)
+                await recorder.put_on_watchlist([fraudster.audio], Listing(fraudster.reason), author="fraud desk")
+                await app.state.service.voices.refresh(time.time())
+                say(f"on the watch list: the voice of {fraudster.reason}")
             say(f"agents' page: {origin}/console/   key: {page_key}\n")
             watcher = Watcher(say)
             follower = asyncio.create_task(watcher.follow(origin, page_key))
