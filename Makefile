@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv demo test check figures lock
+.PHONY: venv demo test test-ray check figures lock
 venv: .venv/ready
 
 .venv/ready: requirements/dev.lock pyproject.toml
@@ -22,9 +22,15 @@ check: venv
 test: check
 	$(BIN)/python -m pytest
 
+# Ray weighs more than everything else together, so only this test has it.
+test-ray: venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ray.lock
+	$(BIN)/python -m pytest -n 0 tests/analysis/test_ray.py
+
 figures: venv
 	$(BIN)/python -m benchmarks.figures
 
 # Needs uv; run after a change of dependencies.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --group dev pyproject.toml -o requirements/dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --extra ray -c requirements/dev.lock pyproject.toml -o requirements/ray.lock

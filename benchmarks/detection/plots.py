@@ -15,7 +15,6 @@ from benchmarks.detection.report import Scores
 from voiceguard.analysis import metrics
 
 _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9)
-_BINS = 10
 
 
 def draw(models: Mapping[str, Scores], folder: Path) -> None:
@@ -27,7 +26,8 @@ def draw(models: Mapping[str, Scores], folder: Path) -> None:
         spoof, genuine = scores.llr[scores.headline], scores.llr[scores.genuine]
         miss, false_alarm, _ = metrics.det_curve(spoof, genuine)
         errors.plot(_probit(false_alarm), _probit(miss), label=f"{name}, EER {metrics.eer(spoof, genuine):.3f}")
-        observed.plot(*reliable(spoof, genuine), "o-", label=f"{name}, Cllr {metrics.cllr(spoof, genuine):.3f}")
+        cllr = metrics.cllr(spoof, genuine)
+        observed.plot(*metrics.reliability(spoof, genuine), "o-", label=f"{name}, Cllr {cllr:.3f}")
     errors.plot(_probit([0.01, 0.9]), _probit([0.01, 0.9]), ":", color="grey")
     errors.set(
         xlabel="genuine speech flagged", ylabel="attacks missed", title="attacks of systems not in train, mu-law, 4 s",
@@ -46,21 +46,6 @@ def draw(models: Mapping[str, Scores], folder: Path) -> None:
     with mpl.rc_context({"svg.hashsalt": "voiceguard", "svg.fonttype": "none"}):
         det.savefig(folder / "det.svg", metadata={"Date": None})
         reliability.savefig(folder / "reliability.svg", metadata={"Date": None})
-
-
-def reliable(spoof: ArrayLike, genuine: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean posterior and share of spoofs, each (k,), in tenths of the scores; both classes weigh the same in all."""
-    spoof, genuine = np.asarray(spoof, dtype=np.float64), np.asarray(genuine, dtype=np.float64)
-    llr = np.concatenate([spoof, genuine])
-    weight = np.concatenate([np.full(len(spoof), 1 / len(spoof)), np.full(len(genuine), 1 / len(genuine))])
-    is_spoof = np.arange(len(llr)) < len(spoof)
-    edges = np.unique(np.quantile(llr, np.linspace(0, 1, _BINS + 1)[1:-1]))
-    place = np.searchsorted(edges, llr, side="right")
-    total = np.bincount(place, weight, len(edges) + 1)
-    filled = total > 0
-    posterior = np.bincount(place, weight / (1 + np.exp(-llr)), len(edges) + 1)
-    share = np.bincount(place, weight * is_spoof, len(edges) + 1)
-    return posterior[filled] / total[filled], share[filled] / total[filled]
 
 
 def _probit(shares: ArrayLike) -> NDArray[np.float64]:

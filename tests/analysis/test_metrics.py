@@ -128,3 +128,47 @@ def test_scores_that_measure_nothing_are_refused(spoof: list[float], bonafide: l
     """Empty classes and scores that are not numbers raise."""
     with pytest.raises(ValueError, match="score"):
         metrics.eer(spoof, bonafide)
+
+
+def test_calibrated_scores_lie_on_the_diagonal() -> None:
+    """Scores of two normal classes whose log-likelihood ratio is the score itself, any number of each."""
+    rng = np.random.default_rng(2)
+    posterior, share = metrics.reliability(rng.normal(1.0, np.sqrt(2.0), 4_000), rng.normal(-1.0, np.sqrt(2.0), 40_000))
+
+    np.testing.assert_allclose(posterior, share, atol=0.03)
+    assert 10 == len(share)
+
+
+def test_equal_scores_share_a_bin_of_reliability() -> None:
+    """Two values make two bins: 1 of 2 spoofs and 1 of 4 genuine above, so 2 in 3 there are spoofs."""
+    _, share = metrics.reliability([1.0, -1.0], [1.0, -1.0, -1.0, -1.0])
+
+    np.testing.assert_allclose([0.5 / 1.25, 0.5 / 0.75], share)
+
+
+def test_a_dcf_hand_worked() -> None:
+    """At a threshold of 2, one customer of four is turned away, one other of two and one spoof of two accepted."""
+    target, nontarget, spoof = [1.0, 2.0, 3.0, 4.0], [0.0, 2.5], [0.5, 3.5]
+    at = {  # threshold: customers turned away, others accepted, spoofs accepted
+        1.0: (0.0, 0.5, 0.5), 2.0: (0.25, 0.5, 0.5), 3.0: (0.5, 0.0, 0.5), 4.0: (0.75, 0.0, 0.0),
+    }
+    costs = [0.9405 * miss + 0.095 * other + 0.5 * synthetic for miss, other, synthetic in at.values()]
+
+    assert metrics.a_dcf(target, nontarget, spoof) == pytest.approx(min(costs) / 0.595)
+
+
+def test_a_dcf_of_the_best_and_the_worst() -> None:
+    """Everything in order costs nothing; knowing nothing costs 1."""
+    assert 0.0 == metrics.a_dcf([2.0, 3.0], [0.0], [1.0])
+    assert metrics.a_dcf([1.0], [1.0], [1.0]) == pytest.approx(1.0)
+
+
+@given(_scores, _scores)
+def test_a_dcf_without_others_is_a_dcf_of_spoofs(target: list[float], spoof: list[float]) -> None:
+    """With the other people far below, what is left is the cost of two classes, by scikit-learn's ROC curve."""
+    roc_curve = pytest.importorskip("sklearn.metrics").roc_curve
+    labels = [1] * len(target) + [0] * len(spoof)
+    accepted, kept, _ = roc_curve(labels, target + spoof, drop_intermediate=False)
+
+    cost = 0.9405 * (1 - kept) + 0.5 * accepted
+    assert metrics.a_dcf(target, [-100.0], spoof) == pytest.approx(min(cost.min(), 0.595) / 0.595)

@@ -62,6 +62,9 @@ class LabelledCall(_Strict):
     events: tuple[Annotated[Intent | Transcript | Dtmf, Field(discriminator="type")], ...] = ()
     expect: Mapping[str, Literal["allow", "step_up", "handover", "deny"]] = {}
     """Last decision wanted on each action."""
+    tags: Mapping[str, str] = {}
+    """What figures are broken down by: `source` (whose recording; intervals draw whole sources), `attack`, `codec`,
+    and `trial` (target, nontarget or spoof) where the call is a speaker trial."""
 
     def read(self) -> dict[Channel, Samples]:
         """Samples (n,) float32 at 8 kHz of each channel. Raises AudioFileError."""

@@ -82,6 +82,39 @@ def cllr_min(spoof: ArrayLike, bonafide: ArrayLike) -> float:
     return float(bits / 2)
 
 
+def a_dcf(target: ArrayLike, nontarget: ArrayLike, spoof: ArrayLike) -> float:
+    """Lowest normalised architecture-agnostic detection cost (Shim et al., Odyssey 2024) of one score that accepts the
+    customer and nobody else: here higher scores speak for the customer.
+
+    Costs and priors are those of ASVspoof 5, track 2: 0.9405 customers, 0.0095 other people, 0.05 spoofs; turning the
+    customer away costs 1, accepting anybody else 10. 1 is a system that knows nothing.
+    """
+    accepted = [_scores(target, "target"), _scores(nontarget, "nontarget"), _scores(spoof, "spoof")]
+    thresholds = np.append(np.unique(np.concatenate(accepted)), np.inf)
+    below = [np.searchsorted(np.sort(scores), thresholds, side="left") / len(scores) for scores in accepted]
+    p_target, p_nontarget, p_spoof = 0.9405, 0.0095, 0.05
+    cost = p_target * below[0] + 10.0 * p_nontarget * (1 - below[1]) + 10.0 * p_spoof * (1 - below[2])
+    return float(cost.min() / min(p_target, 10.0 * (p_nontarget + p_spoof)))
+
+
+def reliability(
+    spoof_llr: ArrayLike, bonafide_llr: ArrayLike, bins: int = 10
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean posterior and share of spoofs, each (k,), in `bins` equal parts of the scores; both classes weigh the same
+    in all, so that a calibrated LLR lies on the diagonal."""
+    spoof, genuine = _scores(spoof_llr, "spoof"), _scores(bonafide_llr, "bona fide")
+    llr = np.concatenate([spoof, genuine])
+    weight = np.concatenate([np.full(len(spoof), 1 / len(spoof)), np.full(len(genuine), 1 / len(genuine))])
+    is_spoof = np.arange(len(llr)) < len(spoof)
+    edges = np.unique(np.quantile(llr, np.linspace(0, 1, bins + 1)[1:-1]))
+    place = np.searchsorted(edges, llr, side="right")
+    total = np.bincount(place, weight, len(edges) + 1)
+    filled = total > 0
+    posterior = np.bincount(place, weight / (1 + np.exp(-llr)), len(edges) + 1)
+    share = np.bincount(place, weight * is_spoof, len(edges) + 1)
+    return posterior[filled] / total[filled], share[filled] / total[filled]
+
+
 def false_alarm_at_miss(spoof: ArrayLike, bonafide: ArrayLike, miss: float = 0.10) -> float:
     """Share of genuine scores flagged at the highest threshold that misses at most ``miss`` of the spoofs."""
     misses, false_alarms, _ = det_curve(spoof, bonafide)

@@ -1,0 +1,55 @@
+"""`voiceguard replay`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.analysis.calls import short_set
+from tests.cli.commands import POLICY, mistake, run
+
+
+def test_replays_a_call_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Says what came of it and where the report lies; a second time there is nothing to do."""
+    short_set(tmp_path, "08-too-little-speech", "04-synthetic-kokoro", seconds=10.0)
+    report = tmp_path / "report"
+
+    for _ in range(2):
+        assert 0 == run("replay", tmp_path, "--report", report, "--policy", POLICY, "--jobs", 1)
+        head, policy, *drift, path = capsys.readouterr().out.splitlines()
+        assert head.startswith("2 calls, 0.01 h of audio, 0 with errors, in ")
+        assert policy.startswith("default: 0 of 1 frauds missed; of 1,000 genuine calls 1000 asked for a code, 0 h")
+        assert [] == drift
+        assert str(report / "report.html") == path
+    assert {"calls.csv", "metrics.json", "report.html", "tables", "work"} == {path.name for path in report.iterdir()}
+
+
+@pytest.mark.parametrize("arguments", [("--jobs", "0"), ("--jobs", "x"), ("--engine", "abacus"), ("--budget", "-1")])
+def test_impossible_wishes(arguments: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Are refused before anything is read."""
+    assert 2 == run("replay", tmp_path, "--report", tmp_path / "report", *arguments)
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_a_missing_set_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And no folder is made."""
+    assert 2 == run("replay", tmp_path / "none", "--report", tmp_path / "report")
+    assert "voiceguard: none: No such file or directory" == mistake(capsys)
+    assert not (tmp_path / "report").exists()
+
+
+def test_without_the_extra_it_is_named(tmp_path: Path) -> None:
+    """In a Python that has none of its packages."""
+    blocked = "import importlib.util as u, sys; f = u.find_spec; " \
+        "u.find_spec = lambda name, *a: None if name in {'jinja2', 'duckdb', 'librosa', 'tqdm'} else f(name, *a); " \
+        "from voiceguard.cli import main; main(sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", blocked, "replay", str(tmp_path), "--report", str(tmp_path / "r")],
+        capture_output=True, text=True, check=False,
+    )
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "extra analysis: pip install 'voiceguard-callguard[analysis]'" in done.stderr

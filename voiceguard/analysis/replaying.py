@@ -1,0 +1,88 @@
+"""`voiceguard replay` [contract]: a call set in; `report.html`, `calls.csv`, `metrics.json` and Parquet tables out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from voiceguard.adapters.onnx_models import MODELS_FOLDER, load_model
+from voiceguard.adapters.policy_files import DEFAULT_POLICY, read_policy
+from voiceguard.analysis import extras
+from voiceguard.analysis.bench import Bench
+from voiceguard.analysis.callset import read_callset
+from voiceguard.analysis.engines import EngineName
+from voiceguard.analysis.outcomes import Weights
+from voiceguard.analysis.report import write_report
+from voiceguard.analysis.summary import PSI_ALERT, rows_of, summarise
+from voiceguard.analysis.tables import write_calls, write_parquet
+from voiceguard.errors import ConfigurationError
+from voiceguard.settings import Settings
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to replay, and how."""
+
+    callset: Path
+    folder: Path
+    """Of the report."""
+    policies: tuple[Path, ...] = ()
+    """Empty: the one that the settings name."""
+    engine: EngineName = "local"
+    jobs: int | None = None
+    """Workers; None: one for each core."""
+    budget_per_1000: float = 20.0
+    """Genuine callers that may be handed over, of 1,000 who ask for something sensitive."""
+    psi_alert: float = PSI_ALERT
+
+
+def replay_callset(wish: Wish, settings: Settings) -> dict[str, Any]:
+    """Replay what is not yet replayed, and write the report's files; returns what stands in `metrics.json`.
+
+    Progress goes to stderr where that is a terminal. Raises ConfigurationError, EngineError.
+    """
+    extras.need(extras.REPORT)
+    files = wish.policies or (settings.policy_file or DEFAULT_POLICY,)
+    if len({file.stem for file in files}) < len(files):
+        raise ConfigurationError("policies are told apart by their files' names, and two of them have the same")
+    for file in files:
+        read_policy(file)
+    calls = read_callset(wish.callset)
+    if not calls:
+        raise ConfigurationError(f"{wish.callset.name}: holds no call")
+    models = _models(settings)
+    bench = Bench(settings, tuple(file.read_text(encoding="utf-8") for file in files), tuple(models.values()))
+    work = wish.folder / "work"
+    with extras.load("tqdm").tqdm(total=len(calls), unit="call", disable=None) as progress:
+        replayed = list(bench.run(calls, work, engine=wish.engine, jobs=wish.jobs, done=progress.update))
+    names, weights = [file.stem for file in files], Weights()
+    summary = summarise(
+        replayed, names, models=models, prior=settings.risk.prior, budget_per_1000=wish.budget_per_1000,
+        psi_alert=wish.psi_alert, weights=weights,
+    )
+    write_calls(wish.folder / "calls.csv", replayed, names, weights)
+    text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
+    (wish.folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+    kept = [work / f"{bench.key(call)}.json" for call in calls]
+    write_parquet(wish.folder / "tables", wish.folder / "calls.csv", kept)
+    write_report(
+        wish.folder / "report.html", _title(wish.callset), summary, rows_of(replayed, 0),
+        risk_high=settings.risk.high, weights=weights,
+    )
+    return summary
+
+
+def _models(settings: Settings) -> dict[str, str]:
+    """Role to `<name>@<sha256-12>`, of models that are what their cards say."""
+    folder = settings.models_dir or MODELS_FOLDER
+    names = {
+        "synthetic": settings.synthetic_model, "verify": settings.verify_model, "speaker": settings.speaker_model
+    }
+    return {role: load_model(folder / name).version for role, name in names.items() if name}
+
+
+def _title(path: Path) -> str:
+    path = path.resolve()
+    return path.parent.name if path.name == "calls.jsonl" else path.stem

@@ -1,0 +1,62 @@
+"""Analysts' commands: replay."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from voiceguard.cli.shared import new_command, positive, read_settings, take_config
+
+
+def add(commands: Any) -> None:
+    """The commands of this module."""
+    replay = new_command(
+        commands, "replay", _replay, "replay a labelled call set; what was replayed before is not replayed again"
+    )
+    replay.add_argument("callset", type=Path, help="folder with calls.jsonl, or that file")
+    replay.add_argument("--report", type=Path, required=True, metavar="DIR", help="folder for report.html and the rest")
+    replay.add_argument(
+        "--policy", type=Path, action="append", default=[], metavar="F",
+        help="policy to replay under; given several times, the others are compared with the first",
+    )
+    replay.add_argument("--engine", choices=("local", "ray"), default="local", help="where calls are replayed")
+    replay.add_argument("--jobs", type=_count, help="workers; left out: one for each core")
+    replay.add_argument(
+        "--budget", type=positive, default=20.0,
+        help="genuine callers that may be handed over, of 1,000 who ask for something sensitive; the report says which "
+        "threshold keeps to it",
+    )
+    take_config(replay)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("a number from 1 is expected")
+    return number
+
+
+def _replay(options: argparse.Namespace) -> bool:
+    from voiceguard.analysis.replaying import Wish, replay_callset
+
+    began = time.monotonic()
+    wish = Wish(
+        options.callset, options.report, tuple(options.policy), options.engine, options.jobs, options.budget
+    )
+    found = replay_callset(wish, read_settings(options))
+    calls = found["calls"]
+    print(f"{calls['total']} calls, {calls['audio_s'] / 3600:.2f} h of audio, {len(calls['errors'])} with errors, "
+          f"in {time.monotonic() - began:.0f} s")
+    for one in found["policies"]:
+        fraud, friction, decisions = one["fraud"], one["friction"], one["decisions"]
+        print(f"{one['name']}: {len(fraud['missed'])} of {fraud['asking']} frauds missed", end="")
+        if friction["calls"]:
+            print(f"; of 1,000 genuine calls {friction['step_ups_per_1000']['value']:.0f} asked for a code, "
+                  f"{friction['handovers_per_1000']['value']:.0f} handed over", end="")
+        print(f"; {decisions['right']} of {decisions['right'] + len(decisions['wrong'])} decisions as expected")
+    for name in found["drift"]["alerts"]:
+        print(f"drift: {name} has moved by {found['drift']['index'][name]:.2f} since training")
+    print(options.report / "report.html")
+    return True
