@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from tests.analysis.calls import short_set
 from tests.cli.commands import POLICY, mistake, run
@@ -24,7 +27,9 @@ def test_replays_a_call_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         assert policy.startswith("default: 0 of 1 frauds missed; of 1,000 genuine calls 1000 asked for a code, 0 h")
         assert [] == drift
         assert str(report / "report.html") == path
-    assert {"calls.csv", "metrics.json", "report.html", "tables", "work"} == {path.name for path in report.iterdir()}
+    assert {"calls.csv", "metrics.json", "report.html", "scores.tsv", "key.tsv", "tables", "work"} == {
+        path.name for path in report.iterdir()
+    }
 
 
 @pytest.mark.parametrize("arguments", [("--jobs", "0"), ("--jobs", "x"), ("--engine", "abacus"), ("--budget", "-1")])
@@ -53,3 +58,30 @@ def test_without_the_extra_it_is_named(tmp_path: Path) -> None:
 
     assert (2, "") == (done.returncode, done.stdout)
     assert "extra analysis: pip install 'voiceguard-callguard[analysis]'" in done.stderr
+
+
+def test_builds_imports_and_measures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A set out of a recipe, a set out of a folder, and the figures of a score file that somebody else made."""
+    for name in ("bonafide/ann", "bonafide/bob"):
+        (tmp_path / name).mkdir(parents=True)
+        soundfile.write(tmp_path / name / "1.wav", np.sin(np.arange(8000)) / 3, 8000)
+    (tmp_path / "v.csv").write_text(
+        "path,speaker,label,system,source\nbonafide/ann/1.wav,ann,bonafide,,a\nbonafide/bob/1.wav,bob,bonafide,,b\n"
+    )
+    (tmp_path / "r.toml").write_text(
+        'seed = 1\nvoices = "v.csv"\n[[calls]]\nname = "c"\ncount = 2\nlabel = "genuine"\nturns = 1\n'
+    )
+    (tmp_path / "s.tsv").write_text("filename\tcm-score\na\t1.0\nb\t-1.0\n")
+    (tmp_path / "k.tsv").write_text("filename\tcm-label\na\tbonafide\nb\tspoof\n")
+
+    assert 0 == run("callset", "build", tmp_path / "r.toml", "--out", tmp_path / "built")
+    assert 2 == run("callset", "import", tmp_path / "bonafide", "--out", tmp_path / "none")
+    captured = capsys.readouterr()
+    assert f"2 calls in {tmp_path / 'built' / 'calls.jsonl'}" in captured.out and "lies in no folder" in captured.err
+    (tmp_path / "in").mkdir()
+    (tmp_path / "bonafide").rename(tmp_path / "in" / "bonafide")
+    assert 0 == run("callset", "import", tmp_path / "in", "--out", tmp_path / "brought", "--action", "payment")
+    assert 0 == run("callset", "measure", "--scores", tmp_path / "s.tsv", "--key", tmp_path / "k.tsv")
+    brought, figures = capsys.readouterr().out.splitlines()
+    assert f"2 calls in {tmp_path / 'brought' / 'calls.jsonl'}" == brought
+    assert 0.0 == json.loads(figures)["eer"]

@@ -1,4 +1,4 @@
-"""`voiceguard replay` [contract]: a call set in; `report.html`, `calls.csv`, `metrics.json` and Parquet tables out."""
+"""`voiceguard replay` [contract]: a call set in; `report.html`, `calls.csv`, `metrics.json` and more tables out."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from voiceguard.analysis.bench import Bench
 from voiceguard.analysis.callset import read_callset
 from voiceguard.analysis.engines import EngineName
 from voiceguard.analysis.outcomes import Weights
+from voiceguard.analysis.protocols import Score, write_key, write_scores
 from voiceguard.analysis.report import write_report
-from voiceguard.analysis.summary import PSI_ALERT, rows_of, summarise
+from voiceguard.analysis.summary import PSI_ALERT, Replayed, rows_of, summarise
 from voiceguard.analysis.tables import write_calls, write_parquet
 from voiceguard.errors import ConfigurationError
 from voiceguard.settings import Settings
@@ -67,11 +68,25 @@ def replay_callset(wish: Wish, settings: Settings) -> dict[str, Any]:
     (wish.folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
     kept = [work / f"{bench.key(call)}.json" for call in calls]
     write_parquet(wish.folder / "tables", wish.folder / "calls.csv", kept)
+    write_scores(wish.folder / "scores.tsv", _scores(replayed))
+    write_key(wish.folder / "key.tsv", [call for call, result in replayed if result.error is None])
     write_report(
         wish.folder / "report.html", _title(wish.callset), summary, rows_of(replayed, 0),
         risk_high=settings.risk.high, weights=weights,
     )
     return summary
+
+
+def _scores(replayed: Replayed) -> list[Score]:
+    """For other programs. A call with too little speech has a 0: no evidence either way."""
+    trials = all("trial" in call.tags for call, result in replayed if result.error is None)
+    return [
+        Score(
+            row.call.call_id, row.voice_llr if row.heard else 0.0,
+            (row.call.customer_ref or "-") if trials else "", None, -row.shift if row.heard else 0.0,
+        )
+        for row in rows_of(replayed, 0)
+    ]
 
 
 def _models(settings: Settings) -> dict[str, str]:

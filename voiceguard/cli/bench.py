@@ -1,8 +1,9 @@
-"""Analysts' commands: replay."""
+"""Analysts' commands: replay, callset."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,20 @@ def add(commands: Any) -> None:
         "threshold keeps to it",
     )
     take_config(replay)
+
+    callset = commands.add_parser("callset", help="make labelled call sets").add_subparsers(required=True)
+    build = new_command(callset, "build", _build, "mix calls out of voices, as a recipe says")
+    build.add_argument("recipe", type=Path, help="TOML file; docs/callsets.md describes it")
+    build.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+
+    bring = new_command(callset, "import", _import, "make a call set of recordings, one call each")
+    bring.add_argument("audio", type=Path, help="folder; without a protocol its folders are named genuine, synthetic")
+    bring.add_argument("--protocol", type=Path, metavar="F", help="of ASVspoof 2019, 2021 or 5: files and labels")
+    bring.add_argument("--action", help="asked for at the end of each call")
+    bring.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    measure = new_command(callset, "measure", _measure, "figures of anybody's ASVspoof 5 score file, as JSON")
+    measure.add_argument("--scores", type=Path, required=True, metavar="F")
+    measure.add_argument("--key", type=Path, required=True, metavar="F")
 
 
 def _count(text: str) -> int:
@@ -59,4 +74,35 @@ def _replay(options: argparse.Namespace) -> bool:
     for name in found["drift"]["alerts"]:
         print(f"drift: {name} has moved by {found['drift']['index'][name]:.2f} since training")
     print(options.report / "report.html")
+    return True
+
+
+def _build(options: argparse.Namespace) -> bool:
+    from voiceguard.analysis.build import build
+    from voiceguard.analysis.extras import load
+    from voiceguard.analysis.recipe import read_recipe
+
+    recipe = read_recipe(options.recipe)
+    total = sum(kind.count for kind in recipe.calls)
+    with load("tqdm").tqdm(total=total, unit="call", disable=None) as progress:
+        build(recipe, options.out, progress.update)
+    print(f"{total} calls in {options.out / 'calls.jsonl'}")
+    return True
+
+
+def _import(options: argparse.Namespace) -> bool:
+    from voiceguard.analysis.protocols import import_folder, import_protocol
+
+    if options.protocol is None:
+        total = import_folder(options.audio, options.out, options.action)
+    else:
+        total = import_protocol(options.protocol, options.audio, options.out, options.action)
+    print(f"{total} calls in {options.out / 'calls.jsonl'}")
+    return True
+
+
+def _measure(options: argparse.Namespace) -> bool:
+    from voiceguard.analysis.protocols import measure, read_key, read_scores
+
+    print(json.dumps(measure(read_scores(options.scores), read_key(options.key))))
     return True
