@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
-from tests.analysis.calls import short_set
+from tests.analysis.calls import SAMPLES, short_set
 from voiceguard.adapters.policy_files import DEFAULT_POLICY
 from voiceguard.analysis import bench as module
 from voiceguard.analysis.bench import Bench, code_version
-from voiceguard.analysis.callset import read_callset
+from voiceguard.analysis.callset import read_callset, read_watchlist
+from voiceguard.errors import ConfigurationError
 from voiceguard.settings import Settings
 
 POLICY = DEFAULT_POLICY.read_text(encoding="utf-8")
@@ -67,6 +70,20 @@ def test_a_key_hangs_on_everything_that_makes_a_result(callset: Path) -> None:
 
     assert 7 == len(keys)
     assert BENCH.key(call) == BENCH.key(call.model_copy(update={"audio": elsewhere}))
+
+
+def test_a_listed_fraudster_is_found(tmp_path: Path) -> None:
+    """The voice is taken from its recording by the gate of the live list; a recording that gives none is named."""
+    calls = [call for call in read_callset(SAMPLES) if call.call_id == "11-watchlist"]
+    listed = tuple(one.audio for one in read_watchlist(SAMPLES))
+    ((_, result),) = replace(BENCH, listed=listed).run(calls, tmp_path, jobs=1)
+
+    assert ["voice_matched"] == [note.kind for note in result.runs[0].notes]
+    assert "handover" == result.runs[0].last()["account_recovery"].decision
+    assert BENCH.key(calls[0]) != replace(BENCH, listed=listed).key(calls[0])
+    soundfile.write(tmp_path / "silent.wav", np.zeros(16_000), 8000)
+    with pytest.raises(ConfigurationError, match=r"^silent\.wav: Less than"):
+        list(replace(BENCH, listed=(tmp_path / "silent.wav",)).run(calls, tmp_path, jobs=1))
 
 
 def test_code_version_is_a_hash() -> None:

@@ -11,12 +11,17 @@ from pathlib import Path
 from pydantic import ValidationError
 
 import voiceguard
+from voiceguard.adapters.audio_files import read_mono_8k
 from voiceguard.adapters.detectors import Detectors, load_detectors
+from voiceguard.adapters.voice_lists import VectorList
 from voiceguard.analysis.callset import LabelledCall
 from voiceguard.analysis.engines import ENGINES, EngineName
-from voiceguard.analysis.replay import replay
+from voiceguard.analysis.hearing import take_voice
+from voiceguard.analysis.replay import STARTED_AT, replay
 from voiceguard.analysis.results import CallResult
 from voiceguard.audit.record import canonical
+from voiceguard.errors import AudioFileError, ConfigurationError, ModelError
+from voiceguard.events import RATE_HZ, CallStarted, KnownVoices, Voice, VoiceAsked
 from voiceguard.policy.rules import load
 from voiceguard.settings import Settings
 
@@ -32,6 +37,8 @@ class Bench:
     """Texts of the policies."""
     versions: tuple[str, ...]
     """`<name>@<sha256-12>` of every model."""
+    listed: tuple[Path, ...] = ()
+    """Recordings of fraudsters who are on the watch list."""
 
     def run(
         self, calls: Sequence[LabelledCall], work: Path, *, engine: EngineName = "local", jobs: int | None = None,
@@ -45,7 +52,7 @@ class Bench:
         keys = {call.call_id: self.key(call) for call in calls}
         missing = [call for call in calls if _read(work / f"{keys[call.call_id]}.json") is None]
         done(len(calls) - len(missing))
-        for result in ENGINES[engine](partial(_Worker, self.settings, self.policies), missing, jobs):
+        for result in ENGINES[engine](partial(_Worker, self.settings, self.policies, self.listed), missing, jobs):
             _write(work / f"{keys[result.call_id]}.json", result)
             done(1)
         for call in calls:
@@ -54,11 +61,12 @@ class Bench:
             yield call, kept
 
     def key(self, call: LabelledCall) -> str:
-        """SHA-256, hex, over the call's line, its audio, policies, models, settings and this package's own code."""
+        """SHA-256, hex, over the call's line, its audio, all that the bench has, and this package's own code."""
         names = ("speech", "risk", "require_consent", "enrolment")
         return hashlib.sha256(canonical({
             "call": call.model_dump(mode="json", exclude={"audio"}), "audio": _digest(call.audio),
             "policies": list(self.policies), "models": list(self.versions), "code": code_version(),
+            "listed": [_digest(path) for path in self.listed],
             "settings": self.settings.model_dump(mode="json", include=set(names)),
         })).hexdigest()
 
@@ -66,13 +74,29 @@ class Bench:
 class _Worker:
     """Lives in one process, with the models of its own."""
 
-    def __init__(self, settings: Settings, policies: Sequence[str]) -> None:
+    def __init__(self, settings: Settings, policies: Sequence[str], listed: Sequence[Path]) -> None:
         self._settings = settings
         self._detectors: Detectors = load_detectors(settings)
         self._policies = [load(text) for text in policies]
+        voices = [(path.name, self._voice(path)) for path in listed]
+        self._known = KnownVoices(watchlist=VectorList(voices)) if voices else KnownVoices()
 
     def __call__(self, call: LabelledCall) -> CallResult:
-        return replay(call, self._policies, settings=self._settings, detectors=self._detectors)
+        return replay(call, self._policies, settings=self._settings, detectors=self._detectors, known=self._known)
+
+    def _voice(self, path: Path) -> Voice:
+        """A fraudster's, through the same gate as on the way to the live watch list."""
+        started = CallStarted(path.name, "l16", RATE_HZ, ("caller",), consent=frozenset({"voice_analysis"}))
+        try:
+            taken, _ = take_voice(
+                read_mono_8k(path), started, VoiceAsked("watchlist", "replay"), settings=self._settings,
+                policy=self._policies[0], detectors=self._detectors, known=KnownVoices(), now=STARTED_AT,
+            )
+        except (AudioFileError, ModelError) as error:
+            raise ConfigurationError(f"{path.name}: {error}") from error
+        if taken.voice is None:
+            raise ConfigurationError(f"{path.name}: {' '.join(reason.text for reason in taken.refusals)}")
+        return taken.voice
 
 
 @cache

@@ -32,6 +32,7 @@ from voiceguard.events import (
     CodeToDeliver,
     CustomerFacts,
     DtmfReceived,
+    KnownVoices,
     Outcome,
     Risk,
     RiskChanged,
@@ -43,6 +44,7 @@ from voiceguard.events import (
     TimePassed,
     TranscriptReceived,
     VoiceChanged,
+    VoiceMatched,
 )
 from voiceguard.policy.rules import Policy
 from voiceguard.settings import Settings
@@ -55,15 +57,19 @@ _DIGITS = 4
 
 
 def replay(
-    call: LabelledCall, policies: Sequence[Policy], *, settings: Settings, detectors: Detectors
+    call: LabelledCall, policies: Sequence[Policy], *, settings: Settings, detectors: Detectors,
+    known: KnownVoices | None = None,
 ) -> CallResult:
-    """The call under each policy. A file or a detector that fails gives a result with an error, never an exception."""
+    """The call under each policy; `known`: the voices that are looked for in it.
+
+    A file or a detector that fails gives a result with an error, never an exception.
+    """
     try:
         samples = call.read()
         if "caller" not in samples:
             raise AudioFileError("has no channel of the caller")
         scores = _Scores(detectors)
-        players = [_Player(call, policy, settings, detectors, scores) for policy in policies]
+        players = [_Player(call, policy, settings, detectors, scores, known) for policy in policies]
         runs = [player.play(samples["caller"]) for player in players]
     except (AudioFileError, ModelError, PeerError) as error:
         return CallResult(call_id=call.call_id, error=str(error))
@@ -118,14 +124,15 @@ class _Player:
     """One call under one policy."""
 
     def __init__(
-        self, call: LabelledCall, policy: Policy, settings: Settings, detectors: Detectors, scores: _Scores
+        self, call: LabelledCall, policy: Policy, settings: Settings, detectors: Detectors, scores: _Scores,
+        known: KnownVoices | None,
     ) -> None:
         self._call, self._policy, self._scores = call, policy, scores
         self._started = CallStarted(
             call.call_id, "pcmu", RATE_HZ, ("caller",), call.customer_ref, frozenset({"voice_analysis"})
         )
         self._core = Call(
-            self._started, settings, policy, detectors.specs, detectors.calibrations, _entropy(call.call_id)
+            self._started, settings, policy, detectors.specs, detectors.calibrations, _entropy(call.call_id), known
         )
         self._at_s = 0.0
         self._asked: dict[str, float] = {}
@@ -202,6 +209,8 @@ class _Player:
             case VoiceChanged():
                 said = f"another voice since {outcome.since_s:.1f} s"
                 self._notes.append(Noted(at_s=_round(outcome.at_s), kind="voice_changed", detail=said))
+            case VoiceMatched():
+                self._notes.append(Noted(at_s=_round(outcome.at_s), kind="voice_matched", detail=outcome.source))
             case _:
                 pass
 

@@ -11,7 +11,7 @@ from voiceguard.adapters.onnx_models import MODELS_FOLDER, load_model
 from voiceguard.adapters.policy_files import DEFAULT_POLICY, read_policy
 from voiceguard.analysis import extras
 from voiceguard.analysis.bench import Bench
-from voiceguard.analysis.callset import read_callset
+from voiceguard.analysis.callset import read_callset, read_watchlist
 from voiceguard.analysis.engines import EngineName
 from voiceguard.analysis.outcomes import Weights
 from voiceguard.analysis.protocols import Score, write_key, write_scores
@@ -54,7 +54,10 @@ def replay_callset(wish: Wish, settings: Settings) -> dict[str, Any]:
     if not calls:
         raise ConfigurationError(f"{wish.callset.name}: holds no call")
     models = _models(settings)
-    bench = Bench(settings, tuple(file.read_text(encoding="utf-8") for file in files), tuple(models.values()))
+    bench = Bench(
+        settings, tuple(file.read_text(encoding="utf-8") for file in files), tuple(models.values()),
+        tuple(one.audio for one in read_watchlist(wish.callset)),
+    )
     work = wish.folder / "work"
     with extras.load("tqdm").tqdm(total=len(calls), unit="call", disable=None) as progress:
         replayed = list(bench.run(calls, work, engine=wish.engine, jobs=wish.jobs, done=progress.update))

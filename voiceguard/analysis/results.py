@@ -57,7 +57,7 @@ class Noted(_Kept):
     """Something that was told apart from the risk."""
 
     at_s: float
-    kind: Literal["injection", "voice_changed"]
+    kind: Literal["injection", "voice_changed", "voice_matched"]
     detail: str
 
 
