@@ -408,6 +408,22 @@ def test_paused_media_is_not_analysed() -> None:
     assert [("paused", 8.0), ("resumed", 16.0)] == [(note.kind, note.at_s) for note in bench.of(MediaNoted)]
 
 
+def test_what_went_by_in_a_pause_moves_the_clock() -> None:
+    """A platform that says how much of the stream a pause passed over keeps the clock right; the risk waits to hear the
+    caller again."""
+    bench = Bench()
+    bench.hear(12)
+    bench.ask("branch_hours")
+    bench.put(MediaPaused())
+    bench.ask("order_status", "a2")
+    bench.put(MediaResumed(240_000))
+
+    assert [RiskState.OK, RiskState.INCONCLUSIVE] == [told.risk.state for told in bench.of(ActionDecided)]
+    assert [("paused", 12.0, 0.0), ("resumed", 42.0, 30_000.0)] == [
+        (note.kind, note.at_s, note.ms) for note in bench.of(MediaNoted)
+    ]
+
+
 def test_gap_moves_the_clock_and_is_noted() -> None:
     """Samples that never came are time, not evidence; the wire's rate is accounted for."""
     bench = Bench(encoding="l16", rate_hz=16000)

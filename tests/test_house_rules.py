@@ -38,6 +38,7 @@ TESTED_ELSEWHERE = {
     "voiceguard/ingest/twilio_auth.py": "tests/ingest/test_twilio.py",
     "voiceguard/clients/connection.py": "tests/clients/test_demo.py",
     "voiceguard/clients/lines/line.py": "tests/clients/lines/test_lines.py",
+    "voiceguard/clients/lines/audiohook.py": "tests/clients/lines/test_lines.py",
     "voiceguard/clients/lines/native.py": "tests/clients/lines/test_lines.py",
     "voiceguard/clients/lines/twilio.py": "tests/clients/lines/test_lines.py",
     "voiceguard/analysis/hearing.py": "tests/analysis/test_scoring.py",
@@ -107,7 +108,7 @@ def test_readme_shows_the_measured_figures() -> None:
 def test_links_lead_somewhere() -> None:
     """Every relative link of every document names a file of the repository."""
     broken = []
-    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "models").glob("*/*.md"),
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models").glob("*/*.md"),
                  *(ROOT / "training").glob("*.md"), *(ROOT / "samples").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8")):
             if "://" not in target and not (path.parent / target).exists():

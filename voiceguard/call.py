@@ -131,8 +131,7 @@ class Call:
             case MediaDropped(channel):
                 return [self._noted(channel, event.reason, event.samples)]
             case MediaPaused() | MediaResumed():
-                self._paused = isinstance(event, MediaPaused)
-                return [self._noted(None, "paused" if self._paused else "resumed", 0)]
+                return [self._pause(event)]
             case TranscriptReceived():
                 return self._read(event)
             case ScoreReceived() | ScoreMissing():
@@ -157,6 +156,15 @@ class Call:
             self._track.skip(len(samples))
             return []
         return self._request(self._track.feed(samples))
+
+    def _pause(self, event: MediaPaused | MediaResumed) -> MediaNoted:
+        if isinstance(event, MediaPaused):
+            self._paused = True
+            self._risk_model.pause(self._track.net_s)
+            return self._noted(None, "paused", 0)
+        self._paused = False
+        self._track.skip(event.passed_samples * RATE_HZ // self._wire_rate_hz)
+        return self._noted(None, "resumed", event.passed_samples)
 
     def _verify(self, event: CallInput) -> list[Outcome]:
         """Ask for the second opinion on what was heard, where an action is asked for whose tier demands one, or a

@@ -12,6 +12,20 @@ import pytest
 from tests.cli.commands import mistake, run
 
 
+@pytest.mark.parametrize(("keys", "place"), [
+    ('[{"api_key": "hunter2", "client_secret": "not base64!"}]', "audiohook.keys.0.client_secret: "),
+    ('{"hunter2": "c2VjcmV0"}', "audiohook.keys: "),
+])
+def test_wrong_secret_is_not_repeated(monkeypatch: Any, capsys: Any, keys: str, place: str) -> None:
+    """Neither a key nor a secret is told, only where it stands."""
+    monkeypatch.setenv("VOICEGUARD_AUDIOHOOK__KEYS", keys)
+
+    assert 2 == run("keys", "list")
+    error = mistake(capsys)
+    assert place in error
+    assert not {"hunter2", "not base64!"} & {*error.replace('"', " ").split()}
+
+
 @pytest.mark.parametrize(("arguments", "words"), [
     (("serve", "--workers", "2"), "--workers"),
     (("serve", "--config", "missing.toml"), "missing.toml"),

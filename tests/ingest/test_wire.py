@@ -1,26 +1,37 @@
 """Recorded sessions of tests/wire: what goes in, line by line, and what must come out.
 
 The first line says what the session is and which codec reads it; each other line is one `text`, `binary` (base64) or
-`lost`, with the types of its `events` or its `error` (code, close code, fatal).
+`lost`, with the types of its `events` or its `error` (code, close code, fatal); or a message that we `say`, with the
+types of the `frames` that it becomes.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.ingest.audiohook_client import ID, ORG
 from voiceguard.errors import PeerError
+from voiceguard.ingest.audiohook import AudioHookCodec
 from voiceguard.ingest.native import NativeCodec
 from voiceguard.ingest.twilio import TwilioCodec
 
 SESSIONS = sorted((Path(__file__).parents[1] / "wire").glob("*.jsonl"))
 
 
-def _outcome(codec: NativeCodec | TwilioCodec, step: dict[str, Any]) -> dict[str, Any]:
+CODECS: dict[str, Callable[[], Any]] = {
+    "native": NativeCodec, "twilio": TwilioCodec, "audiohook": lambda: AudioHookCodec(ID, ORG),
+}
+
+
+def _outcome(codec: Any, step: dict[str, Any]) -> dict[str, Any]:
+    if "say" in step:
+        return {"frames": [json.loads(frame)["type"] for frame in codec.encode(step["say"])]}
     try:
         if "text" in step:
             events = codec.receive_text(step["text"])
@@ -37,13 +48,13 @@ def _outcome(codec: NativeCodec | TwilioCodec, step: dict[str, Any]) -> dict[str
 def test_session(path: Path) -> None:
     """Each message of the recording gives its events or its error."""
     head, *steps = map(json.loads, path.read_text().splitlines())
-    codec = {"native": NativeCodec, "twilio": TwilioCodec}[head["codec"]]()
+    codec = CODECS[head["codec"]]()
 
     for step in steps:
-        expected = {name: step[name] for name in ("events", "error") if name in step}
+        expected = {name: step[name] for name in ("events", "error", "frames") if name in step}
         assert _outcome(codec, step) == expected, step.get("text", "")[:200]
 
 
 def test_sessions_found() -> None:
     """The recordings are there."""
-    assert {path.stem.split("_")[0] for path in SESSIONS} == {"native", "twilio"}
+    assert {path.stem.split("_")[0] for path in SESSIONS} == {*CODECS}

@@ -174,3 +174,16 @@ def test_a_second_opinion_that_is_missing_stays_missing():
 
     model.add_verify(-2.0, window(11.0, 4.0, "synthetic_voice_verify"))
     assert RiskState.OK is model.risk(12.0, 11.0).state
+
+
+def test_after_a_pause_the_caller_has_to_be_heard_again():
+    """What spoke before a pause may not be who speaks now: a low risk is inconclusive until enough was heard, a high
+    one stays high."""
+    low, high = heard([-2.0] * 5), heard([2.0] * 5)
+    for model in (low, high):
+        model.pause(6.0)
+
+    assert [(RiskState.INCONCLUSIVE, Band.LOW)] * 2 + [(RiskState.OK, Band.LOW)] == [
+        (risk.state, risk.band) for risk in (low.risk(9.0, net_s) for net_s in (6.0, 9.9, 10.0))
+    ]
+    assert Band.HIGH is high.risk(9.0, 6.0).band

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,6 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import numpy as np
@@ -105,8 +105,7 @@ async def _measure(
     idle_bytes = server.memory_info().rss if server else 0
     seen = _Feed()
     follower = asyncio.create_task(seen.follow(origin, key))
-    run_id = secrets.token_hex(4)
-    names = [f"load-{run_id}-{number}" for number in range(calls)]
+    names = [str(uuid4()) for _ in range(calls)]  # the one form of id that every protocol takes
     groups = [names[start : start + CALLS_PER_PROCESS] for start in range(0, calls, CALLS_PER_PROCESS)]
     begin = time.monotonic() + START_S + len(groups) - 1
     plans = [

@@ -67,7 +67,8 @@ class MediaPaused:
 
 @dataclass(frozen=True, slots=True)
 class MediaResumed:
-    pass
+    passed_samples: int = 0
+    """How much of the stream went by in the pause, at the wire's rate; 0 where its clock stood still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +110,19 @@ class ReplyDue:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultReported:
+    """The peer says that something went wrong on its side or ours, in its protocol's own code."""
+
+    code: str
+    """One of few, and never free text: it becomes a metric's label."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     reason: Literal["stopped", "vanished", "stalled", "protocol_error", "shutdown"]
 
 
 WireEvent = (
     CallStarted | AudioReceived | MediaGap | MediaDropped | MediaPaused | MediaResumed | DtmfReceived
-    | TranscriptReceived | IntentDeclared | MarkReceived | ReplyDue | CallEnded
+    | TranscriptReceived | IntentDeclared | MarkReceived | ReplyDue | FaultReported | CallEnded
 )

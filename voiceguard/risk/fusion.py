@@ -104,6 +104,8 @@ class RiskModel:
             "linked_voice": _Source(1.0, math.inf),
         }
         self._missing: set[Task] = set()
+        self._paused_at_s = -math.inf
+        """Net speech at which the media were last paused."""
 
     def add_synthetic(self, llr: float, window: Window) -> None:
         """`llr`: ln p(x | spoof) / p(x | bona fide) of one window."""
@@ -145,6 +147,11 @@ class RiskModel:
         """A window of this task has no score. The next score of the task makes its detector available again."""
         self._missing.add(task)
 
+    def pause(self, net_speech_s: float) -> None:
+        """The media are paused after this much net speech, seconds. What was heard before stays, but until as much is
+        heard again as makes a number honest, it does not speak for whoever is on the line now."""
+        self._paused_at_s = net_speech_s
+
     def risk(self, at_s: float, net_speech_s: float) -> Risk:
         """The risk now: `at_s` media time and `net_speech_s` net speech of the caller, seconds.
 
@@ -171,7 +178,8 @@ class RiskModel:
             return RiskState.DETECTOR_UNAVAILABLE
         if net_speech_s < self.options.enough_speech_s or not judged:
             return RiskState.INSUFFICIENT_SPEECH
-        return RiskState.INCONCLUSIVE if abs(shift) < self.options.undecided else RiskState.OK
+        unheard = net_speech_s - self._paused_at_s < self.options.enough_speech_s
+        return RiskState.INCONCLUSIVE if unheard or abs(shift) < self.options.undecided else RiskState.OK
 
     def _band(self, posterior: float) -> Band:
         if posterior >= self.options.high:

@@ -65,6 +65,7 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
     # calls come in
     ("WS", "/v1/stream/native"): _rule("stream", Role.PLATFORM),
     ("WS", "/v1/stream/twilio"): OWN_PROOF,
+    ("WS", "/v1/stream/audiohook"): OWN_PROOF,
     # may this action proceed?
     ("POST", "/v1/calls/{call_id}/actions"): _rule("actions", Role.PLATFORM, Role.AGENT, Role.SUPERVISOR),
     ("GET", "/v1/actions/{action_id}"): _rule("actions", Role.PLATFORM),

@@ -249,7 +249,8 @@ class LiveCall:
             case MediaNoted(channel, kind, at_s, ms):
                 self._record("media", {"media": kind, "channel": channel, "at_s": at_s, "ms": ms})
                 self._view.add_event("media", at_s, media=kind, channel=channel, ms=ms)
-                self._service.metrics.media_ms.labels(kind).inc(ms)
+                if kind not in ("paused", "resumed"):  # what was left out on purpose is no fault
+                    self._service.metrics.media_ms.labels(kind).inc(ms)
         self._service.hub.changed(self.started.call_id)
 
     def _voice_taken(self, taken: VoiceTaken) -> None:

@@ -14,6 +14,8 @@ class Metrics:
         self.calls = Counter("voiceguard_calls", "Calls that ended.", ["reason"], registry=registry)
         self.refused = Counter("voiceguard_streams_refused", "Streams closed for the peer's fault.", ["code"],
                                registry=registry)
+        self.reported = Counter("voiceguard_stream_faults_reported", "Faults that platforms told us of.", ["code"],
+                                registry=registry)
         self.windows = Counter("voiceguard_windows", "Windows answered.", ["task", "outcome"], registry=registry)
         self.score_seconds = Histogram(
             "voiceguard_score_seconds", "From the audio that completed a window to its score.", ["task"],

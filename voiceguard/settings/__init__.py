@@ -12,10 +12,13 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from voiceguard.ingest import IngestOptions
 from voiceguard.risk import EnrolmentOptions, RiskOptions
 from voiceguard.settings.desk import DeskOptions, OidcOptions
-from voiceguard.settings.platforms import TwilioOptions
+from voiceguard.settings.platforms import AudioHookKey, AudioHookOptions, TwilioOptions
 from voiceguard.speech import SpeechOptions
 
-__all__ = ["DeskOptions", "LinkingOptions", "OidcOptions", "Settings", "TwilioOptions", "first_fault"]
+__all__ = [
+    "AudioHookKey", "AudioHookOptions", "DeskOptions", "LinkingOptions", "OidcOptions", "Settings", "TwilioOptions",
+    "first_fault",
+]
 
 
 def first_fault(error: ValidationError) -> str:
@@ -63,6 +66,7 @@ class Settings(BaseSettings):
     otp_console: bool = Field(False, description="Print one-time codes instead: for trying out, never with real calls.")
     grant_issuer: str = Field("voiceguard", description="`iss` of grants.")
     twilio: TwilioOptions = Field(default_factory=TwilioOptions, description="How Twilio streams are authenticated.")
+    audiohook: AudioHookOptions = Field(default_factory=AudioHookOptions, description="Genesys AudioHook.")
     ingest: IngestOptions = Field(default_factory=IngestOptions, description="Limits at the wire.")
     speech: SpeechOptions = Field(default_factory=SpeechOptions, description="What counts as speech.")
     risk: RiskOptions = Field(default_factory=RiskOptions, description="How evidence becomes risk.")

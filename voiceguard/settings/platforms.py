@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from dataclasses import field
+from typing import Literal
 
-from pydantic import SecretStr
+from pydantic import SecretStr, field_validator
 from pydantic.dataclasses import dataclass
 
 
@@ -18,3 +21,40 @@ class TwilioOptions:
     """Key id to SharedKey, for signatures in the SHA-256 form."""
     stream_secret: SecretStr | None = None
     """Secret of the short-lived `token` parameter; when set, a stream without a fresh token is refused."""
+
+
+@dataclass(frozen=True)
+class AudioHookKey:
+    """What the Genesys integration is given under Credentials."""
+
+    api_key: SecretStr
+    """`X-API-KEY` of every request."""
+    client_secret: SecretStr = SecretStr("")
+    """Base64, as Genesys shows it: signs every request. Empty: the API key alone is the proof."""
+
+    @field_validator("client_secret")
+    @classmethod
+    def _is_base64(cls, secret: SecretStr) -> SecretStr:
+        try:
+            base64.b64decode(secret.get_secret_value(), validate=True)
+        except binascii.Error:
+            raise ValueError("must be base64") from None
+        return secret
+
+    @property
+    def secret(self) -> bytes:
+        """The client secret's bytes."""
+        return base64.b64decode(self.client_secret.get_secret_value())
+
+
+@dataclass(frozen=True)
+class AudioHookOptions:
+    """Genesys AudioHook; without keys, its sessions are refused."""
+
+    keys: tuple[AudioHookKey, ...] = ()
+    """One for each integration, or two while a key is replaced."""
+    pause_after_s: float | None = field(default=None, metadata={"gt": 0})
+    """Net speech of low risk after which a session is paused until something sensitive is asked for, seconds: Genesys
+    bills the time in which it streams. Empty: never."""
+    l16_byte_order: Literal["little", "big"] = "little"
+    """Of linear samples, which are taken only where mu-law is not offered."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from voiceguard.cli.live import PROTOCOLS
 from voiceguard.clients.lines import LINES
+from voiceguard.clients.lines.audiohook import PING_FRAMES, AudioHookLine, request_headers
 from voiceguard.clients.lines.line import FRAME_SAMPLES, SILENCE, Line, Message, frames
 from voiceguard.clients.lines.native import NativeLine
 from voiceguard.clients.lines.twilio import TwilioLine
@@ -20,15 +21,21 @@ from voiceguard.events import (
     Channel,
     DtmfReceived,
     IntentDeclared,
+    MediaPaused,
+    MediaResumed,
+    ReplyDue,
     TranscriptReceived,
     WireEvent,
 )
+from voiceguard.ingest.audiohook import AudioHookCodec
 from voiceguard.ingest.fields import NAME
 from voiceguard.ingest.native import NativeCodec
 from voiceguard.ingest.twilio import TwilioCodec, check_stream_token, make_stream_token
+from voiceguard.server.streams.session import Codec
 
+CALL = "e160e428-53e2-487c-977d-96989bf5c99d"
 SECRET = "a secret of the platform and the service"
-TOKEN = make_stream_token("call-1", 1000, "ab" * 16, SECRET)
+TOKEN = make_stream_token(CALL, 1000, "ab" * 16, SECRET)
 
 
 TEXT = st.characters(exclude_categories=["Cs"])
@@ -37,16 +44,31 @@ TEXT = st.characters(exclude_categories=["Cs"])
 
 def native() -> tuple[NativeLine, NativeCodec]:
     """Our own protocol, both ends."""
-    return NativeLine("call-1", "customer-1"), NativeCodec()
+    return NativeLine(CALL, "customer-1"), NativeCodec()
 
 
 def twilio() -> tuple[TwilioLine, TwilioCodec]:
     """Twilio's, both ends; the token is checked."""
     codec = TwilioCodec(token=lambda token, call_sid: check_stream_token(token, call_sid, 900.0, SECRET))
-    return TwilioLine("call-1", "customer-1", TOKEN), codec
+    return TwilioLine(CALL, "customer-1", TOKEN), codec
 
 
-def read(codec: NativeCodec | TwilioCodec, *messages: Message | None) -> list[WireEvent]:
+def audiohook() -> tuple[AudioHookLine, AudioHookCodec]:
+    """Genesys', both ends; its session is open once the service has answered."""
+    headers = request_headers("voice.example", "a-key", b"a secret", created=1000)
+    codec = AudioHookCodec(headers["Audiohook-Session-Id"], headers["Audiohook-Organization-Id"])
+    return AudioHookLine(CALL, "customer-1", headers), codec
+
+
+def opened(line: Line, codec: Codec) -> list[WireEvent]:
+    """Events of the opening, which the service answers."""
+    events = read(codec, *line.opening())
+    for frame in codec.encode({"type": "started"}) if line.awaits_answer else ():
+        assert ((), None) == line.heard(frame)
+    return events
+
+
+def read(codec: Codec, *messages: Message | None) -> list[WireEvent]:
     """Events of messages."""
     return [
         event for message in messages if message is not None
@@ -54,44 +76,44 @@ def read(codec: NativeCodec | TwilioCodec, *messages: Message | None) -> list[Wi
     ]
 
 
-@pytest.mark.parametrize("ends", [native, twilio])
+@pytest.mark.parametrize("ends", [native, twilio, audiohook])
 def test_opening(ends: object) -> None:
-    """The call's id, customer, consent, and both channels in mu-law."""
+    """The call's id, customer and consent, and the caller in mu-law."""
     line, codec = ends()  # type: ignore[operator]
-    (started,) = read(codec, *line.opening())
+    (started,) = opened(line, codec)
 
     assert isinstance(started, CallStarted)
-    assert ("call-1", "customer-1", "pcmu", 8000, {"voice_analysis"}) == (
+    assert (CALL, "customer-1", "pcmu", 8000, {"voice_analysis"}) == (
         started.call_id, started.customer_ref, started.encoding, started.rate_hz, started.consent
     )
-    assert {"caller", "agent"} == set(started.channels)
+    assert {"caller"} <= set(started.channels)
 
 
-@pytest.mark.parametrize("ends", [native, twilio])
+@pytest.mark.parametrize("ends", [native, twilio, audiohook])
 @given(parts=st.lists(st.tuples(*[st.binary(min_size=FRAME_SAMPLES, max_size=FRAME_SAMPLES)] * 2), max_size=4))
 def test_audio(ends: object, parts: list[tuple[bytes, bytes]]) -> None:
-    """Every byte of both channels, in its place."""
+    """Every byte of the channels that the service takes, in its place."""
     line, codec = ends()  # type: ignore[operator]
-    read(codec, *line.opening())
+    (started,) = opened(line, codec)
     sent = [line.audio({"caller": caller, "agent": agent}) for caller, agent in parts]
     events = [event for messages in sent for event in read(codec, *messages)]
 
-    for index, role in enumerate(("caller", "agent")):
+    for index, role in ((("caller", "agent").index(name), name) for name in started.channels):
         audio = [event for event in events if isinstance(event, AudioReceived) and event.channel == role]
         assert b"".join(part[index] for part in parts) == b"".join(event.payload for event in audio)
         assert [place * FRAME_SAMPLES for place in range(len(parts))] == [event.start_sample for event in audio]
-    assert 2 * len(parts) == len(events)
+    assert len(started.channels) * len(parts) == len(events)
 
 
-@pytest.mark.parametrize("ends", [native, twilio])
+@pytest.mark.parametrize("ends", [native, twilio, audiohook])
 @given(digits=st.text("0123456789*#ABCD", max_size=8))
 def test_keys_and_the_end(ends: object, digits: str) -> None:
     """The keys that the caller pressed, in order, and the end of the call."""
     line, codec = ends()  # type: ignore[operator]
-    read(codec, *line.opening())
+    opened(line, codec)
 
     assert [*(DtmfReceived("caller", digit) for digit in digits), CallEnded("stopped")] == read(
-        codec, *map(line.digit, digits), line.closing()
+        codec, *[line.digit(digit) for digit in digits], line.closing()
     )
 
 
@@ -102,15 +124,36 @@ def test_keys_and_the_end(ends: object, digits: str) -> None:
 def test_transcripts_and_intents_are_native(
     channel: Channel, text: str, action: str, parameters: dict[str, str]
 ) -> None:
-    """Our own protocol carries them, Twilio's has no message for them."""
+    """Our own protocol carries them, the platforms' have no message for them."""
     line, codec = native()
     read(codec, *line.opening())
-    other: Line = twilio()[0]
+    others: list[Line] = [twilio()[0], audiohook()[0]]
 
     assert [TranscriptReceived(channel, text), IntentDeclared(action, parameters)] == read(
         codec, line.transcript(channel, text), line.intent(action, parameters)
     )
-    assert (None, None) == (other.transcript(channel, text), other.intent(action, parameters))
+    assert {None} == {other.transcript(channel, text) for other in others} | {
+        other.intent(action, parameters) for other in others
+    }
+
+
+def test_audiohook_pauses() -> None:
+    """Asked to pause, a platform sends no audio until it is asked to resume, and says then how much went by; its pings
+    go on."""
+    line, codec = audiohook()
+    opened(line, codec)
+    frame: dict[Channel, bytes] = {"caller": SILENCE}
+    read(codec, *line.audio(frame))
+    (paused,) = line.heard(codec._word("pause", {})).replies
+
+    assert [MediaPaused()] == read(codec, paused)
+    sent = [message for _ in range(PING_FRAMES) for message in line.audio(frame)]
+    (ping,) = read(codec, *sent)
+    assert isinstance(ping, ReplyDue)
+    (resumed,) = line.heard(codec._word("resume", {})).replies
+    assert [MediaResumed(PING_FRAMES * FRAME_SAMPLES)] == read(codec, resumed)
+    assert 1 == len(read(codec, *line.audio(frame)))
+    assert () == line.heard(codec._word("resume", {})).replies
 
 
 def test_nobody_claimed() -> None:

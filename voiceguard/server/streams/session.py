@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from voiceguard.errors import PeerError
-from voiceguard.events import CallEnded, CallStarted, IntentDeclared, ReplyDue, WireEvent
+from voiceguard.events import CallEnded, CallStarted, FaultReported, IntentDeclared, ReplyDue, WireEvent
 from voiceguard.server.calls import LiveCall
 from voiceguard.server.service import Service
 from voiceguard.server.streams.outbox import Outbox
@@ -131,6 +131,9 @@ class Session:
             return
         if isinstance(event, ReplyDue):
             self._outbox.put(event.message)
+            return
+        if isinstance(event, FaultReported):
+            self._service.metrics.reported.labels(event.code).inc()
             return
         if self._call is None:
             raise PeerError("not_started", "the call has not started")

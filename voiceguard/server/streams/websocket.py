@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from voiceguard.errors import PeerError
@@ -53,7 +54,8 @@ async def turn_away(service: Service, websocket: WebSocket, codec: Codec, error:
     await websocket.close(error.close_code)
 
 
-async def refuse_upgrade(service: Service, websocket: WebSocket, error: PeerError) -> None:
-    """Answer 403 instead of 101: for protocols that have no error message, before anything is read."""
+async def refuse_upgrade(service: Service, websocket: WebSocket, error: PeerError, status: int = 403) -> None:
+    """Answer with this HTTP status instead of 101: for protocols that have no error message, or before anything is
+    read."""
     service.metrics.refused.labels(error.code).inc()
-    await websocket.close(error.close_code)
+    await websocket.send_denial_response(Response(status_code=status))
