@@ -27,12 +27,31 @@ from voiceguard.detectors import Calibrations, speaker, synthetic
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import Samples
 from voiceguard.server.app import create_app, server_config
-from voiceguard.settings import Settings, TwilioOptions
+from voiceguard.settings import (
+    PlivoOptions,
+    Settings,
+    SignalWireOptions,
+    TelnyxOptions,
+    TwilioOptions,
+    VonageOptions,
+)
 from voiceguard.speech import WindowSpec
 
 QUIET = {"media_faults_ms": 0.0, "scored": 0.0, "missing": 0.0}
-SECRET = "only-for-this-test"
-PROVEN, FORGED = (Settings(twilio=TwilioOptions(stream_secret=SecretStr(secret))) for secret in (SECRET, "another"))
+SECRET = "only for this test, and long enough"
+
+
+def _platforms(secret: str) -> dict[str, Any]:
+    """Every platform's credential is this secret."""
+    hidden = SecretStr(secret)
+    return {
+        "plivo": PlivoOptions(auth_token=hidden), "signalwire": SignalWireOptions(stream_secret=hidden),
+        "telnyx": TelnyxOptions(stream_secret=hidden), "twilio": TwilioOptions(stream_secret=hidden),
+        "vonage": VonageOptions(signature_secret=hidden),
+    }
+
+
+PROVEN, FORGED = Settings(**_platforms(SECRET)), Settings(**_platforms("another secret than the server's"))
 
 
 # ── figures ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -150,7 +169,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server on a free port."""
     settings = Settings(
         port=0, data_dir=tmp_path_factory.mktemp("data"), score_deadline_s=60.0,
-        twilio=TwilioOptions(stream_secret=SecretStr(SECRET)),
+        **_platforms(SECRET),
     )
 
     async def keys() -> tuple[str, str]:
@@ -186,7 +205,7 @@ def callset(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("protocol", ["twilio", "native"])
+@pytest.mark.parametrize("protocol", ["native", "plivo", "signalwire", "telnyx", "twilio", "vonage"])
 def test_run(served: Served, callset: Path, monkeypatch: pytest.MonkeyPatch, protocol: str) -> None:
     """Every frame of every call arrives, and every scored window is seen on the live feed."""
     monkeypatch.setattr(loadtest, "START_S", 0.0)

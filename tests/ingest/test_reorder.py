@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from voiceguard.errors import PeerError
 from voiceguard.events import AudioReceived, MediaDropped, MediaGap
-from voiceguard.ingest.reorder import Sequencer
+from voiceguard.ingest.reorder import REORDERED, Placed, Reorderer, Sequencer
 
 FRAME = b"\xff" * 160
 
@@ -76,3 +78,87 @@ def test_leap() -> None:
 
     assert raised.value.code == "gap_too_long"
     assert sequencer.place(FRAME, 160, 0, 1) == [AudioReceived("caller", 0, FRAME)]
+
+
+# ── out of order ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _payload(number: int) -> bytes:
+    return number.to_bytes(2, "big") * 80
+
+
+def _reordered(numbers: list[int]) -> list[Placed]:
+    reorderer = Reorderer(Sequencer("caller", tolerance=1, max_gap=10**6))
+    placed = [event for number in numbers for event in reorderer.push(_payload(number), 160, number)]
+    return placed + reorderer.flush()
+
+
+@given(st.integers(1, 60), st.randoms(use_true_random=False), st.integers(0, REORDERED))
+def test_shuffled_within_the_window(count: int, chance: Random, reach: int) -> None:
+    """However the frames are shuffled within the window, they come out in order and none is lost."""
+    numbers = sorted(range(1, count + 1), key=lambda number: number + chance.randint(0, reach))
+
+    assert [AudioReceived("caller", 160 * (number - 1), _payload(number)) for number in range(1, count + 1)] == (
+        _reordered(numbers)
+    )
+
+
+@given(st.lists(st.integers(1, 40), max_size=80), st.integers(0, 30))
+def test_any_order(numbers: list[int], first: int) -> None:
+    """Whatever comes, audio and gaps tile the clock, no frame is used twice, numbers rise, and little is held."""
+    reorderer = Reorderer(Sequencer("caller", tolerance=1, max_gap=10**6))
+    position, used = 0, []
+    placed: list[Placed] = []
+    for number in numbers:
+        placed += reorderer.push(_payload(first + number), 160, first + number)
+        assert len(reorderer._held) <= REORDERED
+    for event in placed + reorderer.flush():
+        if isinstance(event, MediaDropped):
+            continue
+        assert position == event.start_sample
+        if isinstance(event, MediaGap):
+            position += event.samples
+        else:
+            used.append(int.from_bytes(event.payload[:2], "big"))
+            position += 160
+
+    assert sorted(set(used)) == used
+    assert set(used) <= {first + number for number in numbers}
+    assert not numbers or position == 160 * (used[-1] - used[0] + 1)
+
+
+def test_lost_for_good() -> None:
+    """A frame that never comes holds the others up for the window, and is then a gap; late, it is dropped."""
+    reorderer = Reorderer(Sequencer("caller", tolerance=1, max_gap=10**6))
+    reorderer.push(_payload(1), 160, 1)
+    for number in range(3, 3 + REORDERED):
+        assert [] == reorderer.push(_payload(number), 160, number)
+    released = reorderer.push(_payload(3 + REORDERED), 160, 3 + REORDERED)
+
+    assert MediaGap("caller", 160, 160) == released[0]
+    assert REORDERED + 2 == len(released)
+    (late,) = reorderer.push(_payload(2), 160, 2)
+    assert isinstance(late, MediaDropped) and "late" == late.reason
+
+
+def test_repeated_while_it_waits() -> None:
+    """The second of two frames of one number is dropped, whether the first was used or waits."""
+    reorderer = Reorderer(Sequencer("caller", tolerance=1, max_gap=10**6))
+    reorderer.push(_payload(2), 160, 2)
+
+    assert [MediaDropped("caller", 0, 160, "repeated")] == reorderer.push(_payload(2), 160, 2)
+    assert 2 == len(reorderer.push(_payload(1), 160, 1))
+    assert ["repeated"] == [
+        event.reason for event in reorderer.push(_payload(2), 160, 2) if isinstance(event, MediaDropped)
+    ]
+
+
+def test_damaged_frames() -> None:
+    """A damaged frame is told, and its time is a gap once the next one comes."""
+    sequencer = Sequencer("caller", tolerance=1, max_gap=10**6)
+
+    assert [AudioReceived("caller", 0, FRAME)] == sequencer.follow(FRAME, 160, 7)
+    assert [MediaDropped("caller", 160, 0, "corrupt")] == sequencer.follow(FRAME, None, 8)
+    assert [MediaGap("caller", 160, 160), AudioReceived("caller", 320, FRAME)] == sequencer.follow(FRAME, 160, 9)
+    with pytest.raises(PeerError):
+        sequencer.follow(FRAME, 160, 10**9)

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.events import AudioReceived, CallStarted, DtmfReceived, MarkReceived, MediaDropped, MediaGap
 from voiceguard.ingest import IngestOptions
-from voiceguard.ingest.twilio import ALLOWED_IN, TwilioCodec, check_stream_token, make_stream_token, verify_signature
+from voiceguard.ingest.stream_token import check_stream_token, make_stream_token
+from voiceguard.ingest.twilio import ALLOWED_IN, SIGNALWIRE, TWILIO, Dialect, TwilioCodec
+from voiceguard.ingest.twilio_auth import verify_signature
 
 AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
 KEYS = {"webhooks_sharedkey_1": "shared-secret-of-the-test"}
@@ -159,42 +161,6 @@ def test_any_signature(url: str, signature: str, auth_token: str | None, setting
         verify_signature(url, signature, auth_token, settings_header=settings, shared_keys=KEYS)
 
 
-def test_token() -> None:
-    """A token gives its nonce for its call until it ends."""
-    token = make_stream_token("CA1", 1060, NONCE, SECRET)
-
-    assert check_stream_token(token, "CA1", 1000.0, SECRET) == NONCE
-
-
-@pytest.mark.parametrize(
-    ("call_sid", "now", "secret"),
-    [("CA2", 1000.0, SECRET), ("CA1", 1060.0, SECRET), ("CA1", 1060.0 - 3601, SECRET), ("CA1", 1000.0, "other")],
-    ids=["another call", "too late", "too early", "another secret"],
-)
-def test_token_refused(call_sid: str, now: float, secret: str) -> None:
-    """Another call's, old, made for too long, or forged."""
-    with pytest.raises(AuthenticationError):
-        check_stream_token(make_stream_token("CA1", 1060, NONCE, SECRET), call_sid, now, secret)
-
-
-@given(at=st.integers(0, 200), character=st.characters())
-def test_token_altered(at: int, character: str) -> None:
-    """No character of a token can be changed."""
-    token = make_stream_token("CA1", 1060, NONCE, SECRET)
-    at %= len(token)
-    altered = token[:at] + character + token[at + 1 :]
-    if altered != token:
-        with pytest.raises(AuthenticationError):
-            check_stream_token(altered, "CA1", 1000.0, SECRET)
-
-
-def test_nonce_form() -> None:
-    """A nonce that could be guessed or could blur the token's fields is refused."""
-    for nonce in ("short", "dots.dots.dots.dots"):
-        with pytest.raises(ValueError, match="nonce"):
-            make_stream_token("CA1", 1060, nonce, SECRET)
-
-
 def test_token_parameter() -> None:
     """With a token check, a stream starts with its own token only, and the token is not kept in the call."""
     check = partial(_check, 1000.0)
@@ -237,3 +203,82 @@ def test_any_field(event: str, started: bool, stream_sid: Any, fields: dict[str,
     for text in (json.dumps(message), json.dumps({**message, "streamSid": "MZ1"})):
         with contextlib.suppress(PeerError):
             codec.receive_text(text)
+
+
+# ── SignalWire ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _signalwire(encoding: str = "audio/x-L16", rate_hz: int = 24000, channels: int = 1) -> tuple[TwilioCodec, Any]:
+    codec = TwilioCodec(dialect=SIGNALWIRE)
+    media_format = {"encoding": encoding, "sampleRate": rate_hz, "channels": channels}
+    (started,) = codec.receive_text(_start(mediaFormat=media_format))
+    return codec, started
+
+
+@pytest.mark.parametrize(
+    ("name", "rate_hz", "expected"),
+    [
+        ("audio/x-mulaw", 8000, ("pcmu", 8000)), ("audio/x-L16", 8000, ("l16", 8000)),
+        ("audio/x-L16", 24000, ("l16", 24000)), ("audio/x-l16", 16000, ("l16", 16000)),
+        ("audio/x-alaw", 8000, ("pcma", 8000)), ("audio/x-G722", 16000, ("g722", 8000)),
+    ],
+)
+def test_signalwire_formats(name: str, rate_hz: int, expected: tuple[str, int]) -> None:
+    """Each codec that a stream can ask for, at its own clock; of two tracks, it may count two channels."""
+    for channels in (1, 2):
+        _, started = _signalwire(name, rate_hz, channels)
+        assert expected == (started.encoding, started.rate_hz)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "media_format"),
+    [
+        (TWILIO, {"encoding": "audio/x-L16", "sampleRate": 16000, "channels": 1}),
+        (TWILIO, {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 2}),
+        (SIGNALWIRE, {"encoding": "audio/x-mulaw", "sampleRate": 16000, "channels": 1}),
+        (SIGNALWIRE, {"encoding": "audio/x-L16", "sampleRate": 44100, "channels": 1}),
+        (SIGNALWIRE, {"encoding": "audio/x-L16", "sampleRate": 16000, "channels": 3}),
+        (SIGNALWIRE, {"encoding": None, "sampleRate": 16000, "channels": 1}),
+    ],
+)
+def test_unsupported_formats(dialect: Dialect, media_format: dict[str, Any]) -> None:
+    """Twilio's streams are mu-law, and what nobody documents is refused."""
+    with pytest.raises(PeerError) as raised:
+        TwilioCodec(dialect=dialect).receive_text(_start(mediaFormat=media_format))
+    assert ("unsupported_media", 1003) == (raised.value.code, raised.value.close_code)
+
+
+def test_signalwire_messages_within_messages() -> None:
+    """As the reference shows them: the event within `rawEvent`, the stream's id without."""
+    codec = TwilioCodec(dialect=SIGNALWIRE)
+    bare = json.loads(_start(mediaFormat={"encoding": "audio/x-L16", "sampleRate": 16000, "channels": 1}))
+    frame = b"\x01\x00" * 320
+
+    def wrapped(**event: Any) -> str:
+        return json.dumps({
+            "timestamp": "2026-01-01T00:00:00.000Z", "direction": "inbound", "eventType": event["event"],
+            "streamSid": "MZ1", "rawEvent": event,
+        })
+
+    assert [] == codec.receive_text(wrapped(event="connected", protocol="Call", version="0.2.0"))
+    (started,) = codec.receive_text(wrapped(event="start", sequenceNumber="1", start=bare["start"]))
+    assert isinstance(started, CallStarted)
+    media = {"track": "inbound", "chunk": "1", "timestamp": "0", "payload": base64.b64encode(frame).decode()}
+    assert [AudioReceived("caller", 0, frame)] == codec.receive_text(wrapped(event="media", media=media))
+    later = {**media, "chunk": "3", "timestamp": "40"}
+    assert [MediaGap("caller", 320, 320), AudioReceived("caller", 640, frame)] == codec.receive_text(
+        wrapped(event="media", media=later)
+    )
+    half = {**media, "chunk": "4", "timestamp": "60", "payload": base64.b64encode(b"\x01").decode()}
+    assert [MediaDropped("caller", 960, 0, "corrupt")] == codec.receive_text(wrapped(event="media", media=half))
+    assert [DtmfReceived("caller", "8")] == codec.receive_text(
+        wrapped(event="dtmf", dtmf={"duration": 2700, "digit": "8"})
+    )
+    with pytest.raises(PeerError, match="another stream"):
+        codec.receive_text(json.dumps({"streamSid": "MZ2", "rawEvent": {"event": "stop"}}))
+
+
+def test_twilio_knows_no_messages_within_messages() -> None:
+    """What is not in Twilio's protocol is not read."""
+    with pytest.raises(PeerError):
+        TwilioCodec().receive_text(json.dumps({"rawEvent": {"event": "connected"}}))

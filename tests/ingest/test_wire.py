@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,21 @@ from tests.ingest.audiohook_client import ID, ORG
 from voiceguard.errors import PeerError
 from voiceguard.ingest.audiohook import AudioHookCodec
 from voiceguard.ingest.native import NativeCodec
-from voiceguard.ingest.twilio import TwilioCodec
-
-SESSIONS = sorted((Path(__file__).parents[1] / "wire").glob("*.jsonl"))
-
+from voiceguard.ingest.plivo import PlivoCodec
+from voiceguard.ingest.telnyx import TelnyxCodec
+from voiceguard.ingest.twilio import SIGNALWIRE, TwilioCodec
+from voiceguard.ingest.vonage import VonageCodec
 
 CODECS: dict[str, Callable[[], Any]] = {
-    "native": NativeCodec, "twilio": TwilioCodec, "audiohook": lambda: AudioHookCodec(ID, ORG),
+    "audiohook": lambda: AudioHookCodec(ID, ORG),
+    "native": NativeCodec,
+    "plivo": PlivoCodec,
+    "signalwire": partial(TwilioCodec, dialect=SIGNALWIRE),
+    "telnyx": TelnyxCodec,
+    "twilio": TwilioCodec,
+    "vonage": VonageCodec,
 }
+SESSIONS = sorted((Path(__file__).parents[1] / "wire").glob("*.jsonl"))
 
 
 def _outcome(codec: Any, step: dict[str, Any]) -> dict[str, Any]:
@@ -56,5 +64,9 @@ def test_session(path: Path) -> None:
 
 
 def test_sessions_found() -> None:
-    """The recordings are there."""
+    """Of every codec there are recordings, good and broken."""
+    for name in CODECS:
+        assert {f"{name}_{kind}" for kind in ("bad_input", "vanished", "wrong_order")} <= {
+            path.stem for path in SESSIONS
+        }
     assert {path.stem.split("_")[0] for path in SESSIONS} == {*CODECS}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -210,9 +211,10 @@ class Store:
                 )
 
     async def use_nonce(self, nonce: str, expires: float) -> bool:
-        """True the first time. `expires` (Unix seconds): when the token of this nonce is refused anyway."""
+        """True the first time. `expires` (Unix seconds): when the token of this nonce is refused anyway; inf: never."""
         async with self._write("use a nonce") as connection:
-            await connection.execute(delete(nonces).where(nonces.c.expires < expires - NONCE_KEPT_S))
+            if math.isfinite(expires):
+                await connection.execute(delete(nonces).where(nonces.c.expires < expires - NONCE_KEPT_S))
             try:
                 async with connection.begin_nested():
                     await connection.execute(insert(nonces).values(nonce=nonce, expires=expires))

@@ -17,6 +17,7 @@ class Connection(Protocol):
 
     async def send(self, message: Message) -> None: ...
     async def recv(self) -> Message: ...
+    async def close(self) -> None: ...
     def __aiter__(self) -> AsyncIterator[Message]: ...
 
 
@@ -37,6 +38,15 @@ async def open_call(line: Line, connection: Connection) -> None:
         await connection.send(message)
     if line.awaits_answer:
         await answer(line, connection, await connection.recv())
+
+
+async def hang_up(line: Line, connection: Connection) -> None:
+    """The end of the call, as its protocol words it."""
+    last = line.closing()
+    if last is None:
+        await connection.close()
+    else:
+        await connection.send(last)
 
 
 async def answer(line: Line, connection: Connection, frame: Message) -> Heard:

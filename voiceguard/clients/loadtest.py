@@ -30,7 +30,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from voiceguard.analysis.callset import read_callset
-from voiceguard.clients.connection import Connection, answer, dialled, open_call
+from voiceguard.clients.connection import Connection, answer, dialled, hang_up, open_call
 from voiceguard.clients.lines import LINES
 from voiceguard.clients.lines.line import FRAME_S, Dialling, Line, frames
 from voiceguard.errors import ConfigurationError
@@ -237,7 +237,7 @@ async def _stream(plan: _Plan, call: str, number: int, sent: Sent) -> None:
                     await connection.send(message)
                 sent.frames += 1
                 sent.late += time.monotonic() - due > LATE_S
-            await connection.send(line.closing())
+            await hang_up(line, connection)
             await reader
             sent.ended += 1
 

@@ -12,7 +12,7 @@ import httpx
 from websockets.exceptions import ConnectionClosed
 
 from voiceguard.analysis.callset import Dtmf, Intent, LabelledCall, Transcript
-from voiceguard.clients.connection import Connection, answer, dialled, open_call
+from voiceguard.clients.connection import Connection, answer, dialled, hang_up, open_call
 from voiceguard.clients.lines.line import FRAME_S, Line, Message, frames
 
 SETTLE_S = 1.0
@@ -80,7 +80,7 @@ class _Platform:
             await self._do(event)
         await asyncio.sleep(SETTLE_S)
         await self._look_again()
-        await self.connection.send(self.line.closing())
+        await hang_up(self.line, self.connection)
 
     async def read(self) -> None:
         """Messages from the stream, until it closes."""

@@ -90,3 +90,12 @@ def strings(values: object, name: str) -> dict[str, str]:
         if not NAME.fullmatch(key) or not isinstance(value, str) or len(value) > MAX_VALUE_CHARS:
             raise bad(name)
     return values
+
+
+def claims(parameters: Mapping[str, str]) -> tuple[str | None, frozenset[str], dict[str, str]]:
+    """What a platform's own parameters say of a call: `customer_ref`, the purposes of `consent`, separated by commas,
+    and all others as metadata, less the secret `token`."""
+    rest = {name: value for name, value in parameters.items() if name not in ("customer_ref", "consent", "token")}
+    consent = [name.strip() for name in parameters.get("consent", "").split(",") if name.strip()]
+    customer_ref = matching(parameters, "customer_ref", IDENTIFIER) if parameters.get("customer_ref") else None
+    return customer_ref, names(consent, "consent"), rest

@@ -1,39 +1,54 @@
-"""Twilio Media Streams: JSON text messages, both ways (Twilio: Media Streams, WebSocket messages).
+"""Twilio Media Streams, and SignalWire's of the same shape: JSON text messages, both ways (Twilio: Media Streams,
+WebSocket messages; SignalWire: cXML, Stream).
 
-Twilio's stream is always mu-law at 8 kHz, base64, 20 ms a message. Numbers arrive as strings. `timestamp` counts
-milliseconds since the stream's start and `chunk` the messages; both may skip. Unknown events are ignored, as are binary
-messages, so that a later version of the protocol does no harm.
+Twilio's stream is always mu-law at 8 kHz, base64, 20 ms a message; SignalWire's has the codec that its `<Stream>` asks
+for, and its reference shows each message inside another, as `rawEvent`: either shape is read. Numbers arrive as
+strings. `timestamp` counts milliseconds since the stream's start and `chunk` the messages; both may skip. Unknown
+events are ignored, as are binary messages, so that a later version of the protocol does no harm.
 """
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from voiceguard.errors import AuthenticationError, PeerError
-from voiceguard.events import (
-    RATE_HZ,
-    CallEnded,
-    CallStarted,
-    Channel,
-    DtmfReceived,
-    MarkReceived,
-    WireEvent,
-)
+from voiceguard.errors import PeerError
+from voiceguard.events import CallEnded, CallStarted, Channel, DtmfReceived, Encoding, MarkReceived, WireEvent
 from voiceguard.ingest import IngestOptions
-from voiceguard.ingest.fields import DIGIT, IDENTIFIER, bad, mapping, matching, names, number, parse, strings
+from voiceguard.ingest.fields import DIGIT, IDENTIFIER, bad, claims, mapping, matching, number, parse, strings
+from voiceguard.ingest.media import payload, samples_in
 from voiceguard.ingest.reorder import Sequencer
-from voiceguard.ingest.twilio_auth import check_stream_token, make_stream_token, verify_signature
-
-__all__ = ["TwilioCodec", "check_stream_token", "make_stream_token", "verify_signature"]
 
 State = Literal["idle", "connected", "open", "ended"]
 
+
+@dataclass(frozen=True)
+class Dialect:
+    """What the platforms that speak this protocol say differently."""
+
+    formats: Mapping[tuple[str, int], tuple[Encoding, int]]
+    """`encoding`, in small letters, and `sampleRate` of a media format, to the encoding and its clock."""
+    wrapped: bool = False
+    """Whether messages may come inside another, as `rawEvent`."""
+
+
+TWILIO: Final = Dialect({("audio/x-mulaw", 8000): ("pcmu", 8000)})
+SIGNALWIRE: Final = Dialect(
+    {
+        ("audio/x-mulaw", 8000): ("pcmu", 8000),
+        ("audio/x-alaw", 8000): ("pcma", 8000),
+        ("audio/x-g722", 8000): ("g722", 8000),
+        ("audio/x-g722", 16000): ("g722", 8000),
+        **{("audio/x-l16", rate_hz): ("l16", rate_hz) for rate_hz in (8000, 16000, 24000, 48000)},
+    },
+    wrapped=True,
+)
+"""Of the names, mu-law's and L16's are in SignalWire's reference; the others are formed alike, and not verified."""
+
 TRACKS: Final[Mapping[str, Channel]] = {"inbound": "caller", "outbound": "agent"}
-SAMPLES_PER_MS = RATE_HZ // 1000
-FRAME_SAMPLES = 160
-"""20 ms."""
+FRAMES_PER_S = 50
+"""Frames of 20 ms."""
 MAX_MARK_CHARS = 128
 ALLOWED_IN: Final[Mapping[str, tuple[State, ...]]] = {
     "connected": ("idle",),
@@ -46,20 +61,24 @@ ALLOWED_IN: Final[Mapping[str, tuple[State, ...]]] = {
 
 
 class TwilioCodec:
-    """One Twilio stream. Every method returns events in order, or raises PeerError and has changed nothing.
+    """One stream. Every method returns events in order, or raises PeerError and has changed nothing.
 
-    `token`, where given, is called with the parameter `token` and the call's SID, and raises AuthenticationError when
-    they do not belong together; then a stream without a token is refused too. The parameters `customer_ref` and
-    `consent` (purposes, separated by commas) go into `CallStarted`, all others into its metadata.
+    `token`, where given, is called with the parameter `token`, empty when there is none, and the call's SID; it raises
+    AuthenticationError when they do not belong together. The parameters `customer_ref` and `consent` (purposes,
+    separated by commas) go into `CallStarted`, all others into its metadata.
     """
 
     def __init__(
-        self, *, options: IngestOptions | None = None, token: Callable[[str, str], None] | None = None
+        self, *, options: IngestOptions | None = None, token: Callable[[str, str], None] | None = None,
+        dialect: Dialect = TWILIO,
     ) -> None:
         self.ignored = 0
         """Messages that were skipped."""
         self._options = options or IngestOptions()
         self._token = token
+        self._dialect = dialect
+        self._encoding: Encoding = "pcmu"
+        self._rate_hz = 8000
         self._state: State = "idle"
         self._stream_sid = ""
         self._tracks: dict[str, Sequencer] = {}
@@ -71,6 +90,8 @@ class TwilioCodec:
     def receive_text(self, text: str) -> list[WireEvent]:
         """One message."""
         message = parse(text, self._options.max_text_bytes)
+        if self._dialect.wrapped and isinstance(message.get("rawEvent"), dict):
+            message = {**message, **message["rawEvent"]}
         event = message.get("event")
         if not isinstance(event, str):
             raise bad("event")
@@ -84,7 +105,7 @@ class TwilioCodec:
         return self._readers[event](message)
 
     def receive_binary(self, data: bytes) -> list[WireEvent]:
-        """Twilio sends none: ignored."""
+        """The platforms send none: ignored."""
         if len(data) > self._options.max_binary_bytes:
             limit = self._options.max_binary_bytes
             raise PeerError("too_big", f"a binary message may hold {limit} bytes", close_code=1009)
@@ -99,7 +120,7 @@ class TwilioCodec:
         return [CallEnded("vanished")]
 
     def encode(self, message: Mapping[str, Any]) -> list[str | bytes]:
-        """Nothing: towards Twilio go only media, marks and clears, so that none of our messages can be said."""
+        """Nothing: towards the platforms go only media, marks and clears, so that none of our messages can be said."""
         return []
 
     def _connected(self, _: Mapping[str, Any]) -> list[WireEvent]:
@@ -111,37 +132,39 @@ class TwilioCodec:
         stream_sid = matching(message if "streamSid" in message else start, "streamSid", IDENTIFIER)
         call_sid = matching(start, "callSid", IDENTIFIER)
         parameters = strings(start.get("customParameters", {}), "customParameters")
-        token = parameters.pop("token", "")
         if self._token is not None:
-            if not token:
-                raise AuthenticationError("the stream has no token")
-            self._token(token, call_sid)
-        _check_format(mapping(start, "mediaFormat"))
-        consent = [name.strip() for name in parameters.pop("consent", "").split(",") if name.strip()]
-        customer_ref = matching(parameters, "customer_ref", IDENTIFIER) if parameters.get("customer_ref") else None
-        parameters.pop("customer_ref", None)
+            self._token(parameters.get("token", ""), call_sid)
+        encoding, rate_hz = self._format(mapping(start, "mediaFormat"))
         tracks = _tracks(start.get("tracks", ["inbound"]))
-        started = CallStarted(
-            call_sid, "pcmu", RATE_HZ, tuple(tracks.values()), customer_ref, names(consent, "consent"), parameters
-        )
-        max_gap = int(self._options.max_gap_s * RATE_HZ)
+        started = CallStarted(call_sid, encoding, rate_hz, tuple(tracks.values()), *claims(parameters))
+        max_gap = int(self._options.max_gap_s * rate_hz)
         self._tracks = {
-            track: Sequencer(channel, tolerance=FRAME_SAMPLES, max_gap=max_gap) for track, channel in tracks.items()
+            track: Sequencer(channel, tolerance=rate_hz // FRAMES_PER_S, max_gap=max_gap)
+            for track, channel in tracks.items()
         }
+        self._encoding, self._rate_hz = encoding, rate_hz
         self._state, self._stream_sid = "open", stream_sid
         return [started]
+
+    def _format(self, media_format: Mapping[str, Any]) -> tuple[Encoding, int]:
+        """Encoding and clock. A stream of both tracks may count two channels; each message is of one all the same."""
+        encoding, rate_hz = media_format.get("encoding"), number(media_format, "sampleRate")
+        known = self._dialect.formats.get((encoding.lower() if isinstance(encoding, str) else "", rate_hz))
+        if known is None or number(media_format, "channels") not in ((1, 2) if self._dialect.wrapped else (1,)):
+            raise PeerError("unsupported_media", "this media format is not supported", close_code=1003)
+        return known
 
     def _media(self, message: Mapping[str, Any]) -> list[WireEvent]:
         media = mapping(message, "media")
         track = media.get("track", "inbound")
         if not isinstance(track, str) or track not in self._tracks:
             raise PeerError("unknown_channel", "the stream did not declare this track")
-        start_sample = number(media, "timestamp") * SAMPLES_PER_MS
+        start_sample = number(media, "timestamp") * self._rate_hz // 1000
         chunk = number(media, "chunk") if "chunk" in media else None
-        payload = _payload(media)
-        if not payload:
+        data = payload(media)
+        if not data:
             return []
-        return [*self._tracks[track].place(payload, len(payload), start_sample, chunk)]
+        return [*self._tracks[track].place(data, samples_in(self._encoding, data), start_sample, chunk)]
 
     def _dtmf(self, message: Mapping[str, Any]) -> list[WireEvent]:
         dtmf = mapping(message, "dtmf")
@@ -161,12 +184,6 @@ class TwilioCodec:
         return [CallEnded("stopped")]
 
 
-def _check_format(media_format: Mapping[str, Any]) -> None:
-    mu_law = media_format.get("encoding") == "audio/x-mulaw"
-    if not mu_law or number(media_format, "sampleRate") != RATE_HZ or number(media_format, "channels") != 1:
-        raise PeerError("unsupported_media", "media must be audio/x-mulaw, 8000 Hz, one channel", close_code=1003)
-
-
 def _tracks(values: object) -> dict[str, Channel]:
     """Declared tracks in our order, the caller first."""
     if not isinstance(values, list) or not values or len(values) > len(TRACKS):
@@ -174,13 +191,3 @@ def _tracks(values: object) -> dict[str, Channel]:
     if any(not isinstance(value, str) or value not in TRACKS for value in values):
         raise PeerError("unknown_channel", "tracks are inbound and outbound")
     return {track: channel for track, channel in TRACKS.items() if track in values}
-
-
-def _payload(media: Mapping[str, Any]) -> bytes:
-    value = media.get("payload")
-    if not isinstance(value, str):
-        raise bad("payload")
-    try:
-        return binascii.a2b_base64(value.encode("utf-8"), strict_mode=True)
-    except binascii.Error:
-        raise PeerError("bad_audio", "the payload is not base64", close_code=1007) from None

@@ -64,8 +64,12 @@ _DESK: Final = (Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.AUDITOR)
 ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
     # calls come in
     ("WS", "/v1/stream/native"): _rule("stream", Role.PLATFORM),
-    ("WS", "/v1/stream/twilio"): OWN_PROOF,
     ("WS", "/v1/stream/audiohook"): OWN_PROOF,
+    ("WS", "/v1/stream/plivo"): OWN_PROOF,
+    ("WS", "/v1/stream/signalwire"): OWN_PROOF,
+    ("WS", "/v1/stream/telnyx"): OWN_PROOF,
+    ("WS", "/v1/stream/twilio"): OWN_PROOF,
+    ("WS", "/v1/stream/vonage"): OWN_PROOF,
     # may this action proceed?
     ("POST", "/v1/calls/{call_id}/actions"): _rule("actions", Role.PLATFORM, Role.AGENT, Role.SUPERVISOR),
     ("GET", "/v1/actions/{action_id}"): _rule("actions", Role.PLATFORM),

@@ -12,12 +12,20 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from voiceguard.ingest import IngestOptions
 from voiceguard.risk import EnrolmentOptions, RiskOptions
 from voiceguard.settings.desk import DeskOptions, OidcOptions
-from voiceguard.settings.platforms import AudioHookKey, AudioHookOptions, TwilioOptions
+from voiceguard.settings.platforms import (
+    AudioHookKey,
+    AudioHookOptions,
+    PlivoOptions,
+    SignalWireOptions,
+    TelnyxOptions,
+    TwilioOptions,
+    VonageOptions,
+)
 from voiceguard.speech import SpeechOptions
 
 __all__ = [
-    "AudioHookKey", "AudioHookOptions", "DeskOptions", "LinkingOptions", "OidcOptions", "Settings", "TwilioOptions",
-    "first_fault",
+    "AudioHookKey", "AudioHookOptions", "DeskOptions", "LinkingOptions", "OidcOptions", "PlivoOptions", "Settings",
+    "SignalWireOptions", "TelnyxOptions", "TwilioOptions", "VonageOptions", "first_fault",
 ]
 
 
@@ -67,6 +75,12 @@ class Settings(BaseSettings):
     grant_issuer: str = Field("voiceguard", description="`iss` of grants.")
     twilio: TwilioOptions = Field(default_factory=TwilioOptions, description="How Twilio streams are authenticated.")
     audiohook: AudioHookOptions = Field(default_factory=AudioHookOptions, description="Genesys AudioHook.")
+    signalwire: SignalWireOptions = Field(
+        default_factory=SignalWireOptions, description="How SignalWire streams are authenticated."
+    )
+    telnyx: TelnyxOptions = Field(default_factory=TelnyxOptions, description="How Telnyx streams are authenticated.")
+    plivo: PlivoOptions = Field(default_factory=PlivoOptions, description="How Plivo streams are authenticated.")
+    vonage: VonageOptions = Field(default_factory=VonageOptions, description="How Vonage streams are authenticated.")
     ingest: IngestOptions = Field(default_factory=IngestOptions, description="Limits at the wire.")
     speech: SpeechOptions = Field(default_factory=SpeechOptions, description="What counts as speech.")
     risk: RiskOptions = Field(default_factory=RiskOptions, description="How evidence becomes risk.")

@@ -58,3 +58,41 @@ class AudioHookOptions:
     bills the time in which it streams. Empty: never."""
     l16_byte_order: Literal["little", "big"] = "little"
     """Of linear samples, which are taken only where mu-law is not offered."""
+
+
+@dataclass(frozen=True)
+class SignalWireOptions:
+    """How SignalWire proves itself; without the secret, its streams are refused."""
+
+    stream_secret: SecretStr | None = None
+    """Secret of the short-lived stream token that the cXML gives as `authBearerToken`."""
+
+
+@dataclass(frozen=True)
+class TelnyxOptions:
+    """How Telnyx proves itself; without the secret, its streams are refused."""
+
+    stream_secret: SecretStr | None = None
+    """Secret of the short-lived stream token that streaming is asked for with, as `stream_auth_token`."""
+    l16_byte_order: Literal["little", "big"] = "little"
+    """Of linear samples; RTP's would be big."""
+
+
+@dataclass(frozen=True)
+class PlivoOptions:
+    """How Plivo proves itself; without the token, its streams are refused."""
+
+    auth_token: SecretStr | None = None
+    """Auth token of the account or subaccount: checks X-Plivo-Signature-V3."""
+
+
+@dataclass(frozen=True)
+class VonageOptions:
+    """How Vonage proves itself; without the secret, its streams are refused."""
+
+    signature_secret: SecretStr | None = None
+    """Signature secret of the account: checks the JWT of the Authorization header."""
+    application_id: str | None = None
+    """When set, tokens of other applications are refused."""
+    api_key: str | None = None
+    """When set, tokens of other accounts are refused."""

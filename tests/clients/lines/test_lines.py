@@ -30,7 +30,8 @@ from voiceguard.events import (
 from voiceguard.ingest.audiohook import AudioHookCodec
 from voiceguard.ingest.fields import NAME
 from voiceguard.ingest.native import NativeCodec
-from voiceguard.ingest.twilio import TwilioCodec, check_stream_token, make_stream_token
+from voiceguard.ingest.stream_token import check_stream_token, make_stream_token
+from voiceguard.ingest.twilio import TwilioCodec
 from voiceguard.server.streams.session import Codec
 
 CALL = "e160e428-53e2-487c-977d-96989bf5c99d"

@@ -19,7 +19,7 @@ from tests.server.serving import SPEECH, Served, heard, serving
 from voiceguard.adapters.store import StoreError
 from voiceguard.clients.lines.line import FRAME_SAMPLES
 from voiceguard.clients.lines.twilio import TwilioLine
-from voiceguard.ingest.twilio import make_stream_token
+from voiceguard.ingest.stream_token import make_stream_token
 from voiceguard.settings import TwilioOptions
 
 PATH = "/v1/stream/twilio"

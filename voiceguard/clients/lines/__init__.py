@@ -3,12 +3,16 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from voiceguard.clients.lines import audiohook, native, twilio
+from voiceguard.clients.lines import audiohook, native, plivo, telnyx, twilio, vonage
 from voiceguard.clients.lines.line import Dialling, Line
 
 LINES: Final[Mapping[str, Callable[[Dialling], Line]]] = {
-    "native": native.dial,
-    "twilio": twilio.dial,
     "audiohook": audiohook.dial,
+    "native": native.dial,
+    "plivo": plivo.dial,
+    "signalwire": twilio.signalwire,
+    "telnyx": telnyx.dial,
+    "twilio": twilio.dial,
+    "vonage": vonage.dial,
 }
 """Protocol to what makes a call's line."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import orjson
+from pydantic import SecretStr
 
 from voiceguard.codecs import g711
 from voiceguard.events import Channel, Samples
+from voiceguard.ingest.stream_token import MAX_TOKEN_LIFE_S, make_stream_token
 from voiceguard.settings import Settings
 
 FRAME_SAMPLES = 160
@@ -65,7 +69,9 @@ class Line(Protocol):
     def transcript(self, channel: Channel, text: str) -> Message | None: ...
     def intent(self, action: str, parameters: Mapping[str, str]) -> Message | None: ...
     def heard(self, frame: Message) -> Heard: ...
-    def closing(self) -> Message: ...
+    def closing(self) -> Message | None:
+        """The platform's last message; None: it just closes the connection."""
+        ...
 
 
 def frames(channels: Mapping[Channel, Samples]) -> list[dict[Channel, bytes]]:
@@ -76,6 +82,17 @@ def frames(channels: Mapping[Channel, Samples]) -> list[dict[Channel, bytes]]:
         {role: data[start : start + FRAME_SAMPLES].ljust(FRAME_SAMPLES, b"\xff") for role, data in encoded.items()}
         for start in range(0, longest, FRAME_SAMPLES)
     ]
+
+
+def stream_token(call_id: str, secret: SecretStr | None) -> str:
+    """A stream token, good for an hour; under no secret, one that no service takes."""
+    known = secret.get_secret_value() if secret else "-"
+    return make_stream_token(call_id, int(time.time()) + MAX_TOKEN_LIFE_S, secrets.token_hex(16), known)
+
+
+def as_l16(mu_law: bytes) -> bytes:
+    """Mu-law as 16-bit little-endian PCM: what a platform sends that has decoded the line."""
+    return (g711.decode_ulaw(mu_law) * 32768).astype("<i2").tobytes()
 
 
 def as_text(message: Mapping[str, object]) -> str:

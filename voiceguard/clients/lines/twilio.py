@@ -1,33 +1,34 @@
-"""Twilio Media Streams, as Twilio speaks them."""
+"""Twilio Media Streams, as Twilio and SignalWire speak them."""
 
 from __future__ import annotations
 
 import base64
-import secrets
-import time
 from collections.abc import Mapping
 
-from voiceguard.clients.lines.line import SILENCE, Dialling, Heard, Message, as_text
+from voiceguard.clients.lines.line import SILENCE, Dialling, Heard, Message, as_text, stream_token
 from voiceguard.events import Channel
-from voiceguard.ingest.twilio import make_stream_token
 
 
 class TwilioLine:
     """Twilio Media Streams, both tracks; every number that Twilio writes as a string is one.
 
-    `token`: from `voiceguard.ingest.twilio.make_stream_token`, as the `<Parameter>` of that name.
+    `token`: from `voiceguard.ingest.stream_token`, as the `<Parameter>` of that name. `bearer`: the same in the header
+    of the upgrade, where the platform can send one.
     """
 
-    path = "/v1/stream/twilio"
-    headers: Mapping[str, str] = {}
     subprotocols = ()
     awaits_answer = False
 
-    def __init__(self, call_id: str, customer_ref: str | None, token: str) -> None:
+    def __init__(
+        self, call_id: str, customer_ref: str | None, token: str = "", *, path: str = "/v1/stream/twilio",
+        bearer: str = "",
+    ) -> None:
+        self.path = path
+        self.headers: Mapping[str, str] = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         self._stream = {"streamSid": f"MZ{call_id}"}
         self._sequence = 0
         self._chunks: dict[str, int] = {"inbound": 0, "outbound": 0}
-        parameters = {"consent": "voice_analysis", "token": token}
+        parameters = {"consent": "voice_analysis"} | ({"token": token} if token else {})
         if customer_ref is not None:
             parameters["customer_ref"] = customer_ref
         self._start = {
@@ -77,8 +78,12 @@ class TwilioLine:
 
 
 def dial(dialling: Dialling) -> TwilioLine:
-    """A line that proves itself by a stream token, good for an hour."""
-    secret = dialling.settings.twilio.stream_secret
-    known = secret.get_secret_value() if secret else "-"
-    token = make_stream_token(dialling.call_id, int(time.time()) + 3600, secrets.token_hex(16), known)
+    """A line that proves itself by a stream token among its parameters."""
+    token = stream_token(dialling.call_id, dialling.settings.twilio.stream_secret)
     return TwilioLine(dialling.call_id, dialling.customer_ref, token)
+
+
+def signalwire(dialling: Dialling) -> TwilioLine:
+    """SignalWire's line, which proves itself by a stream token as its bearer token."""
+    token = stream_token(dialling.call_id, dialling.settings.signalwire.stream_secret)
+    return TwilioLine(dialling.call_id, dialling.customer_ref, path="/v1/stream/signalwire", bearer=token)

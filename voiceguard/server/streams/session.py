@@ -30,11 +30,13 @@ class Codec(Protocol):
 
 
 class Closed(Exception):
-    """The connection is gone. `stopping`: because this server stops, and not by the peer's will."""
+    """The connection is gone. `stopping`: because this server stops, and not by the peer's will; `orderly`: the peer
+    closed it as the transport has it, and not in the middle of a message."""
 
-    def __init__(self, *, stopping: bool = False) -> None:
+    def __init__(self, *, stopping: bool = False, orderly: bool = False) -> None:
         super().__init__()
         self.stopping = stopping
+        self.orderly = orderly
 
 
 class Transport(Protocol):
@@ -54,16 +56,21 @@ class Transport(Protocol):
 
 
 class Session:
-    """One stream on one accepted connection, from its first frame to its close."""
+    """One stream on one accepted connection, from its first frame to its close.
+
+    `admit` lets a call in, also as another than its stream says (None: as it says), or raises PeerError.
+    `ends_by_closing`: the protocol has no last message, so that an orderly close is how a call stops.
+    """
 
     def __init__(
         self, service: Service, transport: Transport, codec: Codec,
-        admit: Callable[[CallStarted], Awaitable[None]] | None = None,
+        admit: Callable[[CallStarted], Awaitable[CallStarted | None]] | None = None, *, ends_by_closing: bool = False,
     ) -> None:
         self._service = service
         self._transport = transport
         self._codec = codec
         self._admit = admit
+        self._ends_by_closing = ends_by_closing
         self._outbox = Outbox()
         self._call: LiveCall | None = None
 
@@ -99,6 +106,8 @@ class Session:
                 lost, events = True, self._codec.connection_lost()
                 if events and closed.stopping:
                     events = [CallEnded("shutdown")]
+                elif events and closed.orderly and self._ends_by_closing:
+                    events = [CallEnded("stopped")]
             except PeerError as error:
                 events = []
                 await self._report(error)
@@ -145,7 +154,7 @@ class Session:
     async def _start(self, started: CallStarted) -> None:
         service = self._service
         if self._admit is not None:
-            await self._admit(started)
+            started = await self._admit(started) or started
         known = await service.known_voices(started)
         if started.call_id in service.calls:
             raise PeerError("call_exists", "a call with this call_id is live")

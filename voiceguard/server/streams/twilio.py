@@ -1,14 +1,17 @@
-"""`WS /v1/stream/twilio`."""
+"""`WS /v1/stream/twilio`, and `WS /v1/stream/signalwire`, which speaks the same."""
 
 from __future__ import annotations
 
 from starlette.websockets import WebSocket
 
-from voiceguard.adapters.store import StoreError
-from voiceguard.errors import AuthenticationError, PeerError
+from voiceguard.errors import AuthenticationError
 from voiceguard.events import CallStarted
-from voiceguard.ingest.twilio import TwilioCodec, check_stream_token, verify_signature
+from voiceguard.ingest.stream_token import check_stream_token
+from voiceguard.ingest.twilio import SIGNALWIRE, TwilioCodec
+from voiceguard.ingest.twilio_auth import verify_signature
+from voiceguard.server.auth import bearer
 from voiceguard.server.service import Service
+from voiceguard.server.streams.proofs import public_url, spend_stream_token, use_once
 from voiceguard.server.streams.session import Session
 from voiceguard.server.streams.websocket import WebSocketTransport, refuse_upgrade
 
@@ -36,23 +39,32 @@ async def twilio(websocket: WebSocket) -> None:
 
     async def admit(_: CallStarted) -> None:
         for nonce in nonces:
-            try:
-                fresh = await service.store.use_nonce(nonce, service.now() + 86400)
-            except StoreError:
-                raise PeerError("store_unavailable", "tokens cannot be checked now", close_code=1013) from None
-            if not fresh:
-                raise AuthenticationError("this token was used before")
+            await use_once(service, "stream token", nonce)
 
     codec = TwilioCodec(options=service.settings.ingest, token=check_token if secret else None)
     await Session(service, WebSocketTransport(websocket), codec, admit).run()
 
 
+async def signalwire(websocket: WebSocket) -> None:
+    """`WS /v1/stream/signalwire`: a stream token as the bearer token; SignalWire signs no upgrade."""
+    service: Service = websocket.app.state.service
+    secret, token = service.settings.signalwire.stream_secret, bearer(websocket)
+    if secret is None or not token:
+        await refuse_upgrade(service, websocket, AuthenticationError("no SignalWire token is given or configured"))
+        return
+    await websocket.accept()
+
+    async def admit(started: CallStarted) -> None:
+        await spend_stream_token(service, secret, token, started.call_id)
+
+    codec = TwilioCodec(options=service.settings.ingest, dialect=SIGNALWIRE)
+    await Session(service, WebSocketTransport(websocket), codec, admit).run()
+
+
 def _check_signature(service: Service, websocket: WebSocket) -> None:
     options = service.settings.twilio
-    url = websocket.url
-    origin = service.settings.public_origin or f"{url.scheme}://{url.netloc}"
     verify_signature(
-        origin + url.path, websocket.headers.get("x-twilio-signature"),
+        public_url(service, websocket), websocket.headers.get("x-twilio-signature"),
         options.auth_token.get_secret_value() if options.auth_token else None,
         settings_header=websocket.headers.get("x-twilio-webhooks-signature-settings"),
         shared_keys={name: key.get_secret_value() for name, key in options.shared_keys.items()},

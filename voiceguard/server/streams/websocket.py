@@ -9,6 +9,9 @@ from voiceguard.errors import PeerError
 from voiceguard.server.service import Service
 from voiceguard.server.streams.session import Closed, Codec, Frame
 
+ORDERLY = (1000, 1001, 1005)
+"""Close frames that end a stream as it should: normal, going away, and without a code (RFC 6455 section 7.4.1)."""
+
 
 class WebSocketTransport:
     """An accepted websocket."""
@@ -20,9 +23,10 @@ class WebSocketTransport:
         """The next text or binary message."""
         message = await self._websocket.receive()
         if message["type"] == "websocket.disconnect":
-            # uvicorn ends its streams with 1012, service restart, when it stops: the peer did not vanish. A peer may
-            # close with that code too, and then its reason, though empty, is in the message.
-            raise Closed(stopping=message["code"] == 1012 and "reason" not in message)
+            # uvicorn ends its streams with 1012, service restart, when it stops, and says 1005 of a broken connection.
+            # Where the peer sent a close frame, its reason, though empty, is in the message.
+            code, framed = message["code"], "reason" in message
+            raise Closed(stopping=code == 1012 and not framed, orderly=framed and code in ORDERLY)
         text: str | None = message.get("text")
         frame: Frame = message["bytes"] if text is None else text
         return frame
