@@ -14,8 +14,10 @@ import pytest
 from pyotp import parse_uri
 
 from tests.cli.commands import ROOT, mistake, run
+from tests.server.builders import decided
 from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.store import Store
+from voiceguard.events import Decision
 
 
 def test_models_are_verified(capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,3 +109,30 @@ def test_audit_finds_what_was_changed(tmp_path: Path, capsys: pytest.CaptureFixt
         connection.commit()
     assert 1 == run("audit", "verify")
     assert "call-1 1: changed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("form", "lines", "first"), [
+    ("jsonl", 1, '{"call_id":"call-1","action_id":"a1"'), ("ocsf", 1, '{"class_uid":2004'),
+    ("cloudevents", 1, '{"specversion":"1.0"'), ("csv", 2, "at,call_id,action_id"),
+])
+def test_audit_exports_receipts(
+    form: str, lines: int, first: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One for each decision, in four forms; those before a time are left out."""
+    data = tmp_path / "data"
+    keys = Keys.open(data)
+
+    async def record() -> None:
+        async with Store.open(f"sqlite+aiosqlite:///{data / 'voiceguard.db'}", cipher=keys.cipher) as store:
+            await store.append("call-1", [{"kind": "started", "at": 1e9, "call_id": "call-1", "customer_ref": None}])
+            await store.record_decision(
+                "call-1", decided(Decision.HANDOVER), at=1e9 + 1, models={"synthetic": "s@1"}, policy="ab"
+            )
+
+    asyncio.run(record())
+    assert 0 == run("audit", "export", "--format", form, "--since", "2001-09-09")
+    found = capsys.readouterr().out.splitlines()
+    assert lines == len(found) and found[0].startswith(first)
+    assert 0 == run("audit", "export", "--format", form, "--since", "2001-09-09T01:46:42+00:00")
+    assert lines - 1 == len(capsys.readouterr().out.splitlines())
+    assert 2 == run("audit", "export", "--since", "yesterday")

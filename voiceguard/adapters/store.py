@@ -259,6 +259,12 @@ class Store:
             if json.loads(entry.record)["kind"] == "decision"
         ]
 
+    async def call_ids(self, after: str = "", limit: int = 500) -> list[str]:
+        """The next calls in the order of their ids, for reading all of them."""
+        query = select(calls.c.call_id).where(calls.c.call_id > after).order_by(calls.c.call_id).limit(limit)
+        async with self._read("list calls") as connection:
+            return list((await connection.execute(query)).scalars())
+
     # ── transactions ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     @asynccontextmanager

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import csv
 import json
+import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 import pyotp
@@ -20,6 +24,10 @@ def add(commands: Any) -> None:
     """The commands of this module."""
     audit = commands.add_parser("audit", help="look at what was recorded").add_subparsers(required=True)
     take_config(new_command(audit, "verify", _audit_verify, "check every chain and checkpoint"))
+    export = new_command(audit, "export", _audit_export, "every receipt, call by call, on standard output")
+    export.add_argument("--format", choices=("jsonl", "csv", "ocsf", "cloudevents"), default="jsonl")
+    export.add_argument("--since", type=_time, default=0.0, metavar="TIME", help="decisions from then on, ISO 8601")
+    take_config(export)
 
     models = new_command(commands, "models", _models, "cards and hashes of the models")
     models.add_argument("--json", action="store_true")
@@ -53,6 +61,38 @@ def _audit_verify(options: argparse.Namespace) -> bool:
         print(f"{fault.chain} {fault.seq}: {fault.kind}: {fault.text}")
     print("every chain and checkpoint is whole" if not faults else f"{len(faults)} faults")
     return not faults
+
+
+def _audit_export(options: argparse.Namespace) -> bool:
+    from voiceguard.adapters.interchange import CSV_COLUMNS, as_cloudevent, as_line, as_ocsf, as_row
+
+    settings = read_settings(options)
+    source = settings.public_origin or f"urn:voiceguard:{settings.grant_issuer}"
+    rows = csv.DictWriter(sys.stdout, CSV_COLUMNS, lineterminator="\n")
+    write: dict[str, Callable[[dict[str, Any]], object]] = {
+        "jsonl": lambda receipt: print(as_line(receipt)),
+        "ocsf": lambda receipt: print(as_line(as_ocsf(receipt, version("voiceguard-callguard")))),
+        "cloudevents": lambda receipt: print(as_line(as_cloudevent(receipt, source))),
+        "csv": lambda receipt: rows.writerow(as_row(receipt)),
+    }
+
+    async def export(store: Any) -> None:
+        if options.format == "csv":
+            rows.writeheader()
+        last = ""
+        while call_ids := await store.call_ids(last):
+            for last in call_ids:
+                for receipt in await store.receipts(last):
+                    if receipt["at"] >= options.since:
+                        write[options.format](receipt)
+
+    asyncio.run(with_store(settings, export))
+    return True
+
+
+def _time(text: str) -> float:
+    at = datetime.fromisoformat(text)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 def _models(options: argparse.Namespace) -> bool:
