@@ -136,3 +136,16 @@ def test_audit_exports_receipts(
     assert 0 == run("audit", "export", "--format", form, "--since", "2001-09-09T01:46:42+00:00")
     assert lines - 1 == len(capsys.readouterr().out.splitlines())
     assert 2 == run("audit", "export", "--since", "yesterday")
+
+
+def test_audit_erases_a_customer(capsys: pytest.CaptureFixture[str]) -> None:
+    """Says how many calls forget them; a second time nobody knows them, and the audit stays whole."""
+    assert 0 == run("customers", "add", "customer-1", "--totp")
+    erase = ("audit", "erase", "customer-1", "--reason", "asked to", "--by", "privacy")
+    capsys.readouterr()
+
+    assert 0 == run(*erase)
+    assert "erased, from the records of 0 calls too\n" == capsys.readouterr().out
+    assert 1 == run(*erase)
+    assert 0 == run("audit", "verify")
+    assert 2 == run("audit", "erase", "customer-1")

@@ -121,6 +121,8 @@ def _prepare_sqlite(connection: DBAPIConnection, _: object) -> None:
     # or a grant that was redeemed must still be so afterwards.
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
+    # What is erased is overwritten, and not left in pages that nobody reads.
+    cursor.execute("PRAGMA secure_delete = ON")
     cursor.close()
 
 

@@ -16,11 +16,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from typing import Any, Protocol
 
 from cryptography.fernet import InvalidToken
-from sqlalchemy import ScalarSelect, Select, case, delete, insert, select, update
+from sqlalchemy import ScalarSelect, Select, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from voiceguard.adapters import chains
+from voiceguard.adapters import chains, subjects, tables
 from voiceguard.adapters.api_keys import ApiKeys
 from voiceguard.adapters.database import StoreError, connect, faults, put
 from voiceguard.adapters.people import CHAIN, People
@@ -110,7 +110,8 @@ class Store:
         """
         if records:
             async with self._write("append records") as connection:
-                await chains.append(connection, call_id, records)
+                hidden = [await subjects.hide(connection, record, self._cipher) for record in records]
+                await chains.append(connection, call_id, hidden)
 
     async def record_decision(
         self, call_id: str, decided: ActionDecided, *, at: float, models: Mapping[str, str], policy: str
@@ -122,7 +123,7 @@ class Store:
         """
         record = {"kind": "decision", "at": at, **as_record(decided), "models": dict(models), "policy": policy}
         async with self._write("record a decision") as connection:
-            await chains.append(connection, call_id, [record])
+            await chains.append(connection, call_id, [await subjects.hide(connection, record, self._cipher)])
             await put(
                 connection, actions, {"call_id": call_id, "action_id": decided.action_id}, action_row(record)
             )
@@ -210,6 +211,12 @@ class Store:
                     insert(customers).values(ref=ref, totp_secret=encrypted, last_totp_step=-1, locked_until=0.0)
                 )
 
+    async def erase_customer(self, ref: str, *, author: str, reason: str, now: float) -> int | None:
+        """Erase all that is kept of a customer, records included, while every chain stays whole; see
+        `voiceguard.adapters.subjects`. The number of calls that forget them, None when nobody knew them."""
+        async with self._write("erase a customer") as connection:
+            return await subjects.erase(connection, ref, author=author, reason=reason, now=now)
+
     async def use_nonce(self, nonce: str, expires: float) -> bool:
         """True the first time. `expires` (Unix seconds): when the token of this nonce is refused anyway; inf: never."""
         async with self._write("use a nonce") as connection:
@@ -236,18 +243,21 @@ class Store:
         """Calls, newest first: their row and, in `actions`, the latest decision on each action."""
         async with self._read("list calls") as connection:
             real = select(calls).where(calls.c.call_id != CHAIN)
-            return await _with_actions(connection, real.order_by(calls.c.started_at.desc()).limit(limit))
+            found = await _with_actions(connection, real.order_by(calls.c.started_at.desc()).limit(limit))
+            return await subjects.show(connection, found, self._cipher)
 
     async def call(self, call_id: str) -> dict[str, Any] | None:
         """One call as `calls` gives it; None for an unknown one."""
         async with self._read("read a call") as connection:
             found = await _with_actions(connection, select(calls).where(calls.c.call_id == call_id))
+            found = await subjects.show(connection, found, self._cipher)
         return found[0] if found else None
 
     async def events(self, call_id: str) -> list[dict[str, Any]]:
         """The call's records, in order."""
         async with self._read("read a call's records") as connection:
-            return [json.loads(entry.record) for entry in await _entries(connection, call_id)]
+            records = [json.loads(entry.record) for entry in await _entries(connection, call_id)]
+            return await subjects.show(connection, records, self._cipher)
 
     async def receipts(self, call_id: str) -> list[dict[str, Any]]:
         """A receipt for every decision of the call, in order; see `voiceguard.audit.receipt`."""
@@ -337,4 +347,6 @@ async def _lock_out(connection: AsyncConnection, call_id: str, until: float) -> 
 
 
 def _customer_of(call_id: str) -> ScalarSelect[str | None]:
-    return select(calls.c.customer_ref).where(calls.c.call_id == call_id).scalar_subquery()
+    name = func.coalesce(tables.subjects.c.ref, calls.c.customer_ref)
+    named = calls.outerjoin(tables.subjects, tables.subjects.c.subject == calls.c.customer_ref)
+    return select(name).select_from(named).where(calls.c.call_id == call_id).scalar_subquery()

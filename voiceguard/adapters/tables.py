@@ -148,6 +148,14 @@ heard_voices = Table(
     Index("ix_heard_voices_expires_at", "expires_at"),
 )
 
+subjects = Table(
+    "subjects", metadata,
+    Column("subject", String, primary_key=True),  # random: what records and calls name the customer by
+    Column("ref", String, nullable=False),
+    Column("key", Text),  # encrypted: of what records hold of this customer; null without a cipher
+    UniqueConstraint("ref", name="uq_subjects_ref"),
+)
+
 nonces = Table(
     "nonces", metadata,
     Column("nonce", String, primary_key=True),

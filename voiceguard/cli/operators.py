@@ -28,6 +28,11 @@ def add(commands: Any) -> None:
     export.add_argument("--format", choices=("jsonl", "csv", "ocsf", "cloudevents"), default="jsonl")
     export.add_argument("--since", type=_time, default=0.0, metavar="TIME", help="decisions from then on, ISO 8601")
     take_config(export)
+    erase = new_command(audit, "erase", _audit_erase, "erase a customer from every record; the chains stay whole")
+    erase.add_argument("ref", type=short, help="the customer, by the platform's own reference")
+    erase.add_argument("--reason", type=short, required=True)
+    erase.add_argument("--by", type=short, required=True, metavar="NAME", help="who does it, for the audit")
+    take_config(erase)
 
     models = new_command(commands, "models", _models, "cards and hashes of the models")
     models.add_argument("--json", action="store_true")
@@ -88,6 +93,14 @@ def _audit_export(options: argparse.Namespace) -> bool:
 
     asyncio.run(with_store(settings, export))
     return True
+
+
+def _audit_erase(options: argparse.Namespace) -> bool:
+    calls = asyncio.run(with_store(read_settings(options), lambda store: store.erase_customer(
+        options.ref, author=options.by, reason=options.reason, now=time.time()
+    )))
+    print("nobody knew this customer" if calls is None else f"erased, from the records of {calls} calls too")
+    return calls is not None
 
 
 def _time(text: str) -> float:
