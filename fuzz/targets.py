@@ -7,6 +7,7 @@ of length, big-endian, and so much of payload. Whatever else a target raises is 
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -20,10 +21,16 @@ from voiceguard.analysis.callset import read_callset
 from voiceguard.codecs import StreamDecoder
 from voiceguard.errors import AuthenticationError, ConfigurationError, PeerError
 from voiceguard.events import AudioReceived, Encoding, ReplyDue, WireEvent
+from voiceguard.ingest import plivo_auth, twilio_auth
 from voiceguard.ingest.audiohook import AudioHookCodec
 from voiceguard.ingest.audiohook_auth import UpgradeRequest, verify_upgrade
 from voiceguard.ingest.native import NativeCodec
-from voiceguard.ingest.twilio import TwilioCodec, check_stream_token, verify_signature
+from voiceguard.ingest.plivo import PlivoCodec
+from voiceguard.ingest.stream_token import check_stream_token
+from voiceguard.ingest.telnyx import TelnyxCodec
+from voiceguard.ingest.twilio import SIGNALWIRE, TwilioCodec
+from voiceguard.ingest.vonage import VonageCodec
+from voiceguard.ingest.vonage_auth import verify_jwt
 from voiceguard.intents.injection import screen
 from voiceguard.intents.pii import mask
 from voiceguard.intents.recogniser import recognise
@@ -146,13 +153,32 @@ def audiohook_request(data: bytes) -> None:
     _refused(lambda: verify_upgrade(request, {"a-key": b"unguessable" * 3}, 1000.0, b"d" * 32))
 
 
+def stream_token(data: bytes) -> None:
+    """Nor does a token of our own form."""
+    _refused(lambda: check_stream_token(data.decode("latin-1"), "call", 1000.0, "unguessable"))
+
+
 def twilio_request(data: bytes) -> None:
-    """Nor does any signature or token of Twilio's form."""
-    url, signature, settings, token = (data.decode("latin-1").split("\n") + [""] * 4)[:4]
-    _refused(lambda: verify_signature(
+    """Nor do Twilio's and SignalWire's signatures."""
+    url, signature, settings = (data.decode("latin-1").split("\n") + [""] * 3)[:3]
+    _refused(lambda: twilio_auth.verify_signature(
         url, signature, "unguessable", settings_header=settings, shared_keys={"key": "unguessable"}
     ))
-    _refused(lambda: check_stream_token(token, "call", 1000.0, "unguessable"))
+
+
+def plivo_request(data: bytes) -> None:
+    """Nor do Plivo's."""
+    url, signature, nonce = (data.decode("latin-1").split("\n") + [""] * 3)[:3]
+    _refused(lambda: plivo_auth.verify_signature(url, signature, nonce, "unguessable"))
+
+
+def vonage_request(data: bytes) -> None:
+    """Nor does any JWT; and what claims a signed one makes, they are taken or refused."""
+    _refused(lambda: verify_jwt(data.decode("latin-1"), "unguessable" * 3, 1000.0))
+    parts = [base64.urlsafe_b64encode(part).rstrip(b"=") for part in (b'{"alg":"HS256"}', data)]
+    mac = base64.urlsafe_b64encode(hmac.digest(b"known" * 8, b".".join(parts), "sha256")).rstrip(b"=")
+    with suppress(AuthenticationError):
+        verify_jwt("Bearer " + b".".join([*parts, mac]).decode(), "known" * 8, 1000.0)
 
 
 def _refused(prove: Callable[[], object]) -> None:
@@ -228,7 +254,8 @@ def _packets() -> list[bytes]:
 
 def _sessions() -> dict[str, Target]:
     codecs: dict[str, Callable[[], Codec]] = {
-        "native": NativeCodec, "twilio": TwilioCodec,
+        "native": NativeCodec, "twilio": TwilioCodec, "signalwire": lambda: TwilioCodec(dialect=SIGNALWIRE),
+        "vonage": VonageCodec, "telnyx": TelnyxCodec, "plivo": PlivoCodec,
         "audiohook": lambda: AudioHookCodec(
             "30b0e395-84d3-4570-ac13-9a62d8f514c0", "d7934305-0972-4844-938e-9060eef73d05", pause_after_s=4.0
         ),
@@ -248,8 +275,14 @@ TARGETS: Final[Mapping[str, Target]] = {
     **_sessions(),
     "native_stream": Target(native_stream, lambda: [bytes(range(256))]),
     "audiohook_request": Target(audiohook_request, lambda: [SIGNED]),
+    "stream_token": Target(stream_token, lambda: [b"1060." + b"n" * 16 + b"." + b"A" * 43]),
     "twilio_request": Target(twilio_request, lambda: [
-        b"wss://voice.example/v1\nbm8=\nkey=key,algorithm=HMAC_SHA256\n1060." + b"n" * 16 + b"." + b"A" * 43
+        b"wss://voice.example/v1\nbm8=\nkey=key,algorithm=HMAC_SHA256",
+    ]),
+    "plivo_request": Target(plivo_request, lambda: [b"wss://voice.example/v1?b=2&a=1\nbm8=\n12345678901234567890"]),
+    "vonage_request": Target(vonage_request, lambda: [
+        b"Bearer eyJhbGciOiJIUzI1NiJ9.e30.AAAA",
+        b'{"iss":"Vonage","iat":1000,"exp":1300,"nbf":990,"jti":"0123456789","application_id":"a","api_key":"k"}',
     ]),
     "pcmu": Target(decoder("pcmu", 8000), _packets),
     "pcma": Target(decoder("pcma", 8000), _packets),

@@ -234,6 +234,7 @@ def test_token() -> None:
         None, "", "Bearer", "Bearer ", SIGNED, f"Basic {SIGNED}", f"Bearer {SIGNED[:-2]}", f"Bearer {SIGNED}x",
         "Bearer a.b.c", "Bearer é", _bearer("another-secret-of-the-test-0123456789"), _bearer(iss="vonage"),
         _bearer(iss=None), _bearer(iat=None), _bearer(iat="1700000000"), _bearer(iat=True), _bearer(iat=NOW - 301),
+        _bearer(iat=10**400), _bearer(exp=10**400), _bearer(exp=float("nan")), _bearer(nbf=float("nan")),
         _bearer(iat=NOW + 31), _bearer(exp=NOW), _bearer(exp="never"), _bearer(nbf=NOW + 31), _bearer(jti=None),
         _bearer(jti=""), _bearer(jti=7), _bearer(jti="x" * 201), _bearer(application_id="another"),
         _bearer(application_id=None), _bearer(api_key="another"), _bearer(header={"alg": "HS512"}),

@@ -16,6 +16,8 @@ MAX_AGE_S: Final = 300
 """A JWT that was issued longer ago was not made for this request."""
 MAX_SKEW_S: Final = 30
 """How far Vonage's clock may be ahead of ours."""
+_LATEST: Final = 2**53
+"""Unix seconds beyond which a time is none."""
 _JTI = re.compile(r"[\x21-\x7e]{8,200}")
 
 
@@ -54,6 +56,7 @@ def verify_jwt(
 def _time(claims: dict[str, Any], name: str, default: float) -> float:
     """A NumericDate (RFC 7519 section 2)."""
     value = claims.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    # NaN, which JSON readers take, would be neither before nor after anything.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LATEST:
         raise AuthenticationError("a time of the Vonage token is malformed")
     return float(value)
