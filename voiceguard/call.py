@@ -84,12 +84,13 @@ class Call:
     """One call. `receive` takes every event of it, from `CallStarted` to `CallEnded`.
 
     `entropy(n)` gives n unpredictable bytes, for one-time codes and grants. `known`: voices from elsewhere that the
-    caller's is compared with.
+    caller's is compared with. `shadow`: a draft policy, asked beside the one in force.
     """
 
     def __init__(
         self, started: CallStarted, settings: Settings, policy: Policy, specs: Sequence[WindowSpec],
         calibrations: Calibrations, entropy: Callable[[int], bytes], known: KnownVoices | None = None,
+        shadow: Policy | None = None,
     ) -> None:
         self._purposes = started.consent
         self._known = known or KnownVoices()
@@ -104,7 +105,7 @@ class Call:
         self._risk_model = RiskModel(settings.risk, self._consent)
         self._speaker_change = SpeakerChange(self._voice_changed)
         self._policy = policy
-        self._engine = ActionEngine(policy, call_id=started.call_id, entropy=entropy)
+        self._engine = ActionEngine(policy, call_id=started.call_id, entropy=entropy, shadow=shadow)
         self._paused = False
         self._injection = False
         self._windows: deque[tuple[int, Window]] = deque()

@@ -56,11 +56,7 @@ def test_a_row_for_each_call_and_policy(calls_csv: Path) -> None:
 
 def test_analysts_query_the_tables(calls_csv: Path, tmp_path: Path) -> None:
     """Calls, each point of a risk line, and decisions, joined in SQL."""
-    work = []
-    for number, (_, result) in enumerate(REPLAYED):
-        work.append(tmp_path / f"{number}.json")
-        work[-1].write_text(result.model_dump_json(), encoding="utf-8")
-    write_parquet(tmp_path / "it's", calls_csv, work)
+    write_parquet(tmp_path / "it's", calls_csv, REPLAYED)
 
     with duckdb.connect() as database:
         def ask(query: str) -> list[tuple[object, ...]]:

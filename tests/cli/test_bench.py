@@ -85,3 +85,36 @@ def test_builds_imports_and_measures(tmp_path: Path, capsys: pytest.CaptureFixtu
     brought, figures = capsys.readouterr().out.splitlines()
     assert f"2 calls in {tmp_path / 'brought' / 'calls.jsonl'}" == brought
     assert 0.0 == json.loads(figures)["eer"]
+
+
+@pytest.mark.parametrize(("alert", "code"), [((), 1), (("--alert", "0.5"), 0), (("--alert", "0.05"), 1)])
+def test_drift_answers_with_its_exit_code(
+    alert: tuple[str, ...], code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the report's threshold on, or another; too few windows are no alarm."""
+    counts = {"score": [60] * 10, "tilt_db": [1] * 10}
+    drift = {"alert_at": 0.25, "index": {"score": 0.3, "tilt_db": None}, "counts": counts}
+    (tmp_path / "metrics.json").write_text(json.dumps({"drift": drift}))
+
+    assert code == run("drift", tmp_path, *alert)
+    score, tilt = capsys.readouterr().out.splitlines()
+    assert score.split() == ["score", "0.300", "600", "windows", *(["<-"] if code else [])]
+    assert tilt.split() == ["tilt_db", "under", "500", "windows", "10", "windows"]
+
+
+@pytest.mark.parametrize("text", [
+    "", "{}", '{"drift": 1}', '{"drift": {"index": {"a": 1}, "counts": {}, "alert_at": 1}}',
+])
+def test_drift_of_what_is_no_report(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Is a mistake."""
+    (tmp_path / "metrics.json").write_text(text)
+
+    assert 2 == run("drift", tmp_path)
+    assert "metrics.json: this is not what replay writes" in mistake(capsys)
+
+
+def test_reviewed_calls_become_a_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a store without verdicts there is an empty one."""
+    assert 0 == run("callset", "reviewed", "--out", tmp_path / "set", "--since", "2026-01-01")
+    assert f"0 calls in {tmp_path / 'set' / 'calls.jsonl'}" == capsys.readouterr().out.strip()
+    assert b"" == (tmp_path / "set" / "calls.jsonl").read_bytes()

@@ -16,6 +16,7 @@ from voiceguard.events import (
     HandoverAnswered,
     Risk,
     RiskState,
+    ShadowRuled,
 )
 from voiceguard.policy import ActionEngine, Policy, context, load
 
@@ -47,11 +48,12 @@ def seen(asked: str = "account_recovery", at: Risk = LOW, **changes: Any) -> dic
 class Line:
     """Drives one engine as a call does, and remembers its outcomes and the last code that was sent."""
 
-    def __init__(self, policy: Policy = POLICY) -> None:
+    def __init__(self, policy: Policy = POLICY, shadow: Policy | None = None) -> None:
         counter = itertools.count(1)
         self.engine = ActionEngine(
-            policy, call_id="call-1", entropy=lambda size: (next(counter) * 7919).to_bytes(size, "big")
+            policy, call_id="call-1", entropy=lambda size: (next(counter) * 7919).to_bytes(size, "big"), shadow=shadow
         )
+        self.drafts: list[ShadowRuled] = []
         self.now = NOW
         self.risk = LOW
         self.injection = False
@@ -62,10 +64,12 @@ class Line:
     def _facts(self) -> dict[str, Any]:
         return {"consent": True, "injection": self.injection, "now": self.now}
 
-    def _note(self, outcomes: list[ActionDecided | CodeToDeliver]) -> list[ActionDecided]:
+    def _note(self, outcomes: list[ActionDecided | CodeToDeliver | ShadowRuled]) -> list[ActionDecided]:
         for outcome in outcomes:
             if isinstance(outcome, CodeToDeliver):
                 self.codes[outcome.action_id] = outcome.code
+            elif isinstance(outcome, ShadowRuled):
+                self.drafts.append(outcome)
             else:
                 self.decided[outcome.action_id] = outcome
         return [outcome for outcome in outcomes if isinstance(outcome, ActionDecided)]

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from voiceguard.adapters.audio_files import read_channels
+from voiceguard.analysis.results import CallResult
 from voiceguard.errors import AudioFileError, ConfigurationError
 from voiceguard.events import Channel, Samples
 from voiceguard.settings import first_fault
@@ -54,7 +55,7 @@ class LabelledCall(_Strict):
     """One line of a call set."""
 
     call_id: Annotated[str, Field(min_length=1)]
-    audio: Path
+    audio: Path = Path()
     channels: dict[int, Channel]
     label: Literal["genuine", "synthetic", "takeover", "mixed"]
     spoof_from_s: Seconds | None = None
@@ -66,8 +67,21 @@ class LabelledCall(_Strict):
     """What figures are broken down by: `source` (whose recording; intervals draw whole sources), `attack`, `codec`,
     and `trial` (target, nontarget or spoof) where the call is a speaker trial."""
 
+    recorded: CallResult | None = None
+    """What the live service heard and decided, in place of audio that nobody kept."""
+
+    @model_validator(mode="after")
+    def _has_audio_or_record(self) -> LabelledCall:
+        if ("audio" in self.model_fields_set) == (self.recorded is not None):
+            raise ValueError("needs either audio or recorded")
+        if self.recorded is not None and self.recorded.call_id != self.call_id:
+            raise ValueError("recorded is of another call")
+        return self
+
     def read(self) -> dict[Channel, Samples]:
         """Samples (n,) float32 at 8 kHz of each channel. Raises AudioFileError."""
+        if self.recorded is not None:
+            raise AudioFileError("no audio was kept of this call")
         channels = read_channels(self.audio)
         if missing := [index for index in self.channels if not 0 <= index < len(channels)]:
             raise AudioFileError(f"has no channel {missing[0]}, only {len(channels)}")
@@ -88,10 +102,13 @@ def read_callset(path: Path) -> list[LabelledCall]:
     """The calls in order. Raises ConfigurationError naming the line that is wrong, or a call_id used twice."""
     path = path / "calls.jsonl" if path.is_dir() else path
     calls: dict[str, LabelledCall] = {}
-    for number, call in _read_lines(path, LabelledCall):
+    for number, line in _read_lines(path, LabelledCall):
+        call = line
         if call.call_id in calls:
             raise ConfigurationError(f"{path.name}, line {number}: call_id {call.call_id} was used before")
-        calls[call.call_id] = call.model_copy(update={"audio": path.parent / call.audio})
+        if call.recorded is None:
+            call = call.model_copy(update={"audio": path.parent / call.audio})
+        calls[call.call_id] = call
     return list(calls.values())
 
 

@@ -48,9 +48,10 @@ class Row:
 
     @property
     def synthetic(self) -> bool:
-        """Whether a synthetic voice is heard; a person who takes over has the attack `human`."""
+        """Whether a synthetic voice is heard; a person who takes over has the attack `human`, or one that is `unknown`.
+        """
         if self.call.label == "takeover":
-            return self.call.tags.get("attack", "human") != "human"
+            return self.call.tags.get("attack", "human") not in ("human", "unknown")
         return self.fraud
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from voiceguard.analysis.engines import EngineName
 from voiceguard.analysis.outcomes import Weights
 from voiceguard.analysis.protocols import Score, write_key, write_scores
 from voiceguard.analysis.report import write_report
+from voiceguard.analysis.reviewed import RECORDED
 from voiceguard.analysis.summary import PSI_ALERT, Replayed, rows_of, summarise
 from voiceguard.analysis.tables import write_calls, write_parquet
 from voiceguard.errors import ConfigurationError
@@ -53,15 +55,29 @@ def replay_callset(wish: Wish, settings: Settings) -> dict[str, Any]:
     calls = read_callset(wish.callset)
     if not calls:
         raise ConfigurationError(f"{wish.callset.name}: holds no call")
+    recorded = [(call, call.recorded) for call in calls if call.recorded is not None]
+    if recorded and len(recorded) < len(calls):
+        raise ConfigurationError("calls with and without audio cannot be replayed together")
+    if recorded and wish.policies:
+        raise ConfigurationError("no audio was kept of these calls, so no policy can be tried on them")
+    if recorded:
+        wish.folder.mkdir(parents=True, exist_ok=True)
+        return _write(wish, settings, recorded, [RECORDED], {})
     models = _models(settings)
     bench = Bench(
         settings, tuple(file.read_text(encoding="utf-8") for file in files), tuple(models.values()),
         tuple(one.audio for one in read_watchlist(wish.callset)),
     )
-    work = wish.folder / "work"
     with extras.load("tqdm").tqdm(total=len(calls), unit="call", disable=None) as progress:
+        work = wish.folder / "work"
         replayed = list(bench.run(calls, work, engine=wish.engine, jobs=wish.jobs, done=progress.update))
-    names, weights = [file.stem for file in files], Weights()
+    return _write(wish, settings, replayed, [file.stem for file in files], models)
+
+
+def _write(
+    wish: Wish, settings: Settings, replayed: Replayed, names: Sequence[str], models: Mapping[str, str]
+) -> dict[str, Any]:
+    weights = Weights()
     summary = summarise(
         replayed, names, models=models, prior=settings.risk.prior, budget_per_1000=wish.budget_per_1000,
         psi_alert=wish.psi_alert, weights=weights,
@@ -69,8 +85,7 @@ def replay_callset(wish: Wish, settings: Settings) -> dict[str, Any]:
     write_calls(wish.folder / "calls.csv", replayed, names, weights)
     text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
     (wish.folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
-    kept = [work / f"{bench.key(call)}.json" for call in calls]
-    write_parquet(wish.folder / "tables", wish.folder / "calls.csv", kept)
+    write_parquet(wish.folder / "tables", wish.folder / "calls.csv", replayed)
     write_scores(wish.folder / "scores.tsv", _scores(replayed))
     write_key(wish.folder / "key.tsv", [call for call, result in replayed if result.error is None])
     write_report(

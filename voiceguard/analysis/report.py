@@ -69,7 +69,8 @@ def _worst(row: Row, folder: Path, risk_high: float) -> dict[str, Any]:
         picture = ""
     since_s = None if not row.fraud else call.spoof_from_s or 0.0
     return {
-        "call_id": call.call_id, "label": call.label, "tags": dict(call.tags), "link": _link(call.audio, folder),
+        "call_id": call.call_id, "label": call.label, "tags": dict(call.tags),
+        "link": _link(call.audio, folder) if call.recorded is None else "",
         "line": charts.risk_line(run, duration_s=row.result.duration_s, high=risk_high, spoof_from_s=since_s),
         "spectrogram": picture,
         "decided": [

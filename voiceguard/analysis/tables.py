@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from voiceguard.analysis.detection import Row
@@ -76,7 +77,7 @@ _RUNS = (
 # The types are named, for a set without decisions to have the same tables.
 _READ = """
 CREATE TABLE runs AS SELECT call_id, unnest(runs, max_depth := 2)
-FROM read_json(?, format := 'unstructured', columns := {call_id: 'VARCHAR', runs: '$runs'})
+FROM read_json(?, format := 'newline_delimited', columns := {call_id: 'VARCHAR', runs: '$runs'})
 """.replace("$runs", _RUNS)
 _QUERIES = {
     "risk": "SELECT call_id, policy, unnest(line, max_depth := 2) FROM runs",
@@ -84,14 +85,16 @@ _QUERIES = {
 }
 
 
-def write_parquet(folder: Path, calls_csv: Path, results: Sequence[Path]) -> None:
+def write_parquet(folder: Path, calls_csv: Path, replayed: Replayed) -> None:
     """`calls.parquet`, `risk.parquet` (each point of each call's line) and `decisions.parquet` in `folder`.
 
-    `results`: the JSON files of the replay's work folder. Raises ConfigurationError without the extra `analysis`.
+    Raises ConfigurationError without the extra `analysis`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with load("duckdb").connect() as database:
-        database.execute(_READ, [[str(path) for path in results]])
+    with load("duckdb").connect() as database, NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as lines:
+        lines.writelines(result.model_dump_json() + "\n" for _, result in replayed)
+        lines.flush()
+        database.execute(_READ, [lines.name])
         queries = {**_QUERIES, "calls": "SELECT * FROM read_csv($csv)"}
         for name, query in queries.items():
             target = str(folder / f"{name}.parquet").replace("'", "''")

@@ -1,14 +1,16 @@
-"""Analysts' commands: replay, callset."""
+"""Analysts' commands: replay, drift, callset."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import time
 from pathlib import Path
 from typing import Any
 
-from voiceguard.cli.shared import new_command, positive, read_settings, take_config
+from voiceguard.cli.shared import iso_time, new_command, positive, read_settings, take_config, with_store
+from voiceguard.errors import ConfigurationError
 
 
 def add(commands: Any) -> None:
@@ -31,6 +33,12 @@ def add(commands: Any) -> None:
     )
     take_config(replay)
 
+    drift = new_command(
+        commands, "drift", _drift, "has what was replayed moved away from what the detector learned from? 1: it has"
+    )
+    drift.add_argument("report", type=Path, help="folder that replay wrote")
+    drift.add_argument("--alert", type=positive, help="population stability index to alert at; left out: the report's")
+
     callset = commands.add_parser("callset", help="make labelled call sets").add_subparsers(required=True)
     build = new_command(callset, "build", _build, "mix calls out of voices, as a recipe says")
     build.add_argument("recipe", type=Path, help="TOML file; docs/callsets.md describes it")
@@ -41,6 +49,10 @@ def add(commands: Any) -> None:
     bring.add_argument("--protocol", type=Path, metavar="F", help="of ASVspoof 2019, 2021 or 5: files and labels")
     bring.add_argument("--action", help="asked for at the end of each call")
     bring.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    review = new_command(callset, "reviewed", _reviewed, "calls that people gave a verdict on, as the service had them")
+    review.add_argument("--since", type=iso_time, default=0.0, metavar="TIME", help="verdicts from then on, ISO 8601")
+    review.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    take_config(review)
     measure = new_command(callset, "measure", _measure, "figures of anybody's ASVspoof 5 score file, as JSON")
     measure.add_argument("--scores", type=Path, required=True, metavar="F")
     measure.add_argument("--key", type=Path, required=True, metavar="F")
@@ -106,3 +118,34 @@ def _measure(options: argparse.Namespace) -> bool:
 
     print(json.dumps(measure(read_scores(options.scores), read_key(options.key))))
     return True
+
+
+def _reviewed(options: argparse.Namespace) -> bool:
+    from voiceguard.adapters.policy_files import read_policy
+    from voiceguard.analysis.reviewed import read_reviewed
+
+    settings = read_settings(options)
+    policy = read_policy(settings.policy_file)
+    lines = asyncio.run(with_store(settings, lambda store: read_reviewed(store, policy, options.since)))
+    options.out.mkdir(parents=True, exist_ok=True)
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    (options.out / "calls.jsonl").write_text(text, encoding="utf-8")
+    print(f"{len(lines)} calls in {options.out / 'calls.jsonl'}")
+    return True
+
+
+def _drift(options: argparse.Namespace) -> bool:
+    from voiceguard.detectors.drift import LEAST_WINDOWS
+
+    path = options.report / "metrics.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["drift"]
+        alert = options.alert or found["alert_at"]
+        rows = [(name, index, sum(found["counts"][name])) for name, index in found["index"].items()]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(f"{path.name}: this is not what replay writes") from error
+    for name, index, windows in rows:
+        said = f"under {LEAST_WINDOWS} windows" if index is None else f"{index:.3f}"
+        mark = "  <-" if index is not None and index >= alert else ""
+        print(f"{name:12} {said:>18}  {windows} windows{mark}")
+    return not any(index is not None and index >= alert for _, index, _ in rows)

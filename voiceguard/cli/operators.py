@@ -9,13 +9,22 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 import pyotp
 
-from voiceguard.cli.shared import moment, new_command, operator, positive, read_settings, short, take_config, with_store
+from voiceguard.cli.shared import (
+    iso_time,
+    moment,
+    new_command,
+    operator,
+    positive,
+    read_settings,
+    short,
+    take_config,
+    with_store,
+)
 from voiceguard.errors import ConfigurationError
 from voiceguard.server.access import SCOPES
 
@@ -26,7 +35,7 @@ def add(commands: Any) -> None:
     take_config(new_command(audit, "verify", _audit_verify, "check every chain and checkpoint"))
     export = new_command(audit, "export", _audit_export, "every receipt, call by call, on standard output")
     export.add_argument("--format", choices=("jsonl", "csv", "ocsf", "cloudevents"), default="jsonl")
-    export.add_argument("--since", type=_time, default=0.0, metavar="TIME", help="decisions from then on, ISO 8601")
+    export.add_argument("--since", type=iso_time, default=0.0, metavar="TIME", help="decisions from then on, ISO 8601")
     take_config(export)
     erase = new_command(audit, "erase", _audit_erase, "erase a customer from every record; the chains stay whole")
     erase.add_argument("ref", type=short, help="the customer, by the platform's own reference")
@@ -101,11 +110,6 @@ def _audit_erase(options: argparse.Namespace) -> bool:
     )))
     print("nobody knew this customer" if calls is None else f"erased, from the records of {calls} calls too")
     return calls is not None
-
-
-def _time(text: str) -> float:
-    at = datetime.fromisoformat(text)
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 def _models(options: argparse.Namespace) -> bool:

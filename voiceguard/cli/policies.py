@@ -1,12 +1,14 @@
-"""Commands on policies: policy check, policy explain."""
+"""Commands on policies: policy check, policy explain, policy shadow."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
-from voiceguard.cli.shared import new_command
+from voiceguard.cli.shared import iso_time, new_command, read_settings, take_config, with_store
 
 
 def add(commands: Any) -> None:
@@ -14,6 +16,10 @@ def add(commands: Any) -> None:
     policy = commands.add_parser("policy", help="look at a policy").add_subparsers(required=True)
     check = new_command(policy, "check", _policy_check, "find rules that are wrong or dangerous")
     check.add_argument("file", type=Path, metavar="F")
+    shadow = new_command(policy, "shadow", _policy_shadow, "what the draft in shadow_policy_file would have decided")
+    shadow.add_argument("--since", type=iso_time, default=0.0, metavar="TIME", help="calls from then on, ISO 8601")
+    shadow.add_argument("--json", action="store_true")
+    take_config(shadow)
     explain = new_command(policy, "explain", _policy_explain, "say which rule decides, and why")
     explain.add_argument("file", type=Path, metavar="F")
     explain.add_argument(
@@ -52,4 +58,31 @@ def _policy_explain(options: argparse.Namespace) -> bool:
     for step in trace.steps:
         detail = f" ({step.detail})" if step.detail else ""
         print(f"{step.outcome.replace('_', ' '):12} {step.rule}: {step.when}{detail}")
+    return True
+
+
+def _policy_shadow(options: argparse.Namespace) -> bool:
+    from voiceguard.analysis.shadow import compare
+
+    async def read(store: Any) -> list[tuple[str, list[dict[str, Any]]]]:
+        found, last = [], ""
+        while call_ids := await store.call_ids(last):
+            for last in call_ids:
+                records = await store.events(last)
+                if records[0]["at"] >= options.since:
+                    found.append((last, [record for record in records if record["kind"] == "shadow"]))
+        return found
+
+    drafts = compare(asyncio.run(with_store(read_settings(options), read)))
+    if options.json:
+        print(json.dumps(drafts, indent=2))
+        return True
+    for draft in drafts:
+        print(f"draft {draft['policy']}: {draft['actions']} actions of {draft['calls']} calls, "
+              f"{len(draft['changes'])} would have been decided otherwise")
+        for one in draft["counts"]:
+            mark = "" if one["live"] == one["draft"] else "  <-"
+            print(f"{one['count']:6} {one['action']:24} {one['live']:8} draft {one['draft']}{mark}")
+    if not drafts:
+        print("no draft has run: set shadow_policy_file")
     return True

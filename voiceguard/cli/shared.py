@@ -38,6 +38,12 @@ def port(text: str) -> int:
     return number
 
 
+def iso_time(text: str) -> float:
+    """A date, or date and time, of ISO 8601 as Unix seconds; UTC unless it says otherwise."""
+    at = datetime.fromisoformat(text)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
 def new_command(
     commands: Any, name: str, run: Callable[[argparse.Namespace], bool], text: str
 ) -> argparse.ArgumentParser:

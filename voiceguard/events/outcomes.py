@@ -126,6 +126,27 @@ class ActionDecided:
 
 
 @dataclass(frozen=True, slots=True)
+class ShadowRuled:
+    """What a draft policy says where the policy in force ruled: on the same risk, with the assurance then held.
+
+    For the record alone: it is told to nobody and decides nothing.
+    """
+
+    action_id: str
+    action: str
+    tier: str
+    """The draft's."""
+    decision: Decision
+    rule: str
+    reasons: tuple[Reason, ...]
+    policy: str
+    """First 12 hex digits of the draft's SHA-256."""
+    live: Decision
+    """What the policy in force said."""
+    risk: Risk
+
+
+@dataclass(frozen=True, slots=True)
 class CodeToDeliver:
     """The only value that ever holds a one-time code; goes to the delivery adapter and nowhere else."""
 
@@ -206,5 +227,5 @@ class VoiceTaken:
 
 Outcome = (
     ScoreRequested | RiskChanged | ActionDecided | CodeToDeliver | TextFlagged | IntentNoticed | TranscriptMasked
-    | MediaNoted | VoiceChanged | VoiceMatched | VoiceTaken
+    | MediaNoted | ShadowRuled | VoiceChanged | VoiceMatched | VoiceTaken
 )

@@ -21,6 +21,7 @@ from voiceguard.events import (
     HandoverAnswered,
     Reason,
     Risk,
+    ShadowRuled,
 )
 from voiceguard.policy import otp
 from voiceguard.policy.grants import parameters_sha256
@@ -88,7 +89,7 @@ _STATES = {
     Decision.DENY: State.DENIED,
 }
 
-Outcomes = list[ActionDecided | CodeToDeliver]
+Outcomes = list[ActionDecided | CodeToDeliver | ShadowRuled]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,8 @@ class _Action:
     digits: str = ""
     """Keyed in so far."""
     last: ActionDecided | None = None
+    drafted: tuple[Decision, Decision] | None = None
+    """What the draft said last, and the policy in force beside it."""
 
     def __repr__(self) -> str:
         return f"_Action({self.event.action_id!r}, {self.state})"  # digits and codes are secret
@@ -124,11 +127,14 @@ class ActionEngine:
     """The actions asked for in one call. `now` is Unix seconds; `entropy(n)` gives n unpredictable bytes.
 
     Wrong codes count per call, over all its challenges, so that asking again gives no fresh tries (NIST SP 800-63B-4).
-    An input for an action that does not await it changes nothing and returns nothing.
+    An input for an action that does not await it changes nothing and returns nothing. `shadow`: a draft that is asked
+    beside the policy, and enforces nothing.
     """
 
-    def __init__(self, policy: Policy, *, call_id: str, entropy: Callable[[int], bytes]) -> None:
-        self._policy = policy
+    def __init__(
+        self, policy: Policy, *, call_id: str, entropy: Callable[[int], bytes], shadow: Policy | None = None
+    ) -> None:
+        self._policy, self._shadow = policy, shadow
         self._call_id = call_id
         self._entropy = entropy
         self._actions: dict[str, _Action] = {}
@@ -218,6 +224,7 @@ class ActionEngine:
             if ruling.decision in (Decision.HANDOVER, Decision.DENY):
                 to = _STATES[ruling.decision]
                 outcomes.append(self._move(action, Input.RISK_CHANGED, to, ruling.rule, ruling.reasons, at=at))
+            outcomes += self._beside(action, at, ruling)
         return outcomes
 
     def tick(self, risk: Risk, *, now: float) -> Outcomes:
@@ -236,19 +243,37 @@ class ActionEngine:
 
     # ── ruling ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _ruling(self, action: _Action, at: _Now) -> Ruling:
+    def _ruling(self, action: _Action, at: _Now, policy: Policy | None = None) -> Ruling:
         event = action.event
-        return self._policy.decide(event.action, context(
+        return (policy or self._policy).decide(event.action, context(
             at.risk, assurance=action.assurance, consent=at.consent, customer_known=event.customer is not None,
             locked=self._locked(action, at.now), injection=at.injection, action=event.action, tier=action.tier,
             parameters=event.parameters,
         ))
+
+    def _beside(self, action: _Action, at: _Now, live: Ruling) -> Outcomes:
+        """What the draft says of the same question, where that is news; nothing follows from it."""
+        if self._shadow is None:
+            return []
+        draft = self._ruling(action, at, self._shadow)
+        if action.drafted == (draft.decision, live.decision):
+            return []
+        action.drafted = draft.decision, live.decision
+        return [ShadowRuled(
+            action.event.action_id, action.event.action, draft.tier, draft.decision, draft.rule, draft.reasons,
+            self._shadow.sha256[:12], live.decision, at.risk,
+        )]
 
     def _rule(
         self, action: _Action, by: Input, at: _Now, *, person: str | None = None, totp_step: int | None = None
     ) -> Outcomes:
         """Ask the policy with the assurance now held, and follow it."""
         ruling = self._ruling(action, at)
+        return [*self._follow(action, ruling, by, at, person, totp_step), *self._beside(action, at, ruling)]
+
+    def _follow(
+        self, action: _Action, ruling: Ruling, by: Input, at: _Now, person: str | None, totp_step: int | None
+    ) -> Outcomes:
         if ruling.decision is Decision.ALLOW:
             return [self._allow(action, by, ruling, at, person=person, totp_step=totp_step)]
         if ruling.decision is Decision.STEP_UP:

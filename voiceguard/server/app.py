@@ -67,6 +67,7 @@ def create_app(
     if settings.otp_webhook_url is not None and settings.otp_webhook_secret is None:
         raise ConfigurationError("otp_webhook_secret is needed to sign what otp_webhook_url gets")
     policy = read_policy(settings.policy_file)
+    shadow = read_policy(settings.shadow_policy_file) if settings.shadow_policy_file else None
     strange = set(settings.oidc.roles.values()) - set(Role)
     if strange:
         raise ConfigurationError(f"oidc.roles names roles that there are not: {', '.join(sorted(strange))}")
@@ -91,7 +92,7 @@ def create_app(
                 settings=settings, store=store, scheduler=scheduler, keys=keys,
                 deliver=delivery,
                 new_call=lambda started, known: Call(
-                    started, settings, policy, detectors.specs, detectors.calibrations, os.urandom, known
+                    started, settings, policy, detectors.specs, detectors.calibrations, os.urandom, known, shadow
                 ),
                 voices=VoiceDesk(store.voices(detectors.versions["speaker"]), settings.linking),
                 models=detectors.versions, policy=policy.sha256[:12], now=now, drift=Drift(detectors.reference),

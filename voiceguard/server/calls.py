@@ -36,6 +36,7 @@ from voiceguard.events import (
     RiskState,
     ScoreReceived,
     ScoreRequested,
+    ShadowRuled,
     TextFlagged,
     TranscriptMasked,
     VoiceAsked,
@@ -238,6 +239,8 @@ class LiveCall:
                 self._view.add_event("intent", at_s, action=action)
             case TranscriptMasked(channel, at_s, text):
                 self._view.add_event("transcript", at_s, channel=channel, text=text)
+            case ShadowRuled():
+                self._record("shadow", as_record(outcome))
             case VoiceChanged(at_s, since_s, llr):
                 self._record("voice_changed", as_record(outcome))
                 self._view.add_event("voice_changed", at_s, since_s=since_s, llr=llr)

@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="Folder of the database and the signing key.")
     database_url: str | None = Field(None, description="SQLAlchemy URL; empty: SQLite in data_dir.")
     policy_file: Path | None = Field(None, description="Policy to enforce; empty: the shipped default.")
+    shadow_policy_file: Path | None = Field(None, description="Draft whose rulings are recorded and never enforced.")
     models_dir: Path | None = Field(None, description="Folder of models; empty: the shipped ones.")
     synthetic_model: str = Field("synthetic-stream", description="Synthetic-voice detector that runs on every window.")
     verify_model: str = Field("synthetic-verify", description="Slower detector for tiers that demand it; empty: none.")
