@@ -106,8 +106,10 @@ def test_lost_connection_is_recorded(tmp_path: Path, protocol: str) -> None:
 
 
 @pytest.mark.parametrize("protocol", PROVEN)
-def test_unconfigured_platforms_are_refused(tmp_path: Path, protocol: str) -> None:
-    """Without credentials nobody can prove to be the platform."""
+def test_unconfigured_platforms_are_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, protocol: str
+) -> None:
+    """Without credentials nobody can prove to be the platform, and no knock at the door fills the log."""
 
     async def run() -> None:
         async with serving(tmp_path) as served:
@@ -115,6 +117,7 @@ def test_unconfigured_platforms_are_refused(tmp_path: Path, protocol: str) -> No
             assert [] == await served.service.store.calls()
 
     asyncio.run(run())
+    assert [] == [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
 
 
 @pytest.mark.parametrize("protocol", PROVEN)

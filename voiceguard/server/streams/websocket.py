@@ -62,4 +62,7 @@ async def refuse_upgrade(service: Service, websocket: WebSocket, error: PeerErro
     """Answer with this HTTP status instead of 101: for protocols that have no error message, or before anything is
     read."""
     service.metrics.refused.labels(error.code).inc()
-    await websocket.send_denial_response(Response(status_code=status))
+    if status == 403:  # what closing means here; uvicorn logs an error of its own beside any other answer
+        await websocket.close(error.close_code)
+    else:
+        await websocket.send_denial_response(Response(status_code=status))
