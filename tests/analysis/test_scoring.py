@@ -133,6 +133,23 @@ def test_short_row_has_an_empty_path(tmp_path: Path) -> None:
     assert [{"label": "genuine", "path": ""}] == read_table(tmp_path / "m.csv", ["path"])
 
 
+def test_table_of_a_spreadsheet_begins_with_a_mark(tmp_path: Path) -> None:
+    """Excel writes a byte order mark before the first column's name."""
+    (tmp_path / "m.csv").write_bytes("\ufeffpath\na.wav\n".encode())
+
+    assert [{"path": "a.wav"}] == read_table(tmp_path / "m.csv", ["path"])
+
+
+def test_empty_table_lacks_its_column(tmp_path: Path) -> None:
+    """A file of no bytes is a mistake; one of a header alone holds no rows."""
+    (tmp_path / "none.csv").write_bytes(b"")
+    (tmp_path / "header.csv").write_bytes(b"path\n")
+
+    with pytest.raises(ConfigurationError, match="no column path"):
+        read_table(tmp_path / "none.csv", ["path"])
+    assert read_table(tmp_path / "header.csv", ["path"]) == []
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_table_or_a_mistake(tmp_path: Path, data: bytes) -> None:

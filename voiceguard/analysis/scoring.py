@@ -113,12 +113,13 @@ class FileScorer:
 def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Rows of a CSV file. Raises ConfigurationError when it cannot be read or lacks a column."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        # Spreadsheets write a byte order mark before the first name.
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restval="")
-            rows = list(reader)
+            names, rows = reader.fieldnames or (), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigurationError(f"{path.name}: {getattr(error, 'strerror', None) or 'not a CSV file'}") from error
-    if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
+    if missing := [name for name in columns if name not in names]:
         raise ConfigurationError(f"{path.name}: has no column {missing[0]}")
     return rows
 
