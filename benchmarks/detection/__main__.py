@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,17 @@ from benchmarks.detection.report import Scores, breakdown, figures, first_decisi
 from benchmarks.detection.scoring import (
     CLIP_SECONDS,
     Extent,
+    default_models,
     fuse,
+    kept,
     load_detector,
     on_demand,
     score,
     stability,
     tempered,
 )
-from benchmarks.detection.text import as_text
-from voiceguard.adapters.onnx_models import MODELS_FOLDER
+from benchmarks.detection.text import as_text, cost_lines
 
-BASELINES = Path(__file__).parent / "baselines"
 ENOUGH_S = 8.0
 
 
@@ -34,14 +35,18 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of dev.csv and train.csv")
     parser.add_argument(
         "--model", type=Path, action="append",
-        help="folder of a model, may be given again; default: the shipped ones and the baselines",
+        help="folder of a model, may be given again, the others in --out stay; default: the shipped ones and baselines",
     )
     parser.add_argument("--quick", action="store_true", help="mu-law and 4 s alone; prints, writes no --out")
+    parser.add_argument("--cost", action="store_true", help="what a window costs alone; other figures of --out stay")
     parser.add_argument("--plots", type=Path, help="folder for det.svg and reliability.svg")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/detection.json"))
     arguments = parser.parse_args()
     folders = arguments.model or default_models()
+    if arguments.cost:
+        measure_cost_anew(folders, arguments.out)
+        return
     report: dict[str, Any] = {"models": {load_detector(folder).model.version: {} for folder in folders}}
     for folder, model in zip(folders, report["models"].values(), strict=True):
         model["cost"] = cost(folder)
@@ -61,13 +66,17 @@ def main() -> None:
         )
     if not arguments.quick:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        report["models"] = kept(arguments.out, report["models"])
         arguments.out.write_text(json.dumps(report, indent=1) + "\n")
 
 
-def default_models() -> list[Path]:
-    """The running detector, the second opinion and the baselines, those of them that are there."""
-    shipped = [MODELS_FOLDER / name for name in ("synthetic-stream", "synthetic-verify")]
-    return [folder for folder in [*shipped, *sorted(BASELINES.glob("*"))] if (folder / "model.onnx").is_file()]
+def measure_cost_anew(folders: Sequence[Path], out: Path) -> None:
+    """Print what a window costs, and write it over what `out` says of it. Raises KeyError for a model not in there."""
+    report = json.loads(out.read_text())
+    for folder in folders:
+        report["models"][load_detector(folder).model.version]["cost"] = cost(folder)
+    print("\n".join(cost_lines(report["models"])))
+    out.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def measure(folder: Path, data: Path, jobs: int, *, quick: bool) -> dict[str, Any]:

@@ -11,7 +11,10 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +32,7 @@ from benchmarks.detection.conditions import (
     through,
 )
 from benchmarks.detection.report import ATTACKS
-from benchmarks.detection.scoring import Detector, load_detector
-from voiceguard.adapters.onnx_models import MODELS_FOLDER
+from benchmarks.detection.scoring import default_models, kept, load_detector
 from voiceguard.analysis import metrics
 from voiceguard.events import RATE_HZ, Samples
 from voiceguard.speech import SpeechOptions, SpeechTrack, WindowSpec
@@ -130,37 +132,61 @@ def equal_error_threshold(spoof: NDArray[np.float64], genuine: NDArray[np.float6
     return float(thresholds[np.argmax(miss >= false_alarm)])
 
 
-def measure(detector: Detector, data: Path, clips_a_class: int) -> dict[str, Any]:
-    """Every transform on the chosen clips."""
+@dataclass(frozen=True)
+class Chosen:
+    """The clips that are tampered with, and what may be mixed in."""
+
+    spoofs: Sequence[Recording]
+    genuine: Sequence[Recording]
+    bonafide: Sequence[Recording]
+    """All genuine clips."""
+    audio: Mapping[Recording, Samples]
+    music: Sequence[Samples]
+
+
+@cache
+def chosen_clips(data: Path, clips_a_class: int) -> Chosen:
+    """So many clips of each class, read once a process."""
     clips = read_clips(data)
     attacks = [clip for clip in clips if clip.label == "spoof" and clip.kind in ATTACKS]
     bonafide = [clip for clip in clips if clip.label == "bonafide"]
     spoofs = choose(attacks, lambda clip: clip.system, clips_a_class)
     genuine = choose(bonafide, lambda clip: clip.source, clips_a_class)
     audio = {clip: read_samples(data, clip) for clip in {*spoofs, *bonafide}}
-    music = read_noises(data)["hold_music"]
+    return Chosen(spoofs, genuine, bonafide, audio, read_noises(data)["hold_music"])
 
-    def llr(chosen: Sequence[Recording], transform: Transform) -> NDArray[np.float64]:
-        heard = []
-        for clip in chosen:
-            others = [other for other in bonafide if other != clip]
-            near = [other for other in others if other.source == clip.source] or others
-            around = Surroundings(np.random.default_rng([SEED, seed_of(clip)]), music, [audio[one] for one in near])
-            samples = through(transform(audio[clip], around), "pcmu", {}, 0)
-            window = first_speech(samples)
-            # What the system takes for no speech at all is no evidence.
-            heard.append(0.0 if window is None else float(detector.llr(detector.raw([window]))[0]))
-        return np.array(heard)
 
-    table = tampering()
-    before = llr(spoofs, table[UNTOUCHED]), llr(genuine, table[UNTOUCHED])
+def llrs(folder: Path, data: Path, clips_a_class: int, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """LLRs of the chosen spoofs and of the chosen genuine clips after the transform of that name, (n,) each."""
+    detector, table, transform = load_detector(folder), chosen_clips(data, clips_a_class), tampering()[name]
+
+    def llr(clip: Recording) -> float:
+        others = [other for other in table.bonafide if other != clip]
+        near = [other for other in others if other.source == clip.source] or others
+        rng = np.random.default_rng([SEED, seed_of(clip)])
+        around = Surroundings(rng, table.music, [table.audio[one] for one in near])
+        window = first_speech(through(transform(table.audio[clip], around), "pcmu", {}, 0))
+        # What the system takes for no speech at all is no evidence.
+        return 0.0 if window is None else float(detector.llr(detector.raw([window]))[0])
+
+    return np.array([llr(clip) for clip in table.spoofs]), np.array([llr(clip) for clip in table.genuine])
+
+
+def measure(folder: Path, data: Path, clips_a_class: int, jobs: int = 1) -> dict[str, Any]:
+    """Every transform on the chosen clips, in so many processes."""
+    names = list(tampering())
+    with ProcessPoolExecutor(jobs) as pool:
+        heard = dict(zip(
+            names, pool.map(llrs, repeat(folder), repeat(data), repeat(clips_a_class), names), strict=True
+        ))
+    before = heard[UNTOUCHED]
     return {
-        "spoofs": len(spoofs),
-        "genuine": len(genuine),
+        "spoofs": len(before[0]),
+        "genuine": len(before[1]),
         "threshold_llr": equal_error_threshold(*before),
         "transforms": {
-            name: moved(llr(spoofs, transform), None if "genuine" in name else llr(genuine, transform), *before)
-            for name, transform in table.items()
+            name: moved(spoofs, None if "genuine" in name else genuine, *before)
+            for name, (spoofs, genuine) in heard.items()
         },
     }
 
@@ -189,15 +215,21 @@ def main() -> None:
     """Measure, print and write ``--out``."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detection.attacks", description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of dev.csv and noise.csv")
-    parser.add_argument("--model", type=Path, action="append", help="folder of a model, may be given again")
+    parser.add_argument(
+        "--model", type=Path, action="append",
+        help="folder of a model, may be given again, the others in --out stay; default: the shipped ones and baselines",
+    )
     parser.add_argument("--clips", type=int, default=200, help="clips of each class")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/detection_attacks.json"))
     arguments = parser.parse_args()
-    detectors = [load_detector(folder) for folder in arguments.model or [MODELS_FOLDER / "synthetic-stream"]]
-    models = {one.model.version: measure(one, arguments.data, arguments.clips) for one in detectors}
+    models = {
+        load_detector(folder).model.version: measure(folder, arguments.data, arguments.clips, arguments.jobs)
+        for folder in arguments.model or default_models()
+    }
     print(as_text(models))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps({"models": models}, indent=1) + "\n")
+    arguments.out.write_text(json.dumps({"models": kept(arguments.out, models)}, indent=1) + "\n")
 
 
 _EVERY_FRAME = WindowSpec("synthetic_voice", 4.0, FRAME_S, 0.3)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
@@ -19,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from benchmarks.detection import lfcc
 from benchmarks.detection.conditions import LineName, Recording, read_noises, read_samples, seed_of, through
 from benchmarks.detection.probes import probe
-from voiceguard.adapters.onnx_models import Model, load_model
+from voiceguard.adapters.onnx_models import MODELS_FOLDER, Model, load_model
 from voiceguard.detectors import drift, synthetic
 from voiceguard.events import RATE_HZ, RiskState, Samples, Window
 from voiceguard.risk import RiskModel, RiskOptions
@@ -28,6 +29,7 @@ from voiceguard.speech import SpeechOptions, SpeechTrack, WindowSpec
 Extent = Literal["after_2_s", "after_4_s", "call"]
 """The first seconds of a clip's net speech as one window, or all windows of a call."""
 CLIP_SECONDS: dict[Extent, float] = {"after_2_s": 2.0, "after_4_s": 4.0}
+BASELINES = Path(__file__).parent / "baselines"
 CACHE = Path(__file__).parent / "cache"
 _FRAME = 160
 _VAD_MODE = 2
@@ -59,6 +61,19 @@ def load_detector(folder: Path) -> Detector:
     spectra = model.card["frontend"]
     front_end = lfcc.prepare if spectra == "lfcc" else partial(synthetic.prepare, spectra=spectra)
     return Detector(model, front_end, synthetic.Calibration(**model.card["calibration"]))
+
+
+def default_models() -> list[Path]:
+    """The running detector, the second opinion and the baselines, those of them that are there."""
+    shipped = [MODELS_FOLDER / name for name in ("synthetic-stream", "synthetic-verify")]
+    return [folder for folder in [*shipped, *sorted(BASELINES.glob("*"))] if (folder / "model.onnx").is_file()]
+
+
+def kept(out: Path, measured: Mapping[str, Any]) -> dict[str, Any]:
+    """What was just measured, by version, beside what `out` says of other models of today; the running one first."""
+    known = json.loads(out.read_text())["models"] if out.is_file() else {}
+    today = [load_detector(folder).model.version for folder in default_models()]
+    return {name: (known | measured)[name] for name in [*today, *measured] if name in known or name in measured}
 
 
 @dataclass(frozen=True)

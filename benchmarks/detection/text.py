@@ -21,7 +21,7 @@ _SHORT = {
 def as_text(report: Mapping[str, Any]) -> str:
     """All tables."""
     models: Mapping[str, Any] = report["models"]
-    sections = (_conditions, _slices, _first_decisions, _groups, _genuine, _cost)
+    sections = (_conditions, _slices, _first_decisions, _groups, _genuine, cost_lines)
     return "\n".join(line for section in sections for line in [*section(models), ""])
 
 
@@ -91,7 +91,8 @@ def _genuine(models: Mapping[str, Any]) -> Iterator[str]:
                + "".join(f"{one['share']:8.3f}{one['at_5_percent_overall']:7.3f}" for one in shares))
 
 
-def _cost(models: Mapping[str, Any]) -> Iterator[str]:
+def cost_lines(models: Mapping[str, Any]) -> Iterator[str]:
+    """What a window costs each detector, line by line."""
     yield "cost of a window of 4 s on one core"
     yield (f"{'detector':38}{'front end':>10}{'network':>9}{'in a batch of 4':>17}{'MACs':>9}{'to AASIST':>11}"
            f"{'file':>9}")

@@ -44,8 +44,10 @@ def main() -> None:
         "measured": "\n".join(measured(detection)),
         "attacked": "\n".join(attacked(attacks)) if attacks else "",
         "reference": "\n".join(reference(json.loads((folder / "model.json").read_text())["reference"], detection)),
-        "data": "\n".join(learned_from(settings)),
     }
+    # Figures may be written anew where the clips are not at hand; what was learned from stays as it was.
+    if (settings.work / "clips.csv").exists():
+        parts["data"] = "\n".join(learned_from(settings))
     card = folder / "CARD.md"
     text = card.read_text()
     for name, part in parts.items():
