@@ -11,7 +11,7 @@ import hmac
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, get_args
 
@@ -91,7 +91,8 @@ def session(new_codec: Callable[[], Codec]) -> Callable[[bytes], None]:
     def check(data: bytes) -> None:
         codec, places = new_codec(), dict.fromkeys(("caller", "agent"), 0)
         for kind, payload in frames(data):
-            with suppress(PeerError):
+            # Who is gone cannot be refused.
+            with nullcontext() if kind == LOST else suppress(PeerError):
                 for event in _step(codec, kind, payload):
                     assert isinstance(event, EVENTS)
                     if isinstance(event, AudioReceived):

@@ -162,3 +162,14 @@ def test_damaged_frames() -> None:
     assert [MediaGap("caller", 160, 160), AudioReceived("caller", 320, FRAME)] == sequencer.follow(FRAME, 160, 9)
     with pytest.raises(PeerError):
         sequencer.follow(FRAME, 160, 10**9)
+
+
+def test_a_leap_at_the_end_is_left_out() -> None:
+    """When a stream ends there is nobody to refuse: what waits behind a leap of the numbers is dropped, and no more."""
+    reorderer = Reorderer(Sequencer("caller", tolerance=1, max_gap=8000))
+    reorderer.push(b"x" * 160, 160, 1)
+    reorderer.push(b"y" * 160, 160, 3)
+    reorderer.push(b"z" * 160, 160, 10**6)
+
+    assert [MediaGap("caller", 160, 160), AudioReceived("caller", 320, b"y" * 160)] == reorderer.flush()
+    assert [] == reorderer.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import NamedTuple
 
 from voiceguard.errors import PeerError
@@ -100,11 +101,13 @@ class Reorderer:
         return placed
 
     def flush(self) -> list[Placed]:
-        """What still waits, in order."""
+        """What still waits at the stream's end, in order, up to a leap: nobody is left to be refused."""
         placed: list[Placed] = []
-        while self._held:
-            self._next = min(self._held)
-            placed += self._release()
+        with suppress(PeerError):
+            while self._held:
+                self._next = min(self._held)
+                placed += self._release()
+        self._held.clear()
         return placed
 
     def _release(self) -> list[Placed]:
