@@ -46,6 +46,7 @@ from voiceguard.events import (
     Reason,
     Risk,
     RiskChanged,
+    Samples,
     ScoreMissing,
     ScoreReceived,
     ScoreRequested,
@@ -148,6 +149,15 @@ class Call:
                 return self._end(now)
             case AudioReceived() | DtmfReceived() | MarkReceived():
                 return []
+
+    @property
+    def speech(self) -> Sequence[tuple[float, float]]:
+        """Stretches in which the caller spoke, media time in seconds; the last one may grow."""
+        return self._track.segments
+
+    def heard_lately(self) -> Samples:
+        """The caller's last seconds of net speech, (n,), from the memory in which they wait for a second opinion."""
+        return self._track.heard_lately()
 
     # ── audio → windows ──────────────────────────────────────────────────────────────────────────────────────────────
 

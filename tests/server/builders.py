@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from voiceguard.adapters.store import StoreError
 from voiceguard.errors import VoiceguardError
 from voiceguard.events import (
@@ -22,6 +24,7 @@ from voiceguard.events import (
     Reason,
     Risk,
     RiskState,
+    Samples,
 )
 
 LOW = Risk(8.0, 5.0, 4, Band.LOW, RiskState.OK, ())
@@ -50,6 +53,11 @@ class ScriptedCore:
 
     script: dict[type, Callable[[Any], list[Outcome]]]
     seen: list[CallInput] = field(default_factory=list)
+    speech: tuple[tuple[float, float], ...] = ()
+
+    def heard_lately(self) -> Samples:
+        """It hears nothing."""
+        return np.zeros(0, np.float32)
 
     def receive(self, event: CallInput, now: float) -> list[Outcome]:
         self.seen.append(event)

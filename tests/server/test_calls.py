@@ -19,6 +19,7 @@ from tests.server.builders import (
     ScriptedStore,
     decided,
 )
+from voiceguard.adapters.policy_files import read_policy
 from voiceguard.adapters.scheduler import Scheduler
 from voiceguard.events import (
     ActionRequested,
@@ -59,7 +60,7 @@ class Bench:
                 self.service = Service(
                     settings=Settings(), store=self.store, scheduler=scheduler,  # type: ignore[arg-type]
                     keys=ScriptedKeys(), deliver=self.delivery, new_call=lambda *_: self.core,  # type: ignore[arg-type]
-                    models={"synthetic": "m@0"}, policy="p0", now=lambda: 100.0,
+                    models={"synthetic": "m@0"}, policy="p0", rules=read_policy(None), now=lambda: 100.0,
                     voices=VoiceDesk(None, LinkingOptions()),  # type: ignore[arg-type]
                 )
                 call = await LiveCall.open(self.service, STARTED, lambda message: self.log.append(("told", message)))

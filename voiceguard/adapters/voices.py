@@ -97,13 +97,16 @@ class Voices:
 
     # ── the watch list ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def list_voice(self, voice: Voice, listing: Listing, *, call_id: str, author: str, now: float) -> str:
-        """Put a voice on the watch list; returns the entry's id."""
+    async def list_voice(
+        self, voice: Voice, listing: Listing, *, call_id: str, author: str, now: float, proposed: bool = False
+    ) -> str:
+        """Put a voice on the watch list; returns the entry's id. One only proposed counts once it is reviewed."""
+        review_days = 0.0 if proposed else listing.review_days
         entry_id = secrets.token_hex(16)
         async with self._write("put a voice on the watch list") as connection:
             await connection.execute(insert(watchlist).values(
                 entry_id=entry_id, call_id=call_id, author=author, reason=listing.reason, created_at=now,
-                review_at=now + listing.review_days * DAY_S, expires_at=now + listing.expires_days * DAY_S,
+                review_at=now + review_days * DAY_S, expires_at=now + listing.expires_days * DAY_S,
                 **self._sealed(voice, self._cipher),
             ))
         return entry_id

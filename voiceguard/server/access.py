@@ -75,6 +75,8 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
     ("GET", "/v1/actions/{action_id}"): _rule("actions", Role.PLATFORM),
     ("POST", "/v1/actions/{action_id}/otp"): _rule("actions", Role.PLATFORM),  # no person ever handles a code
     ("POST", "/v1/actions/{action_id}/handover"): _rule("handover", Role.AGENT, Role.SUPERVISOR),
+    ("GET", "/v1/actions/{action_id}/handover"): _rule("handover", Role.AGENT, Role.SUPERVISOR),
+    ("GET", "/v1/policy"): _rule("calls", *_DESK),
     ("POST", "/v1/grants/redeem"): _rule("grants", Role.PLATFORM),
     # what happened
     ("WS", "/v1/live"): _rule("live", *_DESK),
@@ -88,6 +90,10 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
     ("GET", "/v1/customers/{customer_ref}/voiceprints"): _rule("enrol", Role.AUDITOR, Role.PRIVACY),
     ("DELETE", "/v1/customers/{customer_ref}/voiceprint"): _rule("enrol", Role.PRIVACY),
     ("POST", "/v1/calls/{call_id}/watchlist"): _rule("watchlist", Role.ANALYST),
+    ("POST", "/v1/calls/{call_id}/watchlist/proposal"): _rule(
+        "watchlist", Role.AGENT, Role.SUPERVISOR, Role.ANALYST
+    ),
+    ("GET", "/v1/calls/{call_id}/spectrogram"): _rule(None, Role.SUPERVISOR, Role.ANALYST),
     ("GET", "/v1/watchlist"): _rule("watchlist", Role.ANALYST, Role.AUDITOR, Role.PRIVACY),
     ("POST", "/v1/watchlist/{entry_id}/review"): _rule("watchlist", Role.ANALYST),
     ("DELETE", "/v1/watchlist/{entry_id}"): _rule("watchlist", Role.ANALYST, Role.PRIVACY),

@@ -51,12 +51,13 @@ class SignedGrant(Body):
 
 @router.post("/v1/calls/{call_id}/actions")
 async def ask(
-    call_id: str, body: AskedAction, service: ServiceOf, response: Response,
+    call_id: str, body: AskedAction, service: ServiceOf, request: Request, response: Response,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> dict[str, Any]:
     """Decide on an action, after the windows already cut are answered.
 
-    A repeated Idempotency-Key gets the first answer again.
+    A repeated Idempotency-Key gets the first answer again. A person who asks gets no grant: what may be redeemed is
+    for the platform, which reads it from the action.
     """
     call = service.calls.get(call_id)
     if call is None:
@@ -66,11 +67,12 @@ async def ask(
     try:
         if key not in call.asked:
             call.check_room()
-            call.asked[key] = digest, asyncio.create_task(_ask(service, call, body))
+            call.asked[key] = digest, asyncio.create_task(_ask(service, call, body, request.state.principal))
         asked, answer = call.asked[key]
         if asked != digest:
             raise Problem(422, "idempotency_key_reused", "This Idempotency-Key was used with another body.")
-        return _answered(await asyncio.shield(answer), response)
+        told = _answered(await asyncio.shield(answer), response)
+        return {name: told[name] for name in told if name != "grant" or not request.state.principal.is_person}
     except PeerError as error:
         raise Problem(429, error.code, f"{error}.") from None
 
@@ -102,7 +104,12 @@ async def answer_handover(
     principal: Principal = request.state.principal
     role = "supervisor" if principal.is_supervisor else "agent"
     decision = call.next_decision(action_id)
-    call.answer(HandoverAnswered(action_id, principal.name, role, body.verdict, body.reason))
+    try:
+        call.answer(
+            HandoverAnswered(action_id, principal.name, role, body.verdict, body.reason), is_person=principal.is_person
+        )
+    except PeerError as error:
+        raise Problem(409, error.code, f"{str(error).capitalize()}.") from None
     return _answered(await _decision(service, call, action_id, decision), response)
 
 
@@ -142,8 +149,10 @@ async def receipts(call_id: str, service: ServiceOf) -> dict[str, Any]:
     return {"receipts": await service.store.receipts(call_id)}
 
 
-async def _ask(service: Service, call: LiveCall, body: AskedAction) -> dict[str, Any]:
+async def _ask(service: Service, call: LiveCall, body: AskedAction, by: Principal) -> dict[str, Any]:
     action_id = secrets.token_hex(16)
+    if by.is_person:
+        call.record("asked_by_person", {"action_id": action_id, "action": body.action, "person": by.name})
     decision = call.next_decision(action_id)
     await call.request(action_id, body.action, body.parameters)
     return await _decision(service, call, action_id, decision)

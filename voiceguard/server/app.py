@@ -29,7 +29,7 @@ from voiceguard.call import Call
 from voiceguard.detectors.drift import Drift
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import CallEnded
-from voiceguard.server import actions, live, problems, streams, verdicts, voices
+from voiceguard.server import actions, desk, live, problems, streams, verdicts, voices
 from voiceguard.server.access import Role
 from voiceguard.server.auth import authorise
 from voiceguard.server.people import directory, oidc, sign_in
@@ -95,8 +95,8 @@ def create_app(
                     started, settings, policy, detectors.specs, detectors.calibrations, os.urandom, known, shadow
                 ),
                 voices=VoiceDesk(store.voices(detectors.versions["speaker"]), settings.linking),
-                models=detectors.versions, policy=policy.sha256[:12], now=now, drift=Drift(detectors.reference),
-                oidc=provider,
+                models=detectors.versions, policy=policy.sha256[:12], rules=policy, now=now,
+                drift=Drift(detectors.reference), oidc=provider,
             )
             clocks = [asyncio.create_task(clock) for clock in (
                 service.tick(), service.seal(), service.refresh_voices()
@@ -119,6 +119,7 @@ def create_app(
     app.include_router(actions.router)
     app.include_router(voices.router)
     app.include_router(verdicts.router)
+    app.include_router(desk.router)
     app.include_router(sign_in.router)
     app.include_router(oidc.router)
     app.include_router(directory.router)

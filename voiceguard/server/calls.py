@@ -8,7 +8,7 @@ could not be delivered, is told as a handover: the call's own word for that acti
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -34,6 +34,7 @@ from voiceguard.events import (
     Risk,
     RiskChanged,
     RiskState,
+    Samples,
     ScoreReceived,
     ScoreRequested,
     ShadowRuled,
@@ -46,6 +47,7 @@ from voiceguard.events import (
     as_record,
 )
 from voiceguard.policy.grants import parameters_sha256
+from voiceguard.server.handovers import Handovers, handed_over
 from voiceguard.server.live import CallView
 from voiceguard.server.messages import challenge_body, decision_body, risk_body
 from voiceguard.server.service import Service
@@ -72,10 +74,12 @@ class LiveCall:
         """Idempotency key to the body's hash and its answer."""
         self.overruled: dict[str, Reason] = {}
         """Actions that failed closed, and why: nobody can get them allowed in this call any more."""
+        self.handovers = Handovers(self.record, service.settings.desk.orphan_s)
         self._service = service
         self._tell = tell
         self._risk = Risk(0.0, 0.0, None, Band.UNKNOWN, RiskState.INSUFFICIENT_SPEECH, ())
-        self._requested: dict[str, ActionRequested] = {}
+        self.requested: dict[str, ActionRequested] = {}
+        """What was asked for, by action id."""
         self._core = service.new_call(started, known)
         self._voice_asked: list[tuple[VoiceAsked, asyncio.Future[VoiceTaken]]] = []
         self._view = CallView(started.call_id, started.customer_ref, service.now())
@@ -100,7 +104,7 @@ class LiveCall:
         service.hub.start(call._view)
         service.metrics.calls_live.inc()
         call._worker = asyncio.create_task(call._work(), name=f"call:{started.call_id}")
-        call._record("started", as_record(started))
+        call.record("started", as_record(started))
         call.receive(started)
         await call._flush()
         return call
@@ -111,6 +115,7 @@ class LiveCall:
             return
         for outcome in self._core.receive(event, self._service.now()):
             self._act(outcome)
+        self._view.speech = self._core.speech
 
     async def close(self, ended: CallEnded) -> None:
         """End the call, once: windows already cut are answered first, then everything is recorded.
@@ -134,7 +139,9 @@ class LiveCall:
         self._over = True
         for task in self._scores:
             task.cancel()
-        self._record("ended", {"reason": ended.reason})
+        self.handovers.abandon()
+        self._show_handovers()
+        self.record("ended", {"reason": ended.reason})
         self._queue.put_nowait(_STOP)
         try:
             if self._worker is not None:
@@ -168,19 +175,44 @@ class LiveCall:
                 customer = await self._service.store.customer(self.started.customer_ref)
             except StoreError:
                 self._service.metrics.store_errors.inc()
-        self._requested[action_id] = asked = ActionRequested(action_id, action, parameters, customer)
+        self.requested[action_id] = asked = ActionRequested(action_id, action, parameters, customer)
         self._service.actions[action_id] = self
         self.receive(asked)
 
     def check_room(self) -> None:
         """Raises PeerError, not fatal, when this call has asked for all the actions that it may."""
-        if len(self._requested) >= MAX_ACTIONS:
+        if len(self.requested) >= MAX_ACTIONS:
             raise PeerError("too_many_actions", f"one call may ask for {MAX_ACTIONS} actions", fatal=False)
 
-    def answer(self, event: HandoverAnswered) -> None:
-        """A person's word on a handover; who and why are recorded whatever comes of it."""
-        self._record("handover_answered", as_record(event))
+    def answer(self, event: HandoverAnswered, *, is_person: bool = False) -> None:
+        """A person's word on a handover; who and why are recorded whatever comes of it.
+
+        Raises PeerError, not fatal, for an approval of an orphan: somebody has to take it first.
+        """
+        self.record("handover_answered", as_record(event))
+        self.handovers.answered(event.person, is_person=is_person)
+        if event.verdict == "approve" and self.handovers.is_orphan(event.action_id, self._service.now()):
+            raise PeerError("orphaned", "nobody holds this handover: take it over first", fatal=False)
         self.receive(event)
+
+    def watch_handovers(self, present: Collection[str]) -> None:
+        """Alarm for handovers without a person; `present`: who follows the calls."""
+        for orphan in self.handovers.watch(self._service.now(), present):
+            self._service.metrics.orphans.labels(orphan.tier).inc()
+            self._show_handovers()
+
+    def heard_lately(self) -> Samples:
+        """The caller's last seconds of speech, (n,) float32 at 8 kHz; they leave the memory as more is heard."""
+        return self._core.heard_lately()
+
+    def note(self, kind: str, **facts: Any) -> None:
+        """Show people something that is no decision."""
+        self._view.add_event(kind, self._view.at_s, **facts)
+        self._service.hub.changed(self.started.call_id)
+
+    def _show_handovers(self) -> None:
+        self._view.handovers = self.handovers.shown()
+        self._service.hub.changed(self.started.call_id)
 
     async def ask_voice(self, purpose: Literal["enrol", "watchlist"], author: str) -> VoiceTaken:
         """The caller's voice, once all windows before are judged, or why it must not be kept; on record either way.
@@ -207,7 +239,7 @@ class LiveCall:
         async with self._deciding:
             before = self.decided.get(action_id)
             if before is None:
-                asked = self._requested[action_id]
+                asked = self.requested[action_id]
                 before = ActionDecided(
                     action_id, asked.action, "unknown", Decision.HANDOVER, "handed_over", (reason,), "fail_closed",
                     self._risk, parameters_sha256(asked.parameters),
@@ -226,31 +258,31 @@ class LiveCall:
             case RiskChanged(risk):
                 self._risk = risk
                 body = risk_body(self.started.call_id, risk, self._service.models, self._service.policy)
-                self._record("risk", {key: body[key] for key in body if key not in ("type", "call_id")})
+                self.record("risk", {key: body[key] for key in body if key not in ("type", "call_id")})
                 self._view.add_risk(body)
                 self._tell(body)
             case ActionDecided() | CodeToDeliver():
                 self._queue.put_nowait(outcome)
             case TextFlagged(channel, at_s, rules, text):
-                self._record("text_flagged", {"channel": channel, "at_s": at_s, "rules": list(rules)})
+                self.record("text_flagged", {"channel": channel, "at_s": at_s, "rules": list(rules)})
                 self._view.add_event("flag", at_s, channel=channel, rules=rules, text=text)
             case IntentNoticed(action, at_s):
-                self._record("intent_noticed", {"action": action, "at_s": at_s})
+                self.record("intent_noticed", {"action": action, "at_s": at_s})
                 self._view.add_event("intent", at_s, action=action)
             case TranscriptMasked(channel, at_s, text):
                 self._view.add_event("transcript", at_s, channel=channel, text=text)
             case ShadowRuled():
                 self._record("shadow", as_record(outcome))
             case VoiceChanged(at_s, since_s, llr):
-                self._record("voice_changed", as_record(outcome))
+                self.record("voice_changed", as_record(outcome))
                 self._view.add_event("voice_changed", at_s, since_s=since_s, llr=llr)
             case VoiceMatched(source, entry_id, at_s, llr):
-                self._record("voice_matched", as_record(outcome))
+                self.record("voice_matched", as_record(outcome))
                 self._view.add_event("voice_matched", at_s, source=source, entry_id=entry_id, llr=llr)
             case VoiceTaken():
                 self._voice_taken(outcome)
             case MediaNoted(channel, kind, at_s, ms):
-                self._record("media", {"media": kind, "channel": channel, "at_s": at_s, "ms": ms})
+                self.record("media", {"media": kind, "channel": channel, "at_s": at_s, "ms": ms})
                 self._view.add_event("media", at_s, media=kind, channel=channel, ms=ms)
                 if kind not in ("paused", "resumed"):  # what was left out on purpose is no fault
                     self._service.metrics.media_ms.labels(kind).inc(ms)
@@ -258,7 +290,7 @@ class LiveCall:
 
     def _voice_taken(self, taken: VoiceTaken) -> None:
         reasons = [reason.code for reason in taken.refusals]
-        self._record("voice_taken", {**as_record(taken.asked), "at_s": taken.at_s, "refusals": reasons})
+        self.record("voice_taken", {**as_record(taken.asked), "at_s": taken.at_s, "refusals": reasons})
         for place, (asked, future) in enumerate(self._voice_asked):
             if asked is taken.asked:
                 del self._voice_asked[place]
@@ -299,7 +331,7 @@ class LiveCall:
         service, call_id, action_id = self._service, self.started.call_id, decided.action_id
         overruled = self.overruled.get(action_id)
         if overruled is not None:
-            decided = _handed_over(decided, (overruled,))
+            decided = handed_over(decided, (overruled,))
         await self._flush()
         grant = None
         try:
@@ -314,8 +346,8 @@ class LiveCall:
             service.metrics.store_errors.inc(isinstance(error, StoreError))
             reason = Reason("not_recorded", "The decision could not be signed and recorded, so a person decides.")
             self.overruled[action_id] = reason
-            self._record("not_recorded", {"action_id": action_id, "decision": decided.decision.value})
-            grant, decided = None, _handed_over(decided, (reason,))
+            self.record("not_recorded", {"action_id": action_id, "decision": decided.decision.value})
+            grant, decided = None, handed_over(decided, (reason,))
         else:
             if overruled is None and action_id in self.overruled and decided.decision is not Decision.DENY:
                 return  # Recorded too late to be told: who overruled it meanwhile records and tells the handover next.
@@ -328,7 +360,8 @@ class LiveCall:
             self._tell(challenge_body(call_id, action_id, decided.challenge))
         shown = {key: body[key] for key in body if key not in ("type", "call_id", "grant", "risk")}
         self._view.add_event("decision", decided.risk.at_s, **shown, person=decided.person)
-        service.hub.changed(call_id)
+        self.handovers.decided(decided, service.now())
+        self._show_handovers()
         for future in self._waiting.pop(action_id, ()):
             if not future.done():
                 future.set_result(body)
@@ -354,7 +387,8 @@ class LiveCall:
 
     # ── the audit's notes ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _record(self, kind: str, facts: Mapping[str, Any]) -> None:
+    def record(self, kind: str, facts: Mapping[str, Any]) -> None:
+        """Put something in the call's chain, with the next notes."""
         self._records.append({"kind": kind, "at": self._service.now(), **facts})
 
     async def _flush(self) -> None:
@@ -367,12 +401,3 @@ class LiveCall:
         except StoreError:
             self._service.metrics.store_errors.inc()
             self._records = records + self._records
-
-
-def _handed_over(decided: ActionDecided, reasons: tuple[Reason, ...]) -> ActionDecided:
-    if decided.decision is Decision.DENY:
-        return replace(decided, grant=None, challenge=None)
-    return replace(
-        decided, decision=Decision.HANDOVER, state="handed_over", reasons=reasons, rule="fail_closed",
-        challenge=None, grant=None,
-    )

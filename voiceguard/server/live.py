@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,10 @@ class CallView:
     """at_s, score, state, band."""
     events: list[Mapping[str, Any]] = field(default_factory=list)
     """Decisions and notes with `kind` and `at_s`."""
+    speech: Sequence[tuple[float, float]] = ()
+    """Stretches in which the caller speaks, media time in seconds; the last one may grow."""
+    handovers: list[dict[str, Any]] = field(default_factory=list)
+    """What people have in hand; see `voiceguard.server.handovers`."""
 
     def add_risk(self, risk: Mapping[str, Any]) -> None:
         """A new `risk` message."""
@@ -70,19 +74,21 @@ class CallView:
         self.at_s = max(self.at_s, at_s)
         self.events.append({"kind": kind, "at_s": at_s, **facts})
 
-    def since(self, line_from: int, events_from: int) -> dict[str, Any]:
+    def since(self, line_from: int, events_from: int, speech_from: int = 0) -> dict[str, Any]:
         """The head and what came after these positions."""
         return {
             "call_id": self.call_id, "customer_ref": self.customer_ref, "started_at": self.started_at,
             "ended": self.ended, "at_s": self.at_s, "risk": self.risk,
             "line_from": line_from, "line": self.line[line_from:],
             "events_from": events_from, "events": self.events[events_from:],
+            "speech_from": speech_from, "speech": list(self.speech[speech_from:]), "handovers": self.handovers,
         }
 
 
 TOPIC_OF: Mapping[str, str] = {
     "decision": "decisions", "intent": "intents", "transcript": "transcript", "flag": "transcript", "media": "media",
     "voice_changed": "risk", "voice_matched": "voices", "verdict": "verdicts",
+    "proposal": "verdicts",
 }
 """Kind of an event to its topic; a kind that is not here is shown to no person."""
 
@@ -97,6 +103,7 @@ def seen(call: dict[str, Any], topics: Collection[str]) -> dict[str, Any]:
     return {
         **call, "customer_ref": call["customer_ref"] if "customer" in topics else None,
         "risk": risk if "risk" in topics else None, "line": call["line"] if "risk" in topics else [],
+        "handovers": call["handovers"] if "handovers" in topics else [],
     }
 
 
@@ -108,8 +115,10 @@ class Follower:
     """What a person sees; None: everything."""
     changed: OrderedDict[str, None] = field(default_factory=OrderedDict)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _places: dict[str, tuple[int, int, int]] = field(default_factory=dict)
-    """Call to how much of its line and events was read, and how many of these events were sent."""
+    person: str | None = None
+    """Who reads, where it is a person."""
+    _places: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
+    """Call to how much of its line, events and speech was read, and how many of these events were sent."""
 
     def take(self, calls: Mapping[str, CallView]) -> list[dict[str, Any]]:
         """Messages for everything that changed since the last time."""
@@ -132,13 +141,15 @@ class Follower:
         self._places.pop(call_id, None)
 
     def _read(self, view: CallView) -> dict[str, Any]:
-        line_from, events_from, sent = self._places.get(view.call_id, (0, 0, 0))
-        message = view.since(line_from, events_from)
+        line_from, events_from, speech_from, sent = self._places.get(view.call_id, (0, 0, 0, 0))
+        message = view.since(line_from, events_from, speech_from)
         if self.topics is not None:
             message = seen(message, self.topics)
             events = [event for event in message["events"] if TOPIC_OF.get(event["kind"]) in self.topics]
             message |= {"events_from": sent, "events": events}
-        self._places[view.call_id] = len(view.line), len(view.events), sent + len(message["events"])
+        self._places[view.call_id] = (
+            len(view.line), len(view.events), max(0, len(view.speech) - 1), sent + len(message["events"])
+        )
         return message
 
 
@@ -174,9 +185,13 @@ class Hub:
             follower.changed[call_id] = None
             follower.wake.set()
 
-    def join(self, topics: frozenset[str] | None = None) -> Follower:
+    def people(self) -> set[str]:
+        """Who follows the calls now."""
+        return {follower.person for follower in self._followers if follower.person is not None}
+
+    def join(self, topics: frozenset[str] | None = None, person: str | None = None) -> Follower:
         """A new follower, who sees these topics; hand it to `leave` afterwards."""
-        follower = Follower(topics)
+        follower = Follower(topics, person=person)
         self._followers.add(follower)
         return follower
 
@@ -205,7 +220,9 @@ async def follow(websocket: WebSocket) -> None:
     except WebSocketDisconnect:
         return
     hub: Hub = service.hub
-    follower = hub.join(topics_for(principal.roles) if principal.is_person else None)
+    follower = (
+        hub.join(topics_for(principal.roles), principal.name) if principal.is_person else hub.join()
+    )
     risk = service.settings.risk
     thresholds = {"elevated": 100.0 * risk.elevated, "high": 100.0 * risk.high}
     writer = asyncio.create_task(_write(websocket, hub, follower, thresholds))

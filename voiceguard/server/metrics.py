@@ -26,6 +26,8 @@ class Metrics:
             ["quantity"], registry=registry,
         )
         self.decisions = Counter("voiceguard_decisions", "Decisions told.", ["tier", "decision"], registry=registry)
+        self.orphans = Counter("voiceguard_handovers_orphaned", "Handovers that nobody held.", ["tier"],
+                               registry=registry)
         self.media_ms = Counter("voiceguard_media_faults_milliseconds", "Audio lost, repeated or late.", ["kind"],
                                 registry=registry)
         self.store_errors = Counter("voiceguard_store_errors", "Writes that the store refused.", registry=registry)

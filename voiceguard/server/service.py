@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,7 +12,8 @@ from voiceguard.adapters.oidc import Provider
 from voiceguard.adapters.scheduler import Scheduler
 from voiceguard.adapters.store import Store, StoreError
 from voiceguard.detectors.drift import Drift
-from voiceguard.events import CallInput, CallStarted, CodeToDeliver, KnownVoices, Outcome, TimePassed
+from voiceguard.events import CallInput, CallStarted, CodeToDeliver, KnownVoices, Outcome, Samples, TimePassed
+from voiceguard.policy.rules import Policy
 from voiceguard.server.live import Hub
 from voiceguard.server.metrics import Metrics
 from voiceguard.server.people.passwords import Passwords
@@ -29,6 +30,9 @@ class Core(Protocol):
     """What a live call needs of `voiceguard.call.Call`."""
 
     def receive(self, event: CallInput, now: float) -> list[Outcome]: ...
+    @property
+    def speech(self) -> Sequence[tuple[float, float]]: ...
+    def heard_lately(self) -> Samples: ...
 
 
 class Deliver(Protocol):
@@ -51,6 +55,8 @@ class Service:
     """Role to `<name>@<sha256-12>`."""
     policy: str
     """First 12 hex digits of the policy's SHA-256."""
+    rules: Policy
+    """The policy itself, for people who ask what it demands."""
     now: Callable[[], float]
     voices: VoiceDesk
     oidc: Provider | None = None
@@ -67,8 +73,10 @@ class Service:
         """Let every call's time-outs fire, four times a second, until cancelled."""
         while True:
             await asyncio.sleep(0.25)
+            present = self.hub.people()
             for call in list(self.calls.values()):
                 call.receive(TimePassed())
+                call.watch_handovers(present)
 
     async def seal(self) -> None:
         """Sign a checkpoint over all chains once a minute, until cancelled."""

@@ -13,6 +13,7 @@ from voiceguard.events import CallStarted, VoiceTaken
 from voiceguard.server.auth import Principal
 from voiceguard.server.bodies import Body, ServiceOf
 from voiceguard.server.problems import Problem
+from voiceguard.server.service import Service
 
 router = APIRouter()
 Reason = Annotated[str, Field(min_length=1, max_length=500)]
@@ -37,7 +38,7 @@ class Review(Body):
 async def enrol(call_id: str, service: ServiceOf, request: Request) -> dict[str, Any]:
     """Keep the live caller's voice as the customer's, with the consent that the call carries; 409 with reasons when
     anything speaks against it."""
-    taken, started = await _ask(service, call_id, "enrol", _name(request))
+    taken, started = await ask_voice(service, call_id, "enrol", _name(request))
     if started.customer_ref is None:
         raise Problem(409, "no_customer", "This call claims no customer whose voice it could be.")
     assert taken.voice is not None
@@ -76,7 +77,7 @@ async def put_on_watchlist(call_id: str, body: Suspicion, service: ServiceOf, re
         listing = Listing(body.reason, body.expires_days, body.review_days)
     except ValueError as error:
         raise Problem(422, "bad_listing", f"{error}.") from None
-    taken, _ = await _ask(service, call_id, "watchlist", _name(request))
+    taken, _ = await ask_voice(service, call_id, "watchlist", _name(request))
     assert taken.voice is not None
     entry_id = await service.voices.voices.list_voice(
         taken.voice, listing, call_id=call_id, author=_name(request), now=service.now()
@@ -113,9 +114,10 @@ async def take_off(
     await service.voices.refresh(service.now())
 
 
-async def _ask(
-    service: ServiceOf, call_id: str, purpose: Literal["enrol", "watchlist"], author: str
+async def ask_voice(
+    service: Service, call_id: str, purpose: Literal["enrol", "watchlist"], author: str
 ) -> tuple[VoiceTaken, CallStarted]:
+    """The live caller's voice. Raises Problem when there is none, or when it must not be kept."""
     call = service.calls.get(call_id)
     if call is None:
         raise Problem(404, "not_live", "No such call is live.")

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from voiceguard.events import RATE_HZ, Samples, Window
 from voiceguard.speech.endpointing import Endpointer, State
-from voiceguard.speech.vad import Frame, SpeechOptions, Vad
+from voiceguard.speech.vad import FRAME_S, Frame, SpeechOptions, Vad
 from voiceguard.speech.windows import Windower, WindowSpec
 
 __all__ = ["Endpointer", "Frame", "SpeechOptions", "SpeechTrack", "State", "Vad", "WindowSpec", "Windower"]
+
+PAUSE_S = 0.5
+"""Shorter pauses do not part two stretches of speech."""
 
 
 class SpeechTrack:
@@ -19,18 +22,19 @@ class SpeechTrack:
         self._vad = Vad(options)
         self._endpointer = Endpointer(options)
         self._windower = Windower(specs)
+        self._segments: list[tuple[float, float]] = []
 
     def feed(self, samples: Samples) -> list[Window]:
         """Take samples (n,) float32 at 8 kHz; the windows that are complete now, in order of their ends.
 
         Samples beyond [-1, 1], infinite ones included, are clipped; NaN counts as zero.
         """
-        return [
-            window
-            for frame in self._vad.feed(samples)
-            for net in self._endpointer.feed(frame)
-            for window in self._windower.feed(net)
-        ]
+        windows = []
+        for frame in self._vad.feed(samples):
+            for net in self._endpointer.feed(frame):
+                self._extend(net)
+                windows += self._windower.feed(net)
+        return windows
 
     def demand(self) -> list[Window]:
         """Windows of the buffered net speech for tasks that have no hop of their own, see `Windower.demand`."""
@@ -46,6 +50,23 @@ class SpeechTrack:
             raise ValueError("a gap cannot be shorter than nothing")
         self._vad.skip(samples)
         self._endpointer.gap()
+
+    def heard_lately(self) -> Samples:
+        """A copy of the buffered net speech, oldest first, (n,): at most what two demands hold."""
+        return self._windower.heard_lately()
+
+    @property
+    def segments(self) -> Sequence[tuple[float, float]]:
+        """Stretches of net speech in media time, seconds, oldest first; short pauses do not part them, and the last one
+        may grow."""
+        return self._segments
+
+    def _extend(self, net: Frame) -> None:
+        start_s, end_s = net.start_sample / RATE_HZ, net.start_sample / RATE_HZ + FRAME_S
+        if self._segments and start_s - self._segments[-1][1] < PAUSE_S:
+            self._segments[-1] = self._segments[-1][0], end_s
+        else:
+            self._segments.append((start_s, end_s))
 
     @property
     def at_s(self) -> float:

@@ -82,6 +82,11 @@ class Windower:
             self._demanded = self.net_samples
         return windows
 
+    def heard_lately(self) -> Samples:
+        """A copy of what the ring holds, oldest first, (n,)."""
+        kept = min(self.net_samples, len(self._ring))
+        return np.roll(self._ring, -self.net_samples)[len(self._ring) - kept :].copy()
+
     def _window(self, spec: WindowSpec, length: int, back: int = 0) -> Window:
         """`length` samples that end `back` samples ago."""
         samples = np.roll(self._ring, -self.net_samples)[len(self._ring) - back - length : len(self._ring) - back]

@@ -1,0 +1,139 @@
+"""Handovers of one call: from which rule to whom, since when, and whether anybody is there.
+
+A handover that nobody has taken, or whose every taker has left the desk, is an orphan after some seconds. It alarms,
+and until somebody takes it nobody's approval counts: nothing is ever allowed by an orphan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from voiceguard.events import ActionDecided, Decision, Reason
+
+Record = Callable[..., None]
+"""A kind of record and its facts, for the call's chain."""
+
+
+@dataclass
+class Handover:
+    """One action in people's hands. Times are Unix seconds."""
+
+    action_id: str
+    action: str
+    tier: str
+    source: str
+    """The rule that handed it over."""
+    reasons: list[dict[str, str]]
+    offered_at: float
+    attended_at: float
+    """When somebody who took it was last there, or when it was offered."""
+    taken_by: dict[str, float] = field(default_factory=dict)
+    """Who took it, and when."""
+    approved_by: list[str] = field(default_factory=list)
+    orphaned_at: float | None = None
+    """Since when it is an orphan; None while it is not."""
+    outcome: str | None = None
+    """approved, refused, or abandoned when the call ended first; None while it is open."""
+
+    def shown(self) -> dict[str, Any]:
+        """For the live feed."""
+        return {
+            "action_id": self.action_id, "action": self.action, "tier": self.tier, "source": self.source,
+            "reasons": self.reasons, "offered_at": self.offered_at,
+            "taken_by": [{"person": person, "at": at} for person, at in self.taken_by.items()],
+            "approved_by": self.approved_by, "orphaned_at": self.orphaned_at, "outcome": self.outcome,
+        }
+
+
+@dataclass
+class Handovers:
+    """Those of one call. `record` puts what happens to them in the call's chain."""
+
+    record: Record
+    orphan_s: float
+    """Seconds without a person that make an orphan."""
+    by_action: dict[str, Handover] = field(default_factory=dict)
+    _machines: set[str] = field(default_factory=set)
+    """Takers that came by a key: whether they are there cannot be seen."""
+
+    def answered(self, person: str, *, is_person: bool) -> None:
+        """Somebody answers: by a key their presence cannot be seen, and is believed."""
+        (self._machines.discard if is_person else self._machines.add)(person)
+
+    def decided(self, decided: ActionDecided, now: float) -> None:
+        """A decision was told: it may open a handover, take it, count an approval or end it."""
+        handover = self.by_action.get(decided.action_id)
+        if decided.state == "handed_over" and (handover is None or handover.outcome is not None):
+            handover = self.by_action[decided.action_id] = Handover(
+                decided.action_id, decided.action, decided.tier, decided.rule,
+                [{"code": reason.code, "text": reason.text} for reason in decided.reasons], now, now,
+            )
+            self.record("handover_offered", {
+                "action_id": decided.action_id, "source": decided.rule,
+                "reasons": [reason.code for reason in decided.reasons],
+            })
+        if handover is None or handover.outcome is not None:
+            return
+        if decided.person is not None and decided.state == "handed_over":
+            handover.taken_by.setdefault(decided.person, now)
+            handover.attended_at, handover.orphaned_at = now, None
+            if decided.rule != "accepted" and decided.person not in handover.approved_by:
+                handover.approved_by.append(decided.person)
+        if decided.state != "handed_over":
+            handover.outcome = "approved" if decided.state == "allowed" else "refused"
+            if decided.person is not None:
+                handover.taken_by.setdefault(decided.person, now)
+            if handover.outcome == "approved" and decided.person not in (None, *handover.approved_by):
+                handover.approved_by.append(str(decided.person))
+            self._ended(handover)
+
+    def is_orphan(self, action_id: str, now: float) -> bool:
+        """Whether nobody's approval may count."""
+        handover = self.by_action.get(action_id)
+        return handover is not None and handover.outcome is None and now - handover.attended_at >= self.orphan_s
+
+    def watch(self, now: float, present: Collection[str]) -> list[Handover]:
+        """Those that have become orphans just now; `present`: who follows the calls."""
+        found = []
+        for handover in self.by_action.values():
+            if handover.outcome is not None or handover.orphaned_at is not None:
+                continue
+            if any(person in present or person in self._machines for person in handover.taken_by):
+                handover.attended_at = now
+            elif self.is_orphan(handover.action_id, now):
+                handover.orphaned_at = now
+                self.record("handover_orphaned", {
+                    "action_id": handover.action_id, "taken_by": list(handover.taken_by),
+                    "alone_s": round(now - handover.attended_at, 1),
+                })
+                found.append(handover)
+        return found
+
+    def abandon(self) -> None:
+        """The call is over: what is open stays undecided for ever."""
+        for handover in self.by_action.values():
+            if handover.outcome is None:
+                handover.outcome = "abandoned"
+                self._ended(handover)
+
+    def shown(self) -> list[dict[str, Any]]:
+        """For the live feed."""
+        return [handover.shown() for handover in self.by_action.values()]
+
+    def _ended(self, handover: Handover) -> None:
+        self.record("handover_ended", {
+            "action_id": handover.action_id, "outcome": handover.outcome, "taken_by": list(handover.taken_by),
+            "approved_by": handover.approved_by,
+        })
+
+
+def handed_over(decided: ActionDecided, reasons: tuple[Reason, ...]) -> ActionDecided:
+    """The same decision as a handover that failed closed; a denial stays one."""
+    if decided.decision is Decision.DENY:
+        return replace(decided, grant=None, challenge=None)
+    return replace(
+        decided, decision=Decision.HANDOVER, state="handed_over", reasons=reasons, rule="fail_closed",
+        challenge=None, grant=None,
+    )
