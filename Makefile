@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv demo test test-ray check figures lock
+.PHONY: venv demo test test-ray check console console-check figures lock
 venv: .venv/ready
 
 .venv/ready: requirements/dev.lock pyproject.toml
@@ -26,6 +26,16 @@ test: check
 test-ray: venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ray.lock
 	$(BIN)/python -m pytest -n 0 tests/analysis/test_ray.py
+
+# The page's files are kept, so that nothing but these two needs Node.
+console:
+	npm --prefix console ci --ignore-scripts --no-audit --no-fund
+	npm --prefix console run build
+
+console-check:
+	cd console && npm run --silent build -- --outDir ../.console-check --logLevel warn
+	diff -r .console-check voiceguard/server/page || (echo "the shipped page is not what console/ makes: run make console"; false)
+	rm -r .console-check
 
 figures: venv
 	$(BIN)/python -m benchmarks.figures

@@ -375,7 +375,7 @@ def test_only_what_people_need(tmp_path: Path) -> None:
         } == fields
         assert {
             "call_id", "customer_ref", "started_at", "ended", "at_s", "risk", "line_from", "line", "events_from",
-            "events",
+            "events", "contributions", "speech_from", "speech", "handovers",
         } == set(call)
         assert {
             "type", "call_id", "at_s", "net_speech_s", "score", "band", "state", "evidence", "models", "policy",

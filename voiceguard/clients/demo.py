@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from voiceguard.adapters.policy_files import read_policy
 from voiceguard.adapters.voices import Listing
 from voiceguard.analysis.callset import LabelledCall, Transcript, read_callset, read_watchlist
 from voiceguard.analysis.voices import Recorder
+from voiceguard.clients.desk import keep_calling, seat
 from voiceguard.clients.lines import LINES
 from voiceguard.clients.lines.line import Dialling, Line
 from voiceguard.clients.player import Player
@@ -33,6 +34,8 @@ from voiceguard.settings import Settings, TwilioOptions
 AT_ONCE = 16
 """Calls times speed that are streamed together: what one ordinary core scores with room to spare."""
 SPARK = 20
+STAYING = ("04-synthetic-kokoro", "05-synthetic-piper", "01-balance", "10-injected-instruction")
+"""Of the shipped samples, those that call again for whoever tries the desk."""
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
@@ -160,7 +163,7 @@ async def run(callset: Path, *, speed: float = 1.0, keep: bool = False, say: Cal
                 await recorder.put_on_watchlist([fraudster.audio], Listing(fraudster.reason), author="fraud desk")
                 await app.state.service.voices.refresh(time.time())
                 say(f"on the watch list: the voice of {fraudster.reason}")
-            say(f"agents' page: {origin}/console/   key: {page_key}\n")
+            say(f"agents' desk: {origin}/console/\n")
             watcher = Watcher(say)
             follower = asyncio.create_task(watcher.follow(origin, page_key))
             refs = {call.call_id: call.customer_ref or "" for call in calls}
@@ -175,8 +178,12 @@ async def run(callset: Path, *, speed: float = 1.0, keep: bool = False, say: Cal
             say(f"\n{sum(right)} of {len(right)} calls ended in the decisions that their labels demand, "
                 f"in {time.monotonic() - began:.0f} s")
             if keep:
-                say(f"the server stays up at {origin}/console/ until Ctrl-C")
-                await asyncio.Event().wait()
+                say(f"\nthe agents' desk stays up until Ctrl-C: {origin}/console/\n"
+                    "sign in as one of these, and for a payment, which two people have to approve, as both:")
+                for name, roles in (("ann", ["agent"]), ("sue", ["supervisor"])):
+                    say(await seat(app.state.service, name, roles))
+                say("callers stay on the line until somebody decides\n")
+                await keep_calling(replace(player, speed=1.0), [call for call in calls if call.call_id in STAYING], say)
             follower.cancel()
     return all(right)
 

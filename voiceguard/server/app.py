@@ -198,7 +198,10 @@ def _guarded(app: ASGIApp) -> ASGIApp:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                if scope["path"].startswith("/console"):  # its files keep their names from one version to the next
+                    headers["Cache-Control"] = "no-cache"
             await send(message)
 
         refusal = _refuse_body(scope)

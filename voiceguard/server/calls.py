@@ -205,11 +205,6 @@ class LiveCall:
         """The caller's last seconds of speech, (n,) float32 at 8 kHz; they leave the memory as more is heard."""
         return self._core.heard_lately()
 
-    def note(self, kind: str, **facts: Any) -> None:
-        """Show people something that is no decision."""
-        self._view.add_event(kind, self._view.at_s, **facts)
-        self._service.hub.changed(self.started.call_id)
-
     def _show_handovers(self) -> None:
         self._view.handovers = self.handovers.shown()
         self._service.hub.changed(self.started.call_id)
@@ -272,7 +267,7 @@ class LiveCall:
             case TranscriptMasked(channel, at_s, text):
                 self._view.add_event("transcript", at_s, channel=channel, text=text)
             case ShadowRuled():
-                self._record("shadow", as_record(outcome))
+                self.record("shadow", as_record(outcome))
             case VoiceChanged(at_s, since_s, llr):
                 self.record("voice_changed", as_record(outcome))
                 self._view.add_event("voice_changed", at_s, since_s=since_s, llr=llr)

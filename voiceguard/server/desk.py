@@ -108,7 +108,7 @@ async def propose(call_id: str, body: Proposal, service: ServiceOf, request: Req
     )
     if (call := service.calls.get(call_id)) is not None:
         call.record("watchlist_proposed", {"entry_id": entry_id, "person": principal.name})
-        call.note("proposal", person=principal.name)
+        service.hub.note(call_id, "proposal", person=principal.name)
     return {"entry_id": entry_id}
 
 

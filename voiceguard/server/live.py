@@ -3,7 +3,8 @@
 A follower first gets `{"type": "snapshot", "thresholds": {"elevated": ..., "high": ...}, "calls": [call, ...]}` with
 the percents from which these bands hold, then `{"type": "call", "call": call}` for each call that changed and
 `{"type": "forget", "call_id": ...}` for one that leaves. A call carries its whole head (`risk`, `ended`, ...) and of
-`line` and `events` only what the follower lacks, from `line_from` and `events_from` on. Changes coalesce per call while
+`line`, `contributions`, `speech` and `events` only what the follower lacks, from `line_from`, `speech_from` and
+`events_from` on. Changes coalesce per call while
 a follower is being written to, so a slow one costs no memory.
 
 Machines of scope `live` see everything that is here; a person sees the topics of their roles, and what is of another
@@ -57,6 +58,8 @@ class CallView:
     """The latest `risk` message."""
     line: list[tuple[float, int | None, str, str]] = field(default_factory=list)
     """at_s, score, state, band."""
+    contributions: list[Mapping[str, float]] = field(default_factory=list)
+    """Beside each entry of `line`: source of evidence to what it adds to the log-odds, nats."""
     events: list[Mapping[str, Any]] = field(default_factory=list)
     """Decisions and notes with `kind` and `at_s`."""
     speech: Sequence[tuple[float, float]] = ()
@@ -68,6 +71,9 @@ class CallView:
         """A new `risk` message."""
         self.risk, self.at_s = risk, max(self.at_s, risk["at_s"])
         self.line.append((risk["at_s"], risk["score"], risk["state"], risk["band"]))
+        self.contributions.append(
+            {item["source"]: round(item["contribution"], 2) for item in risk.get("evidence", ())}
+        )
 
     def add_event(self, kind: str, at_s: float, **facts: Any) -> None:
         """A decision or a note."""
@@ -80,6 +86,7 @@ class CallView:
             "call_id": self.call_id, "customer_ref": self.customer_ref, "started_at": self.started_at,
             "ended": self.ended, "at_s": self.at_s, "risk": self.risk,
             "line_from": line_from, "line": self.line[line_from:],
+            "contributions": self.contributions[line_from:],
             "events_from": events_from, "events": self.events[events_from:],
             "speech_from": speech_from, "speech": list(self.speech[speech_from:]), "handovers": self.handovers,
         }
@@ -103,6 +110,7 @@ def seen(call: dict[str, Any], topics: Collection[str]) -> dict[str, Any]:
     return {
         **call, "customer_ref": call["customer_ref"] if "customer" in topics else None,
         "risk": risk if "risk" in topics else None, "line": call["line"] if "risk" in topics else [],
+        "contributions": call["contributions"] if "risk" in topics else [],
         "handovers": call["handovers"] if "handovers" in topics else [],
     }
 
@@ -178,6 +186,12 @@ class Hub:
         for old in ended[: max(0, len(ended) - ENDED_KEPT)]:
             del self.calls[old]
             self.changed(old)
+
+    def note(self, call_id: str, kind: str, **facts: Any) -> None:
+        """Show people something that somebody did, where the call is still shown."""
+        if (view := self.calls.get(call_id)) is not None:
+            view.add_event(kind, view.at_s, **facts)
+            self.changed(call_id)
 
     def changed(self, call_id: str) -> None:
         """Tell every follower that this call has news."""

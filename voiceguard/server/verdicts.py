@@ -31,9 +31,7 @@ async def give(call_id: str, body: Found, service: ServiceOf, request: Request) 
         call_id, body.verdict, author=principal.name, note=mask(body.note), at=at
     ):
         raise Problem(404, "unknown_call", "No such call.")
-    if (view := service.hub.calls.get(call_id)) is not None:
-        view.add_event("verdict", view.at_s, verdict=body.verdict, author=principal.name)
-        service.hub.changed(call_id)
+    service.hub.note(call_id, "verdict", verdict=body.verdict, author=principal.name)
     return {"call_id": call_id, "verdict": body.verdict, "author": principal.name, "at": at}
 
 
