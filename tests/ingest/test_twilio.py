@@ -12,9 +12,18 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from voiceguard.errors import AuthenticationError, PeerError
-from voiceguard.events import AudioReceived, CallStarted, DtmfReceived, MarkReceived, MediaDropped, MediaGap
+from voiceguard.events import (
+    AudioReceived,
+    CallEnded,
+    CallStarted,
+    DtmfReceived,
+    MarkReceived,
+    MediaDropped,
+    MediaGap,
+)
 from voiceguard.ingest import IngestOptions
 from voiceguard.ingest.stream_token import check_stream_token, make_stream_token
 from voiceguard.ingest.twilio import ALLOWED_IN, SIGNALWIRE, TWILIO, Dialect, TwilioCodec
@@ -282,3 +291,78 @@ def test_twilio_knows_no_messages_within_messages() -> None:
     """What is not in Twilio's protocol is not read."""
     with pytest.raises(PeerError):
         TwilioCodec().receive_text(json.dumps({"rawEvent": {"event": "connected"}}))
+
+
+# ── any order ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class TwilioStream(RuleBasedStateMachine):
+    """A stream of either platform whose messages come in any order: it never breaks its promises."""
+
+    @initialize(wrapped=st.booleans())
+    def dial(self, wrapped: bool) -> None:
+        self.wrapped = wrapped
+        dialect = SIGNALWIRE if wrapped else TWILIO
+        self.codec = TwilioCodec(options=IngestOptions(max_gap_s=10.0), dialect=dialect)
+        self.state = "idle"
+        self.position = {"caller": 0, "agent": 0}
+        self.ended = 0
+
+    def give(self, text: str, event: str) -> None:
+        """One message; events come only where the protocol allows it."""
+        if self.wrapped:
+            text = json.dumps({"eventType": event, "streamSid": "MZ1", "rawEvent": json.loads(text)})
+        try:
+            events = self.codec.receive_text(text)
+        except PeerError as error:
+            assert self.state not in ALLOWED_IN[event] or "gap_too_long" == error.code
+            return
+        assert self.state in ALLOWED_IN[event]
+        for one in events:
+            if isinstance(one, AudioReceived | MediaGap):
+                assert self.position[one.channel] == one.start_sample
+                self.position[one.channel] += one.samples if isinstance(one, MediaGap) else len(one.payload)
+            self.ended += isinstance(one, CallEnded)
+        self.state = {"connected": "connected", "start": "open", "stop": "ended"}.get(event, self.state)
+
+    @rule()
+    def connected(self) -> None:
+        self.give('{"event":"connected"}', "connected")
+
+    @rule()
+    def start(self) -> None:
+        self.give(_start(), "start")
+
+    @rule(
+        chunk=st.integers(0, 60), at_ms=st.integers(0, 2000) | st.integers(0, 10**14), size=st.integers(1, 320),
+        inbound=st.booleans(),
+    )
+    def media(self, chunk: int, at_ms: int, size: int, inbound: bool) -> None:
+        self.give(_media("inbound" if inbound else "outbound", chunk, at_ms, b"\xff" * size), "media")
+
+    @rule(digit=st.sampled_from("0123456789*#"))
+    def dtmf(self, digit: str) -> None:
+        self.give(json.dumps({"event": "dtmf", "dtmf": {"digit": digit}}), "dtmf")
+
+    @rule(message=JSON)
+    def rubbish(self, message: Any) -> None:
+        with contextlib.suppress(PeerError):
+            assert [] == self.codec.receive_text(json.dumps(message))
+
+    @rule()
+    def stop(self) -> None:
+        self.give('{"event":"stop"}', "stop")
+
+    @rule()
+    def lost(self) -> None:
+        events = self.codec.connection_lost()
+        assert ([CallEnded("vanished")] if self.state == "open" else []) == events
+        self.ended += len(events)
+        self.state = "ended" if events else self.state
+
+    @invariant()
+    def ends_once(self) -> None:
+        assert self.ended == (self.state == "ended")
+
+
+TestTwilioStream = TwilioStream.TestCase

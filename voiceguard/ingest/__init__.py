@@ -5,7 +5,7 @@ events or raises PeerError, whose text never repeats what was sent. The codes, e
 
     bad_json 1007              not JSON, not an object, nested too deep
     bad_message 1007           a field is missing, or of the wrong type or form
-    bad_audio 1007             audio that is not base64
+    bad_audio 1007             audio that is not base64, or ends within a sample
     out_of_order 1008          a message that the protocol does not allow at this point
     unknown_channel 1008       a channel or track that the call did not declare
     wrong_stream 1008          a message of another stream
@@ -13,7 +13,7 @@ events or raises PeerError, whose text never repeats what was sent. The codes, e
     unauthenticated 1008       the stream's token is missing, forged, old or another call's
     too_big 1009               a message over its limit
     unsupported_encoding 1003  native: an encoding or rate that we cannot decode
-    unsupported_media 1003     Twilio: anything but mu-law at 8 kHz, mono
+    unsupported_media 1003     a platform's media format that we cannot decode
     unknown_type               native: a message type that we do not know; not fatal
 """
 
