@@ -22,8 +22,13 @@ from voiceguard.codecs import StreamDecoder
 from voiceguard.errors import AuthenticationError, ConfigurationError, PeerError
 from voiceguard.events import AudioReceived, Encoding, ReplyDue, WireEvent
 from voiceguard.ingest import plivo_auth, twilio_auth
+from voiceguard.ingest.asterisk_ws import AsteriskCodec
 from voiceguard.ingest.audiohook import AudioHookCodec
 from voiceguard.ingest.audiohook_auth import UpgradeRequest, verify_upgrade
+from voiceguard.ingest.audiosocket import AudioSocketCodec, Messages
+from voiceguard.ingest.fork import ForkCodec
+from voiceguard.ingest.freeswitch import FORK
+from voiceguard.ingest.jambonz import JAMBONZ
 from voiceguard.ingest.native import NativeCodec
 from voiceguard.ingest.plivo import PlivoCodec
 from voiceguard.ingest.stream_token import check_stream_token
@@ -136,6 +141,21 @@ def native_stream(data: bytes) -> None:
                 joined[event.channel] += event.payload
         heard.append(joined)
     assert heard[0] == heard[1]
+
+
+def audiosocket_stream(data: bytes) -> None:
+    """TCP cuts anywhere: the messages are those of the whole."""
+    cuts, stream = data[:8], data[8:]
+    found = []
+    for parts in (_cut(stream, cuts), [stream]):
+        messages, whole = Messages(), []
+        with suppress(PeerError):
+            for part in parts:
+                messages.feed(part)
+                while (message := messages.next()) is not None:
+                    whole.append(message)
+        found.append(whole)
+    assert found[0] == found[1]
 
 
 def _cut(data: bytes, sizes: bytes) -> Iterator[bytes]:
@@ -256,7 +276,8 @@ def _packets() -> list[bytes]:
 def _sessions() -> dict[str, Target]:
     codecs: dict[str, Callable[[], Codec]] = {
         "native": NativeCodec, "twilio": TwilioCodec, "signalwire": lambda: TwilioCodec(dialect=SIGNALWIRE),
-        "vonage": VonageCodec, "telnyx": TelnyxCodec, "plivo": PlivoCodec,
+        "vonage": VonageCodec, "telnyx": TelnyxCodec, "plivo": PlivoCodec, "audiosocket": AudioSocketCodec,
+        "asterisk": AsteriskCodec, "freeswitch": lambda: ForkCodec(FORK), "jambonz": lambda: ForkCodec(JAMBONZ),
         "audiohook": lambda: AudioHookCodec(
             "30b0e395-84d3-4570-ac13-9a62d8f514c0", "d7934305-0972-4844-938e-9060eef73d05", pause_after_s=4.0
         ),
@@ -275,6 +296,9 @@ SIGNED = (
 TARGETS: Final[Mapping[str, Target]] = {
     **_sessions(),
     "native_stream": Target(native_stream, lambda: [bytes(range(256))]),
+    "audiosocket_stream": Target(audiosocket_stream, lambda: [
+        bytes(8) + b"\x01\x00\x10" + bytes(16) + b"\x10\x00\x02ab",
+    ]),
     "audiohook_request": Target(audiohook_request, lambda: [SIGNED]),
     "stream_token": Target(stream_token, lambda: [b"1060." + b"n" * 16 + b"." + b"A" * 43]),
     "twilio_request": Target(twilio_request, lambda: [

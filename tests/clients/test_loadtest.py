@@ -28,6 +28,7 @@ from voiceguard.errors import ConfigurationError
 from voiceguard.events import Samples
 from voiceguard.server.app import create_app, server_config
 from voiceguard.settings import (
+    AudioSocketOptions,
     PlivoOptions,
     Settings,
     SignalWireOptions,
@@ -146,6 +147,8 @@ class Served:
     url: str
     key: str
     key_without_live: str
+    settings: Settings
+    """What the platforms know of it."""
 
 
 def _detectors() -> Detectors:
@@ -169,7 +172,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server on a free port."""
     settings = Settings(
         port=0, data_dir=tmp_path_factory.mktemp("data"), score_deadline_s=60.0,
-        **_platforms(SECRET),
+        **_platforms(SECRET), audiosocket=AudioSocketOptions(port=0),
     )
 
     async def keys() -> tuple[str, str]:
@@ -178,7 +181,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             return key, await store.create_key("blind", ["stream", "metrics"])
 
     key, key_without_live = asyncio.run(keys())
-    server = uvicorn.Server(server_config(create_app(settings, detectors=_detectors()), settings))
+    app = create_app(settings, detectors=_detectors())
+    server = uvicorn.Server(server_config(app, settings))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started and thread.is_alive():
@@ -186,7 +190,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     try:
         assert server.started
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield Served(f"ws://127.0.0.1:{port}", key, key_without_live)
+        known = {"audiosocket": AudioSocketOptions(port=app.state.service.audiosocket_port)}
+        yield Served(f"ws://127.0.0.1:{port}", key, key_without_live, PROVEN.model_copy(update=known))
     finally:
         server.should_exit = True
         thread.join(30)
@@ -205,13 +210,16 @@ def callset(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("protocol", ["native", "plivo", "signalwire", "telnyx", "twilio", "vonage"])
+@pytest.mark.parametrize("protocol", [
+    "asterisk", "audiosocket", "freeswitch", "jambonz", "native", "plivo", "signalwire", "telnyx", "twilio", "vonage",
+])
 def test_run(served: Served, callset: Path, monkeypatch: pytest.MonkeyPatch, protocol: str) -> None:
     """Every frame of every call arrives, and every scored window is seen on the live feed."""
     monkeypatch.setattr(loadtest, "START_S", 0.0)
 
     figures = loadtest.run(
-        served.url, protocol=protocol, calls=2, seconds=1.0, callset=callset, key=served.key, settings=PROVEN
+        served.url, protocol=protocol, calls=2, seconds=1.0, callset=callset, key=served.key,
+        settings=served.settings,
     )
 
     assert (2, 2) == (figures["calls_asked"], figures["calls_achieved"])

@@ -18,15 +18,25 @@ import pytest
 
 from tests.ingest.audiohook_client import ID, ORG
 from voiceguard.errors import PeerError
+from voiceguard.ingest.asterisk_ws import AsteriskCodec
 from voiceguard.ingest.audiohook import AudioHookCodec
+from voiceguard.ingest.audiosocket import AudioSocketCodec
+from voiceguard.ingest.fork import ForkCodec
+from voiceguard.ingest.freeswitch import FORK
+from voiceguard.ingest.jambonz import JAMBONZ
 from voiceguard.ingest.native import NativeCodec
 from voiceguard.ingest.plivo import PlivoCodec
 from voiceguard.ingest.telnyx import TelnyxCodec
 from voiceguard.ingest.twilio import SIGNALWIRE, TwilioCodec
 from voiceguard.ingest.vonage import VonageCodec
 
+ASTERISK_URI = {"call_id": "call-1", "customer_ref": "customer-1001", "consent": "voice_analysis"}
 CODECS: dict[str, Callable[[], Any]] = {
+    "asterisk": lambda: AsteriskCodec(ASTERISK_URI),
     "audiohook": lambda: AudioHookCodec(ID, ORG),
+    "audiosocket": AudioSocketCodec,
+    "freeswitch": lambda: ForkCodec(FORK),
+    "jambonz": lambda: ForkCodec(JAMBONZ),
     "native": NativeCodec,
     "plivo": PlivoCodec,
     "signalwire": partial(TwilioCodec, dialect=SIGNALWIRE),

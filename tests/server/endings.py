@@ -13,9 +13,9 @@ from websockets.exceptions import ConnectionClosed
 from tests.server.serving import Served, said
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Return when this is so. Raises TimeoutError after 10 s."""
-    async with asyncio.timeout(10):
+async def until(condition: Callable[[], object], patience_s: float = 10.0) -> None:
+    """Return when this is so. Raises TimeoutError when it is not in that time."""
+    async with asyncio.timeout(patience_s):
         while True:
             if condition():
                 return

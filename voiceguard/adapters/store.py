@@ -24,6 +24,7 @@ from voiceguard.adapters import chains, subjects, tables
 from voiceguard.adapters.api_keys import ApiKeys
 from voiceguard.adapters.database import StoreError, connect, faults, put
 from voiceguard.adapters.people import CHAIN, People
+from voiceguard.adapters.registrations import Registrations
 from voiceguard.adapters.tables import (
     actions,
     audit_events,
@@ -100,6 +101,10 @@ class Store:
     def api_keys(self) -> ApiKeys:
         """Keys of machines."""
         return ApiKeys(self._read, self._write)
+
+    def registrations(self) -> Registrations:
+        """Calls announced before they come. Raises StoreError when the store was opened without a cipher."""
+        return Registrations(self._write, self._need_cipher())
 
     # ── the audit ────────────────────────────────────────────────────────────────────────────────────────────────────
 

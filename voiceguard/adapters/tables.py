@@ -163,6 +163,14 @@ nonces = Table(
     Index("ix_nonces_expires", "expires"),
 )
 
+registered_calls = Table(
+    "registered_calls", metadata,
+    Column("uuid_sha256", String(64), primary_key=True),
+    Column("expires_at", Double, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # encrypted: whose call it will be
+    Index("ix_registered_calls_expires_at", "expires_at"),
+)
+
 api_keys = Table(
     "api_keys", metadata,
     Column("name", String, primary_key=True),

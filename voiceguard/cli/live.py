@@ -13,7 +13,10 @@ from typing import Any
 from voiceguard.cli.shared import new_command, port, positive, read_settings, take_config
 from voiceguard.errors import ConfigurationError
 
-PROTOCOLS = ("audiohook", "native", "plivo", "signalwire", "telnyx", "twilio", "vonage")
+PROTOCOLS = (
+    "asterisk", "audiohook", "audiosocket", "freeswitch", "jambonz", "native", "plivo", "signalwire", "telnyx",
+    "twilio", "vonage",
+)
 """Those of voiceguard.clients.lines, whose import would make every command slow."""
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
+from urllib.parse import urlsplit
+from uuid import UUID
 
+import httpx
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
+from voiceguard.clients.lines.audiosocket import AudioSocketLine
 from voiceguard.clients.lines.line import Heard, Line, Message
 
 
@@ -23,7 +28,11 @@ class Connection(Protocol):
 
 @asynccontextmanager
 async def dialled(line: Line, origin: str) -> AsyncIterator[Connection]:
-    """The line's connection, opened as its protocol demands. Raises OSError or websockets' exceptions."""
+    """The line's connection, opened as its protocol demands. Raises OSError, websockets' exceptions or httpx's."""
+    if isinstance(line, AudioSocketLine):
+        async with _registered(line, origin) as connection:
+            yield connection
+        return
     url = origin.replace("http", "ws", 1) + line.path
     async with connect(
         url, additional_headers=line.headers, subprotocols=[Subprotocol(name) for name in line.subprotocols] or None,
@@ -55,3 +64,40 @@ async def answer(line: Line, connection: Connection, frame: Message) -> Heard:
     for reply in heard.replies:
         await connection.send(reply)
     return heard
+
+
+class _TcpConnection:
+    """A TCP stream as a connection; what comes is given as it was cut."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def send(self, message: Message) -> None:
+        assert isinstance(message, bytes)
+        self._writer.write(message)
+        await self._writer.drain()
+
+    async def recv(self) -> Message:
+        return await self._reader.read(65536)
+
+    async def close(self) -> None:
+        self._writer.close()
+        await self._writer.wait_closed()
+
+    async def __aiter__(self) -> AsyncIterator[Message]:
+        while data := await self.recv():
+            yield data
+
+
+@asynccontextmanager
+async def _registered(line: AudioSocketLine, origin: str) -> AsyncIterator[Connection]:
+    async with httpx.AsyncClient(base_url=origin, headers=line.headers) as api:
+        answer = await api.post(line.path, json=line.registration)
+        answer.raise_for_status()
+    line.uuid = UUID(answer.json()["uuid"])
+    host = urlsplit(origin).hostname
+    connection = _TcpConnection(*await asyncio.open_connection(host, line.port))
+    try:
+        yield connection
+    finally:
+        await connection.close()

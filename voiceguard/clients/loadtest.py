@@ -225,7 +225,7 @@ async def _stream(plan: _Plan, call: str, number: int, sent: Sent) -> None:
     audio = plan.audio[number % len(plan.audio)]
     shift = (number * 997) % len(audio)
     # A broken call shows as frames that were not sent and as a call that did not end.
-    with suppress(OSError, WebSocketException):
+    with suppress(OSError, WebSocketException, httpx.HTTPError):
         async with dialled(line, plan.origin) as connection:
             await open_call(line, connection)
             reader = asyncio.create_task(_read(line, connection))

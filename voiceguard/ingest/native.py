@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, get_args
 
-import numpy as np
 import orjson
 
 from voiceguard.errors import PeerError
@@ -31,6 +30,7 @@ from voiceguard.events import (
 )
 from voiceguard.ingest import IngestOptions
 from voiceguard.ingest.fields import DIGIT, IDENTIFIER, NAME, bad, matching, names, number, parse, strings
+from voiceguard.ingest.interleaved import Interleaved
 from voiceguard.ingest.media import OPUS_CLOCK_HZ, opus_samples
 
 State = Literal["idle", "open", "paused", "ended"]
@@ -60,7 +60,7 @@ class NativeCodec:
         self._channels: tuple[Channel, ...] = ()
         self._encoding: Encoding = "pcmu"
         self._position = 0
-        self._held = b""
+        self._audio = Interleaved((), 1)
         self._readers: Mapping[str, Callable[[Mapping[str, Any]], WireEvent]] = {
             "start": self._start, "dtmf": self._dtmf, "transcript": self._transcript, "intent": self._intent,
             "pause": self._pause, "resume": self._resume, "stop": self._stop,
@@ -85,15 +85,7 @@ class NativeCodec:
         self._check_order("audio")
         if self._encoding == "opus":
             return [self._packet(data)]
-        data = self._held + data
-        width, count = BYTES_PER_SAMPLE[self._encoding], len(self._channels)
-        groups = len(data) // (width * count)
-        whole, self._held = data[: groups * width * count], data[groups * width * count :]
-        start, self._position = self._position, self._position + groups
-        if not groups:
-            return []
-        planes = np.frombuffer(whole, np.uint8).reshape(groups, count, width)
-        return [AudioReceived(name, start, planes[:, index].tobytes()) for index, name in enumerate(self._channels)]
+        return [*self._audio.feed(data)]
 
     def _packet(self, packet: bytes) -> WireEvent:
         start, samples = self._position, opus_samples(packet)
@@ -132,6 +124,7 @@ class NativeCodec:
             names(message.get("consent", []), "consent"), strings(message.get("metadata", {}), "metadata"),
         )
         self._state, self._channels, self._encoding = "open", channels, encoding
+        self._audio = Interleaved(channels, BYTES_PER_SAMPLE.get(encoding, 1))
         return started
 
     def _channel(self, message: Mapping[str, Any]) -> Channel:

@@ -64,6 +64,10 @@ _DESK: Final = (Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.AUDITOR)
 ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
     # calls come in
     ("WS", "/v1/stream/native"): _rule("stream", Role.PLATFORM),
+    ("WS", "/v1/stream/asterisk"): _rule("stream", Role.PLATFORM),
+    ("WS", "/v1/stream/freeswitch"): _rule("stream", Role.PLATFORM),
+    ("WS", "/v1/stream/jambonz"): _rule("stream", Role.PLATFORM),
+    ("POST", "/v1/audiosocket/calls"): _rule("stream", Role.PLATFORM),
     ("WS", "/v1/stream/audiohook"): OWN_PROOF,
     ("WS", "/v1/stream/plivo"): OWN_PROOF,
     ("WS", "/v1/stream/signalwire"): OWN_PROOF,

@@ -29,11 +29,12 @@ from voiceguard.call import Call
 from voiceguard.detectors.drift import Drift
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import CallEnded
-from voiceguard.server import actions, desk, live, problems, streams, verdicts, voices
+from voiceguard.server import actions, desk, live, problems, registrations, streams, verdicts, voices
 from voiceguard.server.access import Role
 from voiceguard.server.auth import authorise
 from voiceguard.server.people import directory, oidc, sign_in
 from voiceguard.server.service import Deliver, Service
+from voiceguard.server.streams.audiosocket import audiosocket
 from voiceguard.server.voice_desk import VoiceDesk
 from voiceguard.settings import Settings
 
@@ -101,7 +102,8 @@ def create_app(
             clocks = [asyncio.create_task(clock) for clock in (
                 service.tick(), service.seal(), service.refresh_voices()
             )]
-            yield
+            async with audiosocket(service):
+                yield
             for call in list(service.calls.values()):
                 await call.close(CallEnded("shutdown"))
             for clock in clocks:
@@ -123,6 +125,7 @@ def create_app(
     app.include_router(sign_in.router)
     app.include_router(oidc.router)
     app.include_router(directory.router)
+    app.include_router(registrations.router)
     for path, door in streams.ROUTES.items():
         app.add_api_websocket_route(path, door)
     app.add_api_websocket_route("/v1/live", live.follow)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import binascii
+from base64 import b64decode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,6 +48,19 @@ def bearer(connection: HTTPConnection) -> str | None:
     """The token of `Authorization: Bearer ...` (RFC 6750 section 2.1); None without one."""
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def presented(connection: HTTPConnection) -> str | None:
+    """The key of a platform that may know no bearer tokens: such a token, or the password of basic authentication
+    (RFC 7617), whose user name nobody looks at; None without either."""
+    scheme, _, credentials = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return bearer(connection)
+    try:
+        _, _, password = b64decode(credentials.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return password or None
 
 
 async def authenticate(store: Store, secret: str | None, path: str) -> Principal:

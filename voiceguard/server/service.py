@@ -68,6 +68,8 @@ class Service:
     calls: dict[str, LiveCall] = field(default_factory=dict)
     actions: dict[str, LiveCall] = field(default_factory=dict)
     """Action id to the live call that it belongs to."""
+    audiosocket_port: int | None = None
+    """Where AudioSocket is listened for, while it is."""
 
     async def tick(self) -> None:
         """Let every call's time-outs fire, four times a second, until cancelled."""

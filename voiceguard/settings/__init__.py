@@ -13,8 +13,10 @@ from voiceguard.ingest import IngestOptions
 from voiceguard.risk import EnrolmentOptions, RiskOptions
 from voiceguard.settings.desk import DeskOptions, OidcOptions
 from voiceguard.settings.platforms import (
+    AsteriskOptions,
     AudioHookKey,
     AudioHookOptions,
+    AudioSocketOptions,
     PlivoOptions,
     SignalWireOptions,
     TelnyxOptions,
@@ -24,8 +26,9 @@ from voiceguard.settings.platforms import (
 from voiceguard.speech import SpeechOptions
 
 __all__ = [
-    "AudioHookKey", "AudioHookOptions", "DeskOptions", "LinkingOptions", "OidcOptions", "PlivoOptions", "Settings",
-    "SignalWireOptions", "TelnyxOptions", "TwilioOptions", "VonageOptions", "first_fault",
+    "AsteriskOptions", "AudioHookKey", "AudioHookOptions", "AudioSocketOptions", "DeskOptions", "LinkingOptions",
+    "OidcOptions", "PlivoOptions", "Settings", "SignalWireOptions", "TelnyxOptions", "TwilioOptions", "VonageOptions",
+    "first_fault",
 ]
 
 
@@ -82,6 +85,8 @@ class Settings(BaseSettings):
     telnyx: TelnyxOptions = Field(default_factory=TelnyxOptions, description="How Telnyx streams are authenticated.")
     plivo: PlivoOptions = Field(default_factory=PlivoOptions, description="How Plivo streams are authenticated.")
     vonage: VonageOptions = Field(default_factory=VonageOptions, description="How Vonage streams are authenticated.")
+    asterisk: AsteriskOptions = Field(default_factory=AsteriskOptions, description="Asterisk's websocket channel.")
+    audiosocket: AudioSocketOptions = Field(default_factory=AudioSocketOptions, description="Asterisk's AudioSocket.")
     ingest: IngestOptions = Field(default_factory=IngestOptions, description="Limits at the wire.")
     speech: SpeechOptions = Field(default_factory=SpeechOptions, description="What counts as speech.")
     risk: RiskOptions = Field(default_factory=RiskOptions, description="How evidence becomes risk.")

@@ -12,6 +12,27 @@ from pydantic.dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class AsteriskOptions:
+    """Asterisk's websocket channel, which proves itself by an API key."""
+
+    only_registered: bool = False
+    """Refuse a stream that names no registered call, so that a key alone opens none."""
+
+
+@dataclass(frozen=True)
+class AudioSocketOptions:
+    """Asterisk's AudioSocket, over TCP. It has neither encryption nor authentication: the UUID of a registered call is
+    the proof, and the network between Asterisk and here has to be private."""
+
+    port: int | None = field(default=None, metadata={"ge": 0, "le": 65535})
+    """TCP port to listen on; empty: not at all; 0 takes a free one."""
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    registration_s: float = field(default=60.0, metadata={"gt": 0})
+    """Seconds for which a registered call may arrive."""
+
+
+@dataclass(frozen=True)
 class TwilioOptions:
     """How Twilio proves itself; with neither, its streams are refused."""
 

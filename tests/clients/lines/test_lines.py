@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from voiceguard.cli.live import PROTOCOLS
-from voiceguard.clients.lines import LINES
+from voiceguard.clients.lines import LINES, audiosocket, fork
+from voiceguard.clients.lines.asterisk import AsteriskLine
 from voiceguard.clients.lines.audiohook import PING_FRAMES, AudioHookLine, request_headers
-from voiceguard.clients.lines.line import FRAME_SAMPLES, SILENCE, Line, Message, frames
+from voiceguard.clients.lines.audiosocket import AudioSocketLine
+from voiceguard.clients.lines.fork import ForkLine
+from voiceguard.clients.lines.line import FRAME_SAMPLES, SILENCE, Dialling, Line, Message, as_l16, as_text, frames
 from voiceguard.clients.lines.native import NativeLine
 from voiceguard.clients.lines.twilio import TwilioLine
 from voiceguard.codecs import g711
+from voiceguard.errors import ConfigurationError
 from voiceguard.events import (
     AudioReceived,
     CallEnded,
@@ -27,8 +33,13 @@ from voiceguard.events import (
     TranscriptReceived,
     WireEvent,
 )
+from voiceguard.ingest.asterisk_ws import AsteriskCodec
 from voiceguard.ingest.audiohook import AudioHookCodec
+from voiceguard.ingest.audiosocket import AudioSocketCodec
 from voiceguard.ingest.fields import NAME
+from voiceguard.ingest.fork import ForkCodec
+from voiceguard.ingest.freeswitch import FORK
+from voiceguard.ingest.jambonz import JAMBONZ
 from voiceguard.ingest.native import NativeCodec
 from voiceguard.ingest.stream_token import check_stream_token, make_stream_token
 from voiceguard.ingest.twilio import TwilioCodec
@@ -61,6 +72,28 @@ def audiohook() -> tuple[AudioHookLine, AudioHookCodec]:
     return AudioHookLine(CALL, "customer-1", headers), codec
 
 
+def asterisk() -> tuple[AsteriskLine, AsteriskCodec]:
+    """Asterisk's websocket channel, both ends."""
+    return AsteriskLine(CALL, "customer-1"), AsteriskCodec()
+
+
+def audio_socket() -> tuple[AudioSocketLine, AudioSocketCodec]:
+    """AudioSocket, both ends; its UUID was given by the service."""
+    line = AudioSocketLine("call-1", "customer-1", 1)
+    line.uuid = UUID(CALL)
+    return line, AudioSocketCodec()
+
+
+def freeswitch() -> tuple[ForkLine, ForkCodec]:
+    """mod_audio_fork, both ends."""
+    return fork.freeswitch(Dialling("", CALL, "customer-1")), ForkCodec(FORK)
+
+
+def jambonz() -> tuple[ForkLine, ForkCodec]:
+    """The verb `listen`, both ends."""
+    return fork.jambonz(Dialling("", CALL, "customer-1")), ForkCodec(JAMBONZ)
+
+
 def opened(line: Line, codec: Codec) -> list[WireEvent]:
     """Events of the opening, which the service answers."""
     events = read(codec, *line.opening())
@@ -77,7 +110,7 @@ def read(codec: Codec, *messages: Message | None) -> list[WireEvent]:
     ]
 
 
-@pytest.mark.parametrize("ends", [native, twilio, audiohook])
+@pytest.mark.parametrize("ends", [native, twilio, audiohook, asterisk])
 def test_opening(ends: object) -> None:
     """The call's id, customer and consent, and the caller in mu-law."""
     line, codec = ends()  # type: ignore[operator]
@@ -90,7 +123,7 @@ def test_opening(ends: object) -> None:
     assert {"caller"} <= set(started.channels)
 
 
-@pytest.mark.parametrize("ends", [native, twilio, audiohook])
+@pytest.mark.parametrize("ends", [native, twilio, audiohook, asterisk])
 @given(parts=st.lists(st.tuples(*[st.binary(min_size=FRAME_SAMPLES, max_size=FRAME_SAMPLES)] * 2), max_size=4))
 def test_audio(ends: object, parts: list[tuple[bytes, bytes]]) -> None:
     """Every byte of the channels that the service takes, in its place."""
@@ -106,16 +139,60 @@ def test_audio(ends: object, parts: list[tuple[bytes, bytes]]) -> None:
     assert len(started.channels) * len(parts) == len(events)
 
 
-@pytest.mark.parametrize("ends", [native, twilio, audiohook])
+@pytest.mark.parametrize("ends", [native, twilio, audiohook, asterisk, freeswitch, jambonz])
 @given(digits=st.text("0123456789*#ABCD", max_size=8))
 def test_keys_and_the_end(ends: object, digits: str) -> None:
-    """The keys that the caller pressed, in order, and the end of the call."""
+    """The keys that the caller pressed, in order, and the end of the call where the protocol has a word for it."""
     line, codec = ends()  # type: ignore[operator]
     opened(line, codec)
+    pressed = [line.digit(digit) for digit in digits]
+    last = line.closing()
+    end = [] if last is None else [CallEnded("stopped")]
 
-    assert [*(DtmfReceived("caller", digit) for digit in digits), CallEnded("stopped")] == read(
-        codec, *[line.digit(digit) for digit in digits], line.closing()
-    )
+    assert [*(DtmfReceived("caller", digit) for digit in digits), *end] == read(codec, *pressed, last)
+
+
+@pytest.mark.parametrize("ends", [audio_socket, freeswitch, jambonz])
+@given(parts=st.lists(
+    st.tuples(*[st.binary(min_size=FRAME_SAMPLES, max_size=FRAME_SAMPLES)] * 2), min_size=1, max_size=3,
+))
+def test_decoded_audio(ends: object, parts: list[tuple[bytes, bytes]]) -> None:
+    """Platforms that decode the line themselves send the same samples, linear; the call starts as it should."""
+    line, codec = ends()  # type: ignore[operator]
+    frames_sent = [line.audio({"caller": caller, "agent": agent}) for caller, agent in parts]
+    started, *events = [*read(codec, *line.opening()), *(
+        event for messages in frames_sent for event in read(codec, *messages)
+    )]
+
+    assert (CALL, "l16", 8000) == (started.call_id, started.encoding, started.rate_hz)
+    assert len(started.channels) * len(parts) == len(events)
+    for index, role in enumerate(started.channels):
+        payload = b"".join(event.payload for event in events if event.channel == role)
+        assert b"".join(as_l16(part[index]) for part in parts) == payload
+
+
+def test_audiosocket_keys() -> None:
+    """One byte each, behind the audio that starts the call."""
+    line, codec = audio_socket()
+    read(codec, *line.opening(), *line.audio({}))
+
+    assert [DtmfReceived("caller", digit) for digit in "42#"] == read(codec, *map(line.digit, "42#"))
+    assert line.closing() is None
+
+
+def test_audiosocket_needs_a_port() -> None:
+    """A line to nowhere is a clear error."""
+    with pytest.raises(ConfigurationError, match="VOICEGUARD_AUDIOSOCKET__PORT"):
+        audiosocket.dial(Dialling("http://127.0.0.1:1", "call-1"))
+
+
+def test_forks_hear_decisions() -> None:
+    """Those of mod_audio_fork come inside a `json`; what comes once more as an event of its own counts once."""
+    decision = {"type": "decision", "decision": "handover"}
+    line, codec = freeswitch()
+
+    assert [decision, None] == [line.heard(frame).decision for frame in codec.encode(decision)]
+    assert line.heard(as_text({"type": "error", "data": {}})).decision is None
 
 
 @given(
@@ -125,13 +202,18 @@ def test_keys_and_the_end(ends: object, digits: str) -> None:
 def test_transcripts_and_intents_are_native(
     channel: Channel, text: str, action: str, parameters: dict[str, str]
 ) -> None:
-    """Our own protocol carries them, the platforms' have no message for them."""
+    """Our own protocol carries them, and a fork with an application; the other platforms have no message for them."""
     line, codec = native()
     read(codec, *line.opening())
-    others: list[Line] = [twilio()[0], audiohook()[0]]
+    others: list[Line] = [twilio()[0], audiohook()[0], asterisk()[0], audio_socket()[0], jambonz()[0]]
+    application, application_codec = freeswitch()
+    read(application_codec, *application.opening())
 
     assert [TranscriptReceived(channel, text), IntentDeclared(action, parameters)] == read(
         codec, line.transcript(channel, text), line.intent(action, parameters)
+    )
+    assert [TranscriptReceived(channel, text), IntentDeclared(action, parameters)] == read(
+        application_codec, application.transcript(channel, text), application.intent(action, parameters)
     )
     assert {None} == {other.transcript(channel, text) for other in others} | {
         other.intent(action, parameters) for other in others

@@ -3,10 +3,24 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from voiceguard.clients.lines import audiohook, native, plivo, telnyx, twilio, vonage
+from voiceguard.clients.lines import (
+    asterisk,
+    audiohook,
+    audiosocket,
+    fork,
+    native,
+    plivo,
+    telnyx,
+    twilio,
+    vonage,
+)
 from voiceguard.clients.lines.line import Dialling, Line
 
 LINES: Final[Mapping[str, Callable[[Dialling], Line]]] = {
+    "asterisk": asterisk.dial,
+    "audiosocket": audiosocket.dial,
+    "freeswitch": fork.freeswitch,
+    "jambonz": fork.jambonz,
     "audiohook": audiohook.dial,
     "native": native.dial,
     "plivo": plivo.dial,

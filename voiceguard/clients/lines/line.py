@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -93,6 +94,11 @@ def stream_token(call_id: str, secret: SecretStr | None) -> str:
 def as_l16(mu_law: bytes) -> bytes:
     """Mu-law as 16-bit little-endian PCM: what a platform sends that has decoded the line."""
     return (g711.decode_ulaw(mu_law) * 32768).astype("<i2").tobytes()
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    """The header of basic authentication (RFC 7617)."""
+    return {"Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
 
 
 def as_text(message: Mapping[str, object]) -> str:

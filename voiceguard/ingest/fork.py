@@ -1,0 +1,176 @@
+"""Media forks of FreeSWITCH: one text message about the call, then signed 16-bit little-endian audio in binary ones.
+
+mod_audio_fork and mod_audio_stream speak so, and jambonz, which runs the former; what differs is a `Dialect`. Audio is
+mono, the channel that the fork hangs on, or stereo, what is read from that channel left and what is written to it right
+(switch_core_media_bug_read). A mix of both is refused: caller and agent must never be judged as one voice. There is no
+clock beside the samples. A stream ends as the module closes the socket.
+
+Later text is whatever an application sends: `{"event": "dtmf", "dtmf": "5"}` as jambonz words it, and in the same form
+`{"event": "intent", "action", "parameters"?}` and `{"event": "transcript", "channel"?, "text"}`. All else is ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+
+import orjson
+
+from voiceguard.errors import PeerError
+from voiceguard.events import (
+    CallEnded,
+    CallStarted,
+    Channel,
+    DtmfReceived,
+    IntentDeclared,
+    TranscriptReceived,
+    WireEvent,
+)
+from voiceguard.ingest import IngestOptions
+from voiceguard.ingest.fields import DIGIT, IDENTIFIER, NAME, bad, matching, names, number, parse, strings, too_big
+from voiceguard.ingest.interleaved import Interleaved
+
+State = Literal["idle", "open", "ended"]
+
+MIXES: Final[Mapping[str, tuple[Channel, ...]]] = {"mono": ("caller",), "stereo": ("caller", "agent")}
+"""How audio is mixed to whose it is, unless `channels` says otherwise: as when the fork hangs on the agent's leg."""
+RATES_HZ: Final = range(8000, 48001, 8000)
+BYTES_PER_SAMPLE = 2
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What the first message calls things, and how our messages are worded."""
+
+    call_id: str
+    """Its field that names the call."""
+    metadata: frozenset[str] | None
+    """Its fields that are kept; None: all that have no other meaning, and they are strings."""
+    word: Callable[[Mapping[str, Any]], list[dict[str, Any]]]
+    """One of our messages as those of this protocol."""
+
+
+class ForkCodec:
+    """One fork. Every method returns events in order, or raises PeerError and has changed nothing.
+
+    Of the first message, `customer_ref`, `consent` (a list, or purposes separated by commas), `mixType`, `sampleRate`
+    and `channels` are read.
+    """
+
+    def __init__(self, dialect: Dialect, *, options: IngestOptions | None = None) -> None:
+        self.ignored = 0
+        """Messages that were skipped."""
+        self._dialect = dialect
+        self._options = options or IngestOptions()
+        self._state: State = "idle"
+        self._channels: tuple[Channel, ...] = ()
+        self._audio = Interleaved((), BYTES_PER_SAMPLE)
+        self._readers: Mapping[str, Callable[[Mapping[str, Any]], WireEvent]] = {
+            "dtmf": self._key, "intent": self._intent, "transcript": self._transcript,
+        }
+
+    def receive_text(self, text: str) -> list[WireEvent]:
+        """The call's attributes first, then what an application sends."""
+        if self._state == "idle":
+            return [self._start(parse(text, self._options.max_text_bytes))]
+        if self._state == "ended":
+            raise PeerError("out_of_order", "the stream has ended")
+        message = self._application(text)
+        event = message.get("event")
+        if not isinstance(event, str) or event not in self._readers:
+            self.ignored += 1
+            return []
+        return [self._readers[event](message)]
+
+    def receive_binary(self, data: bytes) -> list[WireEvent]:
+        """Audio, cut anywhere: one `AudioReceived` per channel."""
+        if len(data) > self._options.max_binary_bytes:
+            limit = self._options.max_binary_bytes
+            raise PeerError("too_big", f"a binary message may hold {limit} bytes", close_code=1009)
+        if self._state != "open":
+            raise PeerError("out_of_order", "the call's attributes come before its audio")
+        return [*self._audio.feed(data)]
+
+    def connection_lost(self) -> list[WireEvent]:
+        """The socket is gone."""
+        if self._state != "open":
+            return []
+        self._state = "ended"
+        return [CallEnded("vanished")]
+
+    def encode(self, message: Mapping[str, Any]) -> list[str | bytes]:
+        """One of our messages, in the dialect's words."""
+        return [orjson.dumps(worded).decode() for worded in self._dialect.word(message)]
+
+    def _application(self, text: str) -> dict[str, Any]:
+        limit = self._options.max_text_bytes
+        if too_big(text, limit):
+            raise PeerError("too_big", f"a text message may hold {limit} bytes", close_code=1009)
+        try:
+            return parse(text, limit)
+        except PeerError:
+            return {}  # any text may be sent to the far end of a fork
+
+    def _start(self, message: dict[str, Any]) -> CallStarted:
+        rate_hz = number(message, "sampleRate") if "sampleRate" in message else 8000
+        if rate_hz not in RATES_HZ:
+            raise PeerError("unsupported_media", "this sample rate is not supported", close_code=1003)
+        call_id = matching(message, self._dialect.call_id, IDENTIFIER)
+        customer_ref = matching(message, "customer_ref", IDENTIFIER) if message.get("customer_ref") else None
+        channels = _channels(message)
+        started = CallStarted(
+            call_id, "l16", rate_hz, channels, customer_ref, _consent(message.get("consent", [])),
+            self._metadata(message),
+        )
+        self._state, self._channels = "open", channels
+        self._audio = Interleaved(channels, BYTES_PER_SAMPLE)
+        return started
+
+    def _metadata(self, message: Mapping[str, Any]) -> dict[str, str]:
+        kept = self._dialect.metadata
+        if kept is None:
+            known = {self._dialect.call_id, "customer_ref", "consent", "mixType", "sampleRate", "channels"}
+            return strings({name: value for name, value in message.items() if name not in known}, "metadata")
+        return strings(
+            {name: message[name] for name in kept if isinstance(message.get(name), str)}, "metadata"
+        )
+
+    def _key(self, message: Mapping[str, Any]) -> DtmfReceived:
+        return DtmfReceived("caller", matching(message, "dtmf", DIGIT))
+
+    def _intent(self, message: Mapping[str, Any]) -> IntentDeclared:
+        return IntentDeclared(
+            matching(message, "action", NAME), strings(message.get("parameters", {}), "parameters")
+        )
+
+    def _transcript(self, message: Mapping[str, Any]) -> TranscriptReceived:
+        text, channel = message.get("text"), message.get("channel", "caller")
+        if not isinstance(text, str):
+            raise bad("text")
+        if channel not in get_args(Channel):
+            raise PeerError("unknown_channel", "channels are caller and agent")
+        return TranscriptReceived(channel, text)
+
+
+def _channels(message: Mapping[str, Any]) -> tuple[Channel, ...]:
+    mix = message.get("mixType", "mono")
+    if mix == "mixed":
+        raise PeerError("unsupported_media", "caller and agent must come apart: mono or stereo", close_code=1003)
+    if not isinstance(mix, str) or mix not in MIXES:
+        raise bad("mixType")
+    values = message.get("channels", list(MIXES[mix]))
+    if not isinstance(values, list) or len(values) != len(MIXES[mix]):
+        raise bad("channels")
+    if any(value not in get_args(Channel) for value in values):
+        raise PeerError("unknown_channel", "channels are caller and agent")
+    if len(set(values)) != len(values):
+        raise bad("channels")
+    return tuple(values)
+
+
+def _consent(value: object) -> frozenset[str]:
+    purposes = value
+    if isinstance(value, str):
+        purposes = [purpose.strip() for purpose in value.split(",") if purpose.strip()]
+    return names(purposes, "consent")

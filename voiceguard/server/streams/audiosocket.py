@@ -1,0 +1,117 @@
+"""Asterisk AudioSocket: a TCP listener beside the HTTP server, and TCP as a transport."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from uuid import UUID
+
+from voiceguard.adapters.registrations import Registered
+from voiceguard.adapters.store import StoreError
+from voiceguard.errors import AuthenticationError, ConfigurationError, PeerError
+from voiceguard.events import CallStarted
+from voiceguard.ingest.audiosocket import AudioSocketCodec, Messages
+from voiceguard.server.service import Service
+from voiceguard.server.streams.session import Closed, Frame, Session
+
+READ_BYTES = 65536
+
+
+class TcpTransport:
+    """An accepted TCP connection; its frames are AudioSocket's messages."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, messages: Messages) -> None:
+        self._reader, self._writer, self._messages = reader, writer, messages
+
+    async def receive(self) -> Frame:
+        """The next message; the connection is closed in order when its end is no message's middle."""
+        while (message := self._messages.next()) is None:
+            try:
+                data = await self._reader.read(READ_BYTES)
+            except OSError:
+                raise Closed from None
+            if not data:
+                raise Closed(orderly=self._messages.between)
+            self._messages.feed(data)
+        return message
+
+    async def send(self, frame: Frame) -> None:
+        """Behind what was sent before."""
+        assert isinstance(frame, bytes)
+        try:
+            self._writer.write(frame)
+            await self._writer.drain()
+        except OSError:
+            raise Closed from None
+
+    async def close(self, code: int) -> None:
+        """TCP knows no codes."""
+        with suppress(OSError):
+            self._writer.close()
+            await self._writer.wait_closed()
+
+
+@asynccontextmanager
+async def audiosocket(service: Service) -> AsyncIterator[None]:
+    """Listen where the settings say, or nowhere; in the end, every call of it ends as the service does.
+
+    Raises ConfigurationError where nobody can listen.
+    """
+    options = service.settings.audiosocket
+    if options.port is None:
+        yield
+        return
+    calls: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        calls.add(task)
+        try:
+            transport = TcpTransport(reader, writer, Messages(service.settings.ingest.max_binary_bytes))
+            await Session(
+                service, transport, AudioSocketCodec(), lambda started: admit(service, started), ends_by_closing=True
+            ).run()
+        except asyncio.CancelledError:
+            pass  # the service stops: the session has told its call so, and asyncio would print this as an error
+        finally:
+            calls.discard(task)
+
+    try:
+        server = await asyncio.start_server(serve, options.host, options.port)
+    except OSError as error:
+        raise ConfigurationError(f"audiosocket: cannot listen on {options.host}:{options.port}: {error}") from None
+    service.audiosocket_port = server.sockets[0].getsockname()[1]
+    try:
+        yield
+    finally:
+        server.close()
+        for task in calls:
+            task.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+
+
+async def admit(service: Service, started: CallStarted) -> CallStarted:
+    """The call as it was registered; raises AuthenticationError for one that was not, or that came before."""
+    return as_registered(started, await claim(service, UUID(started.call_id)))
+
+
+async def claim(service: Service, uuid: UUID) -> Registered:
+    """What was registered under this UUID, once; raises PeerError."""
+    try:
+        registered = await service.store.registrations().claim(uuid, service.now())
+    except StoreError:
+        raise PeerError("store_unavailable", "calls cannot be looked up now", close_code=1013) from None
+    if registered is None:
+        raise AuthenticationError("no call is registered under this UUID")
+    return registered
+
+
+def as_registered(started: CallStarted, registered: Registered) -> CallStarted:
+    """What was registered of the call, over what its stream says."""
+    return replace(
+        started, call_id=registered.call_id or started.call_id, customer_ref=registered.customer_ref,
+        consent=registered.consent, metadata={**started.metadata, **registered.metadata},
+    )
