@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv demo test test-ray check console console-check figures lock
+.PHONY: venv demo test test-peers test-ray check console console-check figures lock
 venv: .venv/ready
 
 .venv/ready: requirements/dev.lock pyproject.toml
@@ -21,6 +21,10 @@ check: venv
 
 test: check
 	$(BIN)/python -m pytest
+
+# Real telephony programs, where this machine has them; those that it lacks are named as skipped.
+test-peers: venv
+	$(BIN)/python -m pytest -n 0 -m peers -rsP tests/peers
 
 # Ray weighs more than everything else together, so only this test has it.
 test-ray: venv
