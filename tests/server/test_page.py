@@ -142,7 +142,7 @@ def test_handover_and_second_approval(tmp_path: Path) -> None:
             async with await high_call(served, page) as socket:
                 await intend(socket, "payment", amount="120.00", payee="ACME Ltd")
                 card = page.locator(".handover")
-                await expect(item(page)).to_contain_text("Waits for a person")
+                await expect(item(page)).to_contain_text("Payment waits for a person")
                 await expect(card).to_contain_text("The risk is high.")
                 await expect(card).not_to_contain_text("ACME")
                 await card.get_by_role("button", name="Take it over").click()
@@ -151,7 +151,7 @@ def test_handover_and_second_approval(tmp_path: Path) -> None:
                 await card.get_by_label("Reason").fill("Called back on the known number")
                 await card.get_by_role("button", name="Approve").click()
                 await expect(card).to_contain_text("A second person has to as well.")
-                await expect(item(second)).to_contain_text("Waits for a second approval")
+                await expect(item(second)).to_contain_text("Payment waits for a second person")
                 await item(second).click()
                 other = second.locator(".handover")
                 await other.get_by_role("button", name="Take it over").click()
@@ -196,7 +196,7 @@ def test_orphan_alarms_everybody(tmp_path: Path) -> None:
         async with await high_call(served, page) as socket:
             await intend(socket, "account_recovery")
             await expect(page.locator(".bar .alarm")).to_have_text("A handover is with nobody")
-            await expect(item(page)).to_contain_text("Nobody holds this handover")
+            await expect(item(page)).to_contain_text("Account recovery: nobody holds this handover")
             await expect(page.locator(".handover .alarm")).to_contain_text("no approval counts")
             await page.get_by_role("button", name="Take it over").click()
             await expect(page.locator(".alarm")).to_have_count(0)

@@ -81,10 +81,21 @@ class Service:
                 call.watch_handovers(present)
 
     async def seal(self) -> None:
-        """Sign a checkpoint over all chains once a minute, until cancelled."""
+        """Sign a checkpoint over all chains and forget sessions that are over, once a minute, until cancelled."""
         while True:
             await asyncio.sleep(CHECKPOINT_S)
             await self.checkpoint()
+            await self.forget_sessions()
+
+    async def forget_sessions(self) -> None:
+        """Delete sessions that ended by themselves. A store that refuses is counted, and asked again later."""
+        now, desk = self.now(), self.settings.desk
+        try:
+            await self.store.people().forget_sessions(
+                created_before=now - desk.session_absolute_s, seen_before=now - desk.session_idle_s
+            )
+        except StoreError:
+            self.metrics.store_errors.inc()
 
     async def refresh_voices(self) -> None:
         """Read the lists of voices anew once a minute, until cancelled. A store that refuses is counted."""

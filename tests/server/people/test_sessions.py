@@ -75,3 +75,18 @@ def test_the_feed_ends_with_the_session(change: str, tmp_path: Path, monkeypatch
     assert (1008, "the session is over") == asyncio.run(run())
 
 
+
+
+def test_ended_sessions_are_forgotten(tmp_path: Path) -> None:
+    """They leave the database, and one that holds stays."""
+    times = [1_800_000_000.0]
+
+    async def run() -> list[bool]:
+        async with serving(tmp_path, now=lambda: times[-1]) as served:
+            people, old = served.service.store.people(), await session_token(served, "ann")
+            times.append(times[-1] + 1801.0)
+            new = await session_token(served, "ben")
+            await served.service.forget_sessions()
+            return [await people.session(token_digest(token)) is not None for token in (old, new)]
+
+    assert [False, True] == asyncio.run(run())
