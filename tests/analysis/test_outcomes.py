@@ -92,9 +92,10 @@ def test_worst_calls_are_the_dearest_then_the_most_misleading() -> None:
         row(2.0, "synthetic", call_id="found"), row(-1.0, "synthetic", call_id="unheard"),
         row(2.0, "synthetic", decisions=[decided("allow")], call_id="missed"),
         row(-1.0, decisions=[decided("handover")], expect={"payment": "allow"}, call_id="bothered"),
+        row(0.7, decisions=[decided("deny")], expect={"payment": "deny"}, call_id="rightly denied"),
     ]
 
-    assert ["missed", "bothered", "worse alarm", "alarm", "unheard"] == [
+    assert ["missed", "bothered", "worse alarm", "alarm", "unheard", "rightly denied"] == [
         one.call.call_id for one in outcomes.worst_calls([*rows, rows[0]], Weights())
-    ][:5]
+    ]
     assert ["missed"] == [one.call.call_id for one in outcomes.worst_calls(rows, Weights(), most=1)]

@@ -151,20 +151,22 @@ def call_cost(row: Row, weights: Weights) -> float:
 def worst_calls(rows: Sequence[Row], weights: Weights, most: int = 20) -> list[Row]:
     """The calls that went most wrong: dearest first, then those whose score lies furthest on the wrong side.
 
-    Left out are calls in which nothing is wrong: decided as expected, and at a high risk at some time if and only if
-    they are frauds, none of which got anything sensitive.
+    What was wanted costs nothing here: who keys wrong codes is denied. Left out are calls in which nothing is wrong:
+    decided as expected, and at a high risk at some time if and only if they are frauds, none of which got anything
+    sensitive.
     """
+    def as_wanted(row: Row) -> bool:
+        last = row.run.last()
+        return all(action in last and last[action].decision == wanted for action, wanted in row.call.expect.items())
+
     def wrongness(row: Row) -> tuple[float, float]:
         side = row.shift if row.heard else 0.0
-        return call_cost(row, weights), -side if row.fraud else side
+        wanted = bool(row.call.expect) and as_wanted(row)
+        return 0.0 if wanted else call_cost(row, weights), -side if row.fraud else side
 
     def right(row: Row) -> bool:
-        last = row.run.last()
-        as_wanted = all(
-            action in last and last[action].decision == wanted for action, wanted in row.call.expect.items()
-        )
         high = any(point.band.value == "high" for point in row.run.line)
-        return as_wanted and (high and not call_cost(row, weights) if row.fraud else not high)
+        return as_wanted(row) and (high and not call_cost(row, weights) if row.fraud else not high)
 
     candidates = [row for row in rows if row.result.error is None and not right(row)]
     return sorted(candidates, key=lambda row: (*(-value for value in wrongness(row)), row.call.call_id))[:most]

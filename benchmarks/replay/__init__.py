@@ -1,0 +1,1 @@
+"""How many hours of audio a core replays in a minute."""
