@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.detection.probes import probe
-from benchmarks.detection.scoring import Heard, fuse, net_speech, on_demand, tempered, windows_of
+from benchmarks.detection.scoring import (
+    Heard,
+    default_models,
+    fuse,
+    kept,
+    load_detector,
+    net_speech,
+    on_demand,
+    tempered,
+    windows_of,
+)
 from voiceguard.risk import RiskOptions
 from voiceguard.speech import WindowSpec
 
@@ -92,3 +104,12 @@ def test_a_second_opinion_hears_the_last_speech_once() -> None:
 
     assert [7.0, 11.0] == [heard.end_net_s for heard in on_demand(windows)]
     assert [3.0] == [heard.end_net_s for heard in on_demand(windows[:2])]
+
+
+def test_one_model_measured_anew_leaves_the_others_figures(tmp_path: Path) -> None:
+    """The running model stands first, and what a file of other days held of other weights is gone."""
+    stream, verify, *_ = (load_detector(folder).model.version for folder in default_models())
+    (tmp_path / "old.json").write_text(json.dumps({"models": {verify: "old", stream: "old", "stream@other": "old"}}))
+
+    assert list(kept(tmp_path / "old.json", {verify: "new"}).items()) == [(stream, "old"), (verify, "new")]
+    assert kept(tmp_path / "none.json", {"tried@1": "new"}) == {"tried@1": "new"}
