@@ -22,7 +22,7 @@ from voiceguard.events import (
     WireEvent,
 )
 from voiceguard.ingest import IngestOptions
-from voiceguard.ingest.fork import RATES_HZ, Dialect, ForkCodec
+from voiceguard.ingest.fork import MAX_EARLY_BYTES, RATES_HZ, Dialect, ForkCodec
 
 PLAIN = Dialect("call_id", None, lambda message: [dict(message)])
 FEW = Dialect("id", frozenset({"queue"}), lambda message: [])
@@ -93,6 +93,25 @@ def test_stereo_is_read_left_and_written_right() -> None:
     ).receive_binary(left_right)
 
 
+def test_early_audio_waits() -> None:
+    """Frames that overtook the attributes follow them, in their places."""
+    codec = ForkCodec(PLAIN)
+    assert [] == codec.receive_binary(b"ab") + codec.receive_binary(b"cd")
+
+    assert [CallStarted("call-1", "l16", 8000, ("caller",)), AudioReceived("caller", 0, b"abcd")] == codec.receive_text(
+        json.dumps(START)
+    )
+    assert [AudioReceived("caller", 2, b"ef")] == codec.receive_binary(b"ef")
+
+
+def test_early_audio_is_not_hoarded() -> None:
+    """More than a second without a word about the call is refused."""
+    codec = ForkCodec(PLAIN)
+    codec.receive_binary(bytes(MAX_EARLY_BYTES))
+
+    assert "out_of_order" == _refused(codec, b"a")
+
+
 def test_application_text() -> None:
     """Keys, intents and transcripts; anything else that an application sends is skipped."""
     codec = _started()
@@ -151,7 +170,7 @@ def test_refused_at_the_start(changes: dict[str, Any], code: str) -> None:
 
 
 @pytest.mark.parametrize(("frame", "code"), [
-    (b"\x00" * 320, "out_of_order"), ("hello", "bad_json"), ("[]", "bad_json"), (" " * 70000, "too_big"),
+    (bytes(MAX_EARLY_BYTES + 1), "out_of_order"), ("hello", "bad_json"), ("[]", "bad_json"), (" " * 70000, "too_big"),
     (bytes(70000), "too_big"),
 ])
 def test_attributes_come_first(frame: str | bytes, code: str) -> None:

@@ -120,7 +120,9 @@ reconnect_attempts = 1
 async def connected(folder: Path) -> AsyncIterator[tuple[Asterisk, Served]]:
     """The service with the shipped models, and an Asterisk that knows it."""
     detectors = load_detectors(Settings())
-    async with serving(folder / "data", detectors=detectors, audiosocket=AudioSocketOptions(port=0)) as served:
+    port = AudioSocketOptions(port=0)
+    # A busy machine scores late, and is no reason for another risk.
+    async with serving(folder / "data", detectors=detectors, audiosocket=port, score_deadline_s=30.0) as served:
         place = folder / "asterisk"
         facts = {
             "folder": place, "key": served.key, "origin": served.origin,

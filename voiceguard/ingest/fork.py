@@ -5,6 +5,8 @@ mono, the channel that the fork hangs on, or stereo, what is read from that chan
 (switch_core_media_bug_read). A mix of both is refused: caller and agent must never be judged as one voice. There is no
 clock beside the samples. A stream ends as the module closes the socket.
 
+mod_audio_stream may send its first frames before the message about the call (seen under FreeSWITCH 1.11.2): they wait.
+
 Later text is whatever an application sends: `{"event": "dtmf", "dtmf": "5"}` as jambonz words it, and in the same form
 `{"event": "intent", "action", "parameters"?}` and `{"event": "transcript", "channel"?, "text"}`. All else is ignored.
 """
@@ -37,6 +39,8 @@ MIXES: Final[Mapping[str, tuple[Channel, ...]]] = {"mono": ("caller",), "stereo"
 """How audio is mixed to whose it is, unless `channels` says otherwise: as when the fork hangs on the agent's leg."""
 RATES_HZ: Final = range(8000, 48001, 8000)
 BYTES_PER_SAMPLE = 2
+MAX_EARLY_BYTES: Final = 64_000
+"""Audio that may come before the call's attributes: a second of stereo at 16 kHz."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class ForkCodec:
         self._dialect = dialect
         self._options = options or IngestOptions()
         self._state: State = "idle"
-        self._channels: tuple[Channel, ...] = ()
+        self._early = b""
         self._audio = Interleaved((), BYTES_PER_SAMPLE)
         self._readers: Mapping[str, Callable[[Mapping[str, Any]], WireEvent]] = {
             "dtmf": self._key, "intent": self._intent, "transcript": self._transcript,
@@ -73,7 +77,9 @@ class ForkCodec:
     def receive_text(self, text: str) -> list[WireEvent]:
         """The call's attributes first, then what an application sends."""
         if self._state == "idle":
-            return [self._start(parse(text, self._options.max_text_bytes))]
+            started = self._start(parse(text, self._options.max_text_bytes))
+            early, self._early = self._early, b""
+            return [started, *self._audio.feed(early)]
         if self._state == "ended":
             raise PeerError("out_of_order", "the stream has ended")
         message = self._application(text)
@@ -88,9 +94,14 @@ class ForkCodec:
         if len(data) > self._options.max_binary_bytes:
             limit = self._options.max_binary_bytes
             raise PeerError("too_big", f"a binary message may hold {limit} bytes", close_code=1009)
-        if self._state != "open":
+        if self._state == "ended":
+            raise PeerError("out_of_order", "the stream has ended")
+        if self._state == "open":
+            return [*self._audio.feed(data)]
+        if len(self._early) + len(data) > MAX_EARLY_BYTES:
             raise PeerError("out_of_order", "the call's attributes come before its audio")
-        return [*self._audio.feed(data)]
+        self._early += data
+        return []
 
     def connection_lost(self) -> list[WireEvent]:
         """The socket is gone."""
@@ -123,8 +134,7 @@ class ForkCodec:
             call_id, "l16", rate_hz, channels, customer_ref, _consent(message.get("consent", [])),
             self._metadata(message),
         )
-        self._state, self._channels = "open", channels
-        self._audio = Interleaved(channels, BYTES_PER_SAMPLE)
+        self._state, self._audio = "open", Interleaved(channels, BYTES_PER_SAMPLE)
         return started
 
     def _metadata(self, message: Mapping[str, Any]) -> dict[str, str]:

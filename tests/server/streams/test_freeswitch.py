@@ -14,6 +14,7 @@ from tests.server.endings import closed, recorded
 from tests.server.serving import SPEECH, Voice, heard, serving
 from voiceguard.clients.lines.fork import freeswitch
 from voiceguard.clients.lines.line import Dialling, as_l16
+from voiceguard.ingest.fork import MAX_EARLY_BYTES
 
 PATH = "/v1/stream/freeswitch"
 START: dict[str, Any] = {"call_id": "call-1", "customer_ref": "customer-1", "consent": ["voice_analysis"]}
@@ -153,7 +154,7 @@ def test_audio_without_metadata_is_refused(tmp_path: Path) -> None:
     async def run() -> None:
         async with serving(tmp_path) as served:
             async with served.stream(PATH, subprotocols=FORK) as socket:
-                await socket.send(bytes(320))
+                await socket.send(bytes(MAX_EARLY_BYTES + 1))
                 assert "out_of_order" == (await said(socket, "error", "error"))["code"]
                 await closed(socket, 1008)
 
