@@ -17,7 +17,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.server.serving import Voice
-from voiceguard.analysis.scoring import SYNTHETIC_COLUMNS, FileScorer, read_table, score_table, write_table
+from voiceguard.analysis.scoring import (
+    SYNTHETIC_COLUMNS,
+    FileScorer,
+    file_in,
+    files_in,
+    read_table,
+    score_table,
+    write_table,
+)
 from voiceguard.errors import AudioFileError, ConfigurationError, ModelError
 from voiceguard.events import Samples
 from voiceguard.settings import Settings
@@ -83,7 +91,7 @@ def test_silence_has_no_number(tmp_path: Path) -> None:
 
 def test_two_sides_of_one_voice(mono: Path) -> None:
     """The same embedding on both sides: cosine 1, and the calibration's evidence for one speaker."""
-    assert {"llr": 4.0, "cosine": 1.0} == scorer().speakers([mono, mono], mono)
+    assert {"llr": 5.0, "cosine": 1.0} == scorer().speakers([mono, mono], mono)
 
 
 def test_output_that_is_no_number_is_an_error(mono: Path) -> None:
@@ -126,6 +134,21 @@ def test_path_that_names_no_file_is_an_error(path: str, tmp_path: Path) -> None:
         scorer().synthetic(tmp_path / path)
 
 
+@pytest.mark.parametrize("cell", ["", " ", ";", "a.wav;;b.wav", ";a.wav"])
+def test_an_empty_name_is_an_error(cell: str, tmp_path: Path) -> None:
+    """The folder itself is not what was meant."""
+    with pytest.raises(AudioFileError, match="names no file"):
+        files_in(tmp_path, cell)
+
+
+def test_names_are_joined_by_semicolons(tmp_path: Path) -> None:
+    """Relative ones lie in the folder; one too many at the end does no harm; a single name may hold them."""
+    joined = [tmp_path / "a.wav", Path("/b.wav")]
+
+    assert joined == files_in(tmp_path, "a.wav;/b.wav") == files_in(tmp_path, "a.wav;/b.wav;")
+    assert tmp_path / "a;b.wav" == file_in(tmp_path, "a;b.wav")
+
+
 def test_short_row_has_an_empty_path(tmp_path: Path) -> None:
     """A row that ends before its path is a row all the same."""
     (tmp_path / "m.csv").write_text("label,path\ngenuine\n")
@@ -151,10 +174,10 @@ def test_empty_table_lacks_its_column(tmp_path: Path) -> None:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.binary(max_size=60))
-def test_any_bytes_are_a_table_or_a_mistake(tmp_path: Path, data: bytes) -> None:
+@given(st.sampled_from([b"", b"path\n"]), st.binary(max_size=60))
+def test_any_bytes_are_a_table_or_a_mistake(tmp_path: Path, header: bytes, data: bytes) -> None:
     """No manifest ends otherwise, and every row read has its column."""
-    (tmp_path / "m.csv").write_bytes(b"path\n" + data)
+    (tmp_path / "m.csv").write_bytes(header + data)
     try:
         assert all("path" in row for row in read_table(tmp_path / "m.csv", ["path"]))
     except ConfigurationError as error:

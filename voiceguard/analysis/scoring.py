@@ -124,6 +124,18 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     return rows
 
 
+def file_in(folder: Path, cell: str) -> Path:
+    """The file that a cell names, relative to a folder or absolute. Raises AudioFileError for an empty cell."""
+    if not cell.strip():
+        raise AudioFileError("names no file")
+    return folder / cell
+
+
+def files_in(folder: Path, cell: str) -> list[Path]:
+    """The files that a cell names, joined by `;`. Raises AudioFileError where a name is empty, but for the last."""
+    return [file_in(folder, name) for name in cell.removesuffix(";").split(";")]
+
+
 def score_table(
     rows: Sequence[Mapping[str, str]], keys: Sequence[str], score: Callable[[Mapping[str, str]], Row]
 ) -> Iterable[Row]:

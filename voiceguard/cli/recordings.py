@@ -38,7 +38,8 @@ def _score_synthetic(options: argparse.Namespace) -> bool:
     scorer = scoring.FileScorer(settings, load_detectors(settings), options.channel, options.max_speech)
     folder = options.manifest.parent
     rows = scoring.score_table(
-        scoring.read_table(options.manifest, ["path"]), ["path"], lambda row: scorer.synthetic(folder / row["path"])
+        scoring.read_table(options.manifest, ["path"]), ["path"],
+        lambda row: scorer.synthetic(scoring.file_in(folder, row["path"])),
     )
     written = scoring.write_table(options.out, scoring.SYNTHETIC_COLUMNS, rows)
     _summary(options, written, scorer.detectors.versions["synthetic"])
@@ -54,7 +55,7 @@ def _score_speakers(options: argparse.Namespace) -> bool:
     folder = options.trials.parent
     rows = scoring.score_table(
         scoring.read_table(options.trials, ["enrol", "test"]), ["enrol", "test"],
-        lambda row: scorer.speakers([folder / path for path in row["enrol"].split(";")], folder / row["test"]),
+        lambda row: scorer.speakers(scoring.files_in(folder, row["enrol"]), scoring.file_in(folder, row["test"])),
     )
     written = scoring.write_table(options.out, scoring.SPEAKER_COLUMNS, rows)
     _summary(options, written, scorer.detectors.versions["speaker"])
