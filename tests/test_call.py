@@ -65,7 +65,9 @@ SPECS = (
 )
 CALIBRATIONS = Calibrations(
     synthetic.Calibration(scale=1.0, offset=0.0, limit=2.7),
-    speaker.Calibration(scale=10.0, duration=0.0, offset=-5.0, min_speech_s=1.0, max_speech_s=9.0, limit=4.0),
+    speaker.Calibration(
+        scale=10.0, duration=0.0, offset=-5.0, min_speech_s=1.0, max_speech_s=9.0, limit=4.0, same_limit=9.0
+    ),
     synthetic.Calibration(scale=1.0, offset=0.0, limit=2.7),
 )
 SAMPLES = soundfile.read(ROOT / "samples" / "02-recovery.wav", dtype="float32")[0]

@@ -133,7 +133,7 @@ def test_no_change_is_told_of_one_voice() -> None:
 
 def test_a_voice_of_the_watch_list_is_told_once_and_hands_over() -> None:
     """The entry is named for the people who decide, and the risk goes high."""
-    bench = Known(KnownVoices(watchlist=Listed(5, 0.95)))
+    bench = Known(KnownVoices(watchlist=Listed(1, 0.95)))
     bench.hear(20)
     bench.ask()
     (match,) = bench.of(VoiceMatched)

@@ -47,10 +47,10 @@ def test_scores_every_row_of_a_manifest(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_scores_trials(tmp_path: Path) -> None:
     """The same voice speaks for itself, two voices against."""
-    callers(tmp_path, "02-recovery", "03-wrong-codes", "10-injected-instruction")
+    callers(tmp_path, "02-recovery", "03-wrong-codes", "05-synthetic-piper")
     enrol = "02-recovery.flac"
     (tmp_path / "t.csv").write_text(
-        f"enrol,test\n{enrol},03-wrong-codes.flac\n{enrol},10-injected-instruction.flac\n"
+        f"enrol,test\n{enrol},03-wrong-codes.flac\n{enrol},05-synthetic-piper.flac\n"
         f"missing.wav;{enrol},03-wrong-codes.flac\n"
     )
 

@@ -161,7 +161,7 @@ def _detectors() -> Detectors:
         scorers={"synthetic_voice": score, "synthetic_voice_verify": score},
         specs=(WindowSpec("synthetic_voice", 0.2, 0.2, 0.2),),
         calibrations=Calibrations(
-            synthetic.Calibration(1.0, 0.0, 2.0), speaker.Calibration(1.0, 0.0, 0.0, 2.0, 15.0, 2.0)
+            synthetic.Calibration(1.0, 0.0, 2.0), speaker.Calibration(1.0, 0.0, 0.0, 2.0, 15.0, 2.0, 2.0)
         ),
         versions={"synthetic": "stand-in@0", "speaker": "stand-in@0"},
     )

@@ -12,7 +12,7 @@ from voiceguard.detectors.features import fbank80_16k
 from voiceguard.errors import ModelError
 
 CALIBRATION = speaker.Calibration(
-    scale=20.0, duration=-2.0, offset=-5.0, min_speech_s=2.0, max_speech_s=10.0, limit=4.0
+    scale=20.0, duration=-2.0, offset=-5.0, min_speech_s=2.0, max_speech_s=10.0, limit=4.0, same_limit=9.0
 )
 EMBEDDINGS = arrays.arrays(np.float32, (3, speaker.DIMENSION), elements=st.floats(-100, 100, width=32)).filter(
     lambda rows: bool((np.linalg.norm(rows, axis=1) > 1e-3).all())
@@ -121,8 +121,16 @@ def test_a_higher_cosine_is_never_less_evidence_for_one_voice(
     evidence = speaker.same_speaker_llr(sorted(cosines), first_s, second_s, CALIBRATION)
 
     assert (np.diff(evidence) >= 0).all()
-    assert np.abs(evidence).max() <= CALIBRATION.limit
+    assert -CALIBRATION.limit <= evidence.min() and evidence.max() <= CALIBRATION.same_limit
     assert evidence == pytest.approx(speaker.same_speaker_llr(sorted(cosines), second_s, first_s, CALIBRATION))
+
+
+def test_one_speaker_may_be_surer_than_different_ones() -> None:
+    """More pairs of people vouch for it than people; a watch list's length is paid from that."""
+    alike, unlike = speaker.same_speaker_llr([1.0, -1.0], 2.0, 2.0, CALIBRATION)
+
+    assert (9.0, -4.0) == (alike, unlike)
+    assert speaker.listed_llr([alike], 1000) == pytest.approx(9.0 - np.log(1000))
 
 
 @pytest.mark.parametrize("cosine", [np.nan, np.inf, -np.inf])

@@ -67,4 +67,4 @@ def test_gain_does_not_change_the_voice(encoder: Any) -> None:
     loud = probe(9, 3.0)
     first, second = _embed(encoder, [loud, loud * np.float32(0.05)])
 
-    assert float(speaker.cosine(first, second)) > 0.97
+    assert float(speaker.cosine(first, second)) > 0.95

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -187,3 +188,14 @@ def test_after_a_pause_the_caller_has_to_be_heard_again():
         (risk.state, risk.band) for risk in (low.risk(9.0, net_s) for net_s in (6.0, 9.9, 10.0))
     ]
     assert Band.HIGH is high.risk(9.0, 6.0).band
+
+
+@pytest.mark.parametrize("source", ["watchlist", "linked_voice"])
+def test_a_list_explains_its_share_of_frauds_only(source: Any) -> None:
+    """One fraud in ten is by somebody on it: ln(0.9 + 0.1 e^5) by hand; unlike everybody on it is no merit."""
+    model = RiskModel()
+
+    model.add_known(source, 5.0)
+    assert pytest.approx(math.log(0.9 + 0.1 * math.exp(5.0))) == model.contribution(source)
+    model.add_known(source, -4.0)
+    assert 0.0 == model.contribution(source)

@@ -71,7 +71,7 @@ class Voice:
             ),
             calibrations=Calibrations(
                 synthetic.Calibration(scale=1.0, offset=0.0, limit=2.7),
-                speaker.Calibration(10.0, 0.0, -5.0, 1.0, 9.0, 4.0),
+                speaker.Calibration(10.0, 0.0, -5.0, 1.0, 9.0, 4.0, 9.0),
                 synthetic.Calibration(scale=1.0, offset=0.0, limit=2.7),
             ),
             versions=dict.fromkeys(("synthetic", "speaker", "verify"), "scripted@000000000000"),

@@ -35,7 +35,9 @@ class Calibration:
     max_speech_s: float
     """Net speech of a side counts as at least and at most this much: the range that was fitted."""
     limit: float
-    """Largest evidence either way, nats: no more than the calibration set can vouch for."""
+    """Largest evidence of different speakers, nats: no more than the people of the calibration set can vouch for."""
+    same_limit: float
+    """Largest evidence of one speaker, nats: no more than its pairs of people can vouch for."""
 
 
 def prepare(windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -97,7 +99,7 @@ def same_speaker_llr(
     ]
     speech = np.log(seconds[0]) + np.log(seconds[1])
     evidence = calibration.scale * values + calibration.duration * speech + calibration.offset
-    return np.clip(evidence, -calibration.limit, calibration.limit)
+    return np.clip(evidence, -calibration.limit, calibration.same_limit)
 
 
 def listed_llr(llrs: ArrayLike, listed: int) -> float:

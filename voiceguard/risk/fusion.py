@@ -54,10 +54,12 @@ class RiskOptions:
     """Net speech after which evidence has faded to 1/e, seconds."""
     synthetic_worth: float = 2.0
     """Independent windows that one voice's windows are worth: training folds give 1.6 for two, 1.85 for six."""
-    speaker_memory_s: float = 3.0
-    """The same for the speaker: a comparison covers 4.5 s by itself, so two that agree are enough."""
+    speaker_memory_s: float = 1.0
+    """The same for the speaker: a comparison covers 6 s by itself, so little is kept of the one before."""
     speaker_worth: float = 1.0
     """Independent comparisons that all are worth: with one and the same reference they repeat each other."""
+    listed_share: float = 0.1
+    """Share of frauds by people whose voices are on a list; the other frauds sound like anybody."""
     enough_speech_s: float = 4.0
     """Net speech below which no number is honest, seconds."""
     undecided: float = 0.5
@@ -131,6 +133,9 @@ class RiskModel:
         ln p(x | a voice of the list) / p(x | none of them) for the lists.
         """
         known = self._sources[source]
+        if source != "voiceprint":
+            # p(x | fraud) is a mixture: one of the list with this share, or somebody nobody knows.
+            llr = math.log1p(self.options.listed_share * math.expm1(llr))
         known.contribution = max(0.0, llr)
         known.windows += 1
 

@@ -16,8 +16,9 @@ Compare = Callable[[Embedding, Embedding, float, float], float]
 
 REFERENCE_S = 6.0
 """Net speech that makes the first reference, seconds."""
-RECENT_WINDOWS = 2
-"""Windows that make up "now"."""
+RECENT_WINDOWS = 3
+"""Windows that make up "now". Of the training folds' take-overs 91 % are found within 6 s at one false alarm an hour,
+by two windows 87 %."""
 SURE = -1.0
 """Evidence for the same voice, nats, below which speech joins the reference: another voice is never absorbed."""
 
@@ -77,7 +78,7 @@ class SpeakerChange:
         llr = self._compare(_unit(self._reference), recent, self._reference_s, recent_s)
         self._other = llr > 0.0
         if not self._other:
-            # The newest window may hold some of another voice already: two are compared together.
+            # The newest window may hold some of another voice already: several are compared together.
             self._same_until_s = self._recent[0][1].end_s
         if llr < SURE and leaving is not None:
             voice, left = leaving
