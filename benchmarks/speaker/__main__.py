@@ -1,38 +1,69 @@
-"""Measure the speaker encoder on the development set: ``python -m benchmarks.speaker``."""
+"""Measure the speaker encoder and what stands on it on the development set: ``python -m benchmarks.speaker``.
+
+Parts can be named to measure them alone. Times, which are ``cost`` and the search of ``watch-list``, want a machine
+that does nothing else.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
-from typing import get_args
+from typing import Any
 
+from benchmarks.speaker import report as figures
+from benchmarks.speaker.change import CIRCUMSTANCES, Circumstance, play_calls
 from benchmarks.speaker.encoder import Encoder
-from benchmarks.speaker.report import as_text, build
-from benchmarks.speaker.takeover import play_calls
-from benchmarks.speaker.verification import compare
-from voiceguard.analysis.channels import ChannelName
+from benchmarks.speaker.verification import compare, everybodys_voices, peer_costs
+from benchmarks.speaker.watchlist import measure
+from voiceguard.risk import RiskOptions
 
 
 def main() -> None:
-    """Score every speaker trial of dev, play take-overs, print the figures and write them to ``--out``."""
+    """Score every speaker trial, play take-overs, search lists, print the figures and write them to ``--out``."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speaker", description=__doc__)
+    parser.add_argument("parts", nargs="*", help=f"{', '.join(PARTS)}; nothing named: all")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of dev.csv and the trials")
     parser.add_argument("--model", type=Path, default=Path("models/speaker-campplus"), help="folder of the model")
-    parser.add_argument("--channel", default="pcmu", choices=get_args(ChannelName), help="line before the encoder")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/speaker.json"))
     arguments = parser.parse_args()
-    encoder = Encoder(arguments.model, arguments.channel)
-    report = {
-        "settings": {"channel": arguments.channel},
-        "model": encoder.model.version,
-        **build(compare(encoder, arguments.data), play_calls(encoder, arguments.data)),
-        "cost": encoder.time_window(),
-    }
+    if unknown := set(arguments.parts) - set(PARTS):
+        parser.error(f"no such part: {unknown.pop()}")
+    encoder = Encoder(arguments.model)
+    measured = {part: PARTS[part](encoder, arguments.data) for part in arguments.parts or PARTS}
+    report = json.loads(arguments.out.read_text()) if arguments.out.is_file() else {}
+    if report.get("model") != encoder.model.version:
+        report = {"model": encoder.model.version}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(report, indent=2) + "\n")
-    print(as_text(report))
+    arguments.out.write_text(json.dumps(report | measured, indent=1) + "\n")
+    print(figures.as_text(report | measured))
 
+
+def _change(encoder: Encoder, data: Path) -> dict[str, Any]:
+    with ProcessPoolExecutor(len(CIRCUMSTANCES)) as pool:
+        found = pool.map(_one_change, repeat(encoder.folder), repeat(data), CIRCUMSTANCES)
+    return dict(zip(CIRCUMSTANCES, found, strict=True))
+
+
+def _one_change(model: Path, data: Path, circumstance: Circumstance) -> dict[str, Any]:
+    options = RiskOptions()
+    high = math.log(options.high / (1 - options.high)) - math.log(options.prior / (1 - options.prior))
+    return figures.change(play_calls(Encoder(model), data, circumstance), high)
+
+
+PARTS: dict[str, Callable[[Encoder, Path], dict[str, Any]]] = {
+    "verification": lambda encoder, data: figures.verification(compare(encoder, data)),
+    "change": _change,
+    "watch-list": lambda encoder, data: measure(encoder, everybodys_voices(encoder, data)),
+    "cost": lambda encoder, _: {
+        "shipped": encoder.time_window(),
+        "peers_ms_per_second": {name: peer["ms_per_second"] for name, peer in peer_costs().items()},
+    },
+}
 
 if __name__ == "__main__":
     main()

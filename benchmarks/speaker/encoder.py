@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.timing import quick_ms
-from voiceguard.adapters.audio_files import read_mono_8k
 from voiceguard.adapters.onnx_models import load_model
-from voiceguard.analysis.channels import ChannelName, apply
 from voiceguard.detectors import speaker
 from voiceguard.events import Samples, Window
 from voiceguard.speech import SpeechOptions, SpeechTrack, WindowSpec
@@ -21,18 +19,14 @@ LEAST_S = 0.3
 
 
 class Encoder:
-    """The shipped model behind one kind of line."""
+    """The shipped model."""
 
-    def __init__(self, folder: Path, channel: ChannelName) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.model = load_model(folder)
         self.calibration = speaker.Calibration(**self.model.card["calibration"])
-        self._channel = channel
         card = self.model.card
         self._live = WindowSpec(card["task"], card["window_s"], card["hop_s"], card["min_window_s"])
-
-    def read(self, path: Path) -> Samples:
-        """A clip at the far end of the line."""
-        return apply(read_mono_8k(path), self._channel)
 
     def track(self) -> SpeechTrack:
         """One channel of a live call."""
@@ -47,6 +41,16 @@ class Encoder:
         every_frame = WindowSpec(self._live.task, self._live.window_s, 0.02, LEAST_S)
         windows = SpeechTrack(SpeechOptions(), (every_frame,)).feed(samples)
         return next((window for window in reversed(windows) if window.end_net_s <= self._live.window_s), None)
+
+    def net_speech(self, samples: Samples) -> Samples:
+        """All net speech of a clip (n,), at most a minute; (0,) when that is next to nothing."""
+        everything = WindowSpec(self._live.task, 60.0, 0.02, LEAST_S)
+        windows = SpeechTrack(SpeechOptions(), (everything,)).feed(samples)
+        return windows[-1].samples if windows else samples[:0]
+
+    def same_speaker_llr(self, cosine: float, first_s: float, second_s: float) -> float:
+        """Evidence of one voice, nats; seconds of net speech behind either side."""
+        return float(speaker.same_speaker_llr(cosine, first_s, second_s, self.calibration))
 
     def windows(self, samples: Samples) -> list[Window]:
         """The windows that a call would score; speech too short for it is one window."""
