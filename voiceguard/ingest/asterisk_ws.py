@@ -18,7 +18,7 @@ import orjson
 from voiceguard.errors import PeerError
 from voiceguard.events import CallEnded, CallStarted, DtmfReceived, Encoding, WireEvent
 from voiceguard.ingest import IngestOptions
-from voiceguard.ingest.fields import DIGIT, IDENTIFIER, bad, claims, matching, parse, strings, too_big
+from voiceguard.ingest.fields import DIGIT, IDENTIFIER, bad, check_binary, claims, matching, parse, strings, too_big
 from voiceguard.ingest.interleaved import Interleaved
 
 State = Literal["idle", "open", "ended"]
@@ -78,9 +78,7 @@ class AsteriskCodec:
 
     def receive_binary(self, data: bytes) -> list[WireEvent]:
         """The caller's audio, cut anywhere."""
-        if len(data) > self._options.max_binary_bytes:
-            limit = self._options.max_binary_bytes
-            raise PeerError("too_big", f"a binary message may hold {limit} bytes", close_code=1009)
+        check_binary(data, self._options.max_binary_bytes)
         if self._state != "open":
             raise PeerError("out_of_order", f"media is not allowed when the stream is {self._state}")
         return [*self._audio.feed(data)]

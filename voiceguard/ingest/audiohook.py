@@ -46,7 +46,7 @@ from voiceguard.ingest.audiohook_messages import (
     read_open,
     samples,
 )
-from voiceguard.ingest.fields import DIGIT, bad, matching, parse
+from voiceguard.ingest.fields import DIGIT, bad, check_binary, matching, parse
 
 State = Literal["preparing", "opening", "active", "paused", "closing", "disconnecting", "closed"]
 
@@ -145,9 +145,7 @@ class AudioHookCodec:
         """Audio: one `AudioReceived` per channel."""
         if self.awaits_close:
             return []
-        if len(data) > self._options.max_binary_bytes:
-            limit = self._options.max_binary_bytes
-            raise PeerError("too_big", f"a binary message may hold {limit} bytes", close_code=1009)
+        check_binary(data, self._options.max_binary_bytes)
         self._check_order("audio")
         if self._media is None:
             raise PeerError("out_of_order", "no media was chosen")

@@ -47,6 +47,12 @@ def too_big(text: str, max_bytes: int) -> bool:
     return len(text) > max_bytes or (not text.isascii() and len(text.encode("utf-8", "surrogatepass")) > max_bytes)
 
 
+def check_binary(data: bytes, max_bytes: int) -> None:
+    """Raises PeerError("too_big") for a binary message over its limit."""
+    if len(data) > max_bytes:
+        raise PeerError("too_big", f"a binary message may hold {max_bytes} bytes", close_code=1009)
+
+
 def mapping(message: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A nested object."""
     value = message.get(name)

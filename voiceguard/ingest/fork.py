@@ -30,7 +30,19 @@ from voiceguard.events import (
     WireEvent,
 )
 from voiceguard.ingest import IngestOptions
-from voiceguard.ingest.fields import DIGIT, IDENTIFIER, NAME, bad, matching, names, number, parse, strings, too_big
+from voiceguard.ingest.fields import (
+    DIGIT,
+    IDENTIFIER,
+    NAME,
+    bad,
+    check_binary,
+    matching,
+    names,
+    number,
+    parse,
+    strings,
+    too_big,
+)
 from voiceguard.ingest.interleaved import Interleaved
 
 State = Literal["idle", "open", "ended"]
@@ -91,9 +103,7 @@ class ForkCodec:
 
     def receive_binary(self, data: bytes) -> list[WireEvent]:
         """Audio, cut anywhere: one `AudioReceived` per channel."""
-        if len(data) > self._options.max_binary_bytes:
-            limit = self._options.max_binary_bytes
-            raise PeerError("too_big", f"a binary message may hold {limit} bytes", close_code=1009)
+        check_binary(data, self._options.max_binary_bytes)
         if self._state == "ended":
             raise PeerError("out_of_order", "the stream has ended")
         if self._state == "open":

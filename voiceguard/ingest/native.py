@@ -29,7 +29,7 @@ from voiceguard.events import (
     WireEvent,
 )
 from voiceguard.ingest import IngestOptions
-from voiceguard.ingest.fields import DIGIT, IDENTIFIER, NAME, bad, matching, names, number, parse, strings
+from voiceguard.ingest.fields import DIGIT, IDENTIFIER, NAME, bad, check_binary, matching, names, number, parse, strings
 from voiceguard.ingest.interleaved import Interleaved
 from voiceguard.ingest.media import OPUS_CLOCK_HZ, opus_samples
 
@@ -79,9 +79,7 @@ class NativeCodec:
 
     def receive_binary(self, data: bytes) -> list[WireEvent]:
         """Audio: one `AudioReceived` per channel, with the sample groups that are whole by now; of Opus, the packet."""
-        if len(data) > self._options.max_binary_bytes:
-            limit = self._options.max_binary_bytes
-            raise PeerError("too_big", f"a binary message may hold {limit} bytes", close_code=1009)
+        check_binary(data, self._options.max_binary_bytes)
         self._check_order("audio")
         if self._encoding == "opus":
             return [self._packet(data)]

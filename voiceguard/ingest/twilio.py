@@ -16,7 +16,18 @@ from typing import Any, Final, Literal
 from voiceguard.errors import PeerError
 from voiceguard.events import CallEnded, CallStarted, Channel, DtmfReceived, Encoding, MarkReceived, WireEvent
 from voiceguard.ingest import IngestOptions
-from voiceguard.ingest.fields import DIGIT, IDENTIFIER, bad, claims, mapping, matching, number, parse, strings
+from voiceguard.ingest.fields import (
+    DIGIT,
+    IDENTIFIER,
+    bad,
+    check_binary,
+    claims,
+    mapping,
+    matching,
+    number,
+    parse,
+    strings,
+)
 from voiceguard.ingest.media import payload, samples_in
 from voiceguard.ingest.reorder import Sequencer
 
@@ -106,9 +117,7 @@ class TwilioCodec:
 
     def receive_binary(self, data: bytes) -> list[WireEvent]:
         """The platforms send none: ignored."""
-        if len(data) > self._options.max_binary_bytes:
-            limit = self._options.max_binary_bytes
-            raise PeerError("too_big", f"a binary message may hold {limit} bytes", close_code=1009)
+        check_binary(data, self._options.max_binary_bytes)
         self.ignored += 1
         return []
 

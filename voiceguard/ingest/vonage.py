@@ -15,7 +15,18 @@ from typing import Any, Final, Literal
 from voiceguard.errors import PeerError
 from voiceguard.events import AudioReceived, CallEnded, CallStarted, DtmfReceived, WireEvent
 from voiceguard.ingest import IngestOptions
-from voiceguard.ingest.fields import DIGIT, IDENTIFIER, MAX_ENTRIES, NAME, bad, claims, matching, parse, strings
+from voiceguard.ingest.fields import (
+    DIGIT,
+    IDENTIFIER,
+    MAX_ENTRIES,
+    NAME,
+    bad,
+    check_binary,
+    claims,
+    matching,
+    parse,
+    strings,
+)
 
 State = Literal["idle", "open", "ended"]
 
@@ -56,9 +67,7 @@ class VonageCodec:
 
     def receive_binary(self, data: bytes) -> list[WireEvent]:
         """Audio: 20 ms a message."""
-        if len(data) > self._options.max_binary_bytes:
-            limit = self._options.max_binary_bytes
-            raise PeerError("too_big", f"a binary message may hold {limit} bytes", close_code=1009)
+        check_binary(data, self._options.max_binary_bytes)
         self._check_order("audio")
         if len(data) % 2:
             raise PeerError("bad_audio", "audio must hold whole 16-bit samples", close_code=1007)
