@@ -18,6 +18,7 @@ DIGIT = re.compile(r"[0-9A-D*#]")
 """One DTMF key, ITU-T Q.23."""
 MAX_ENTRIES = 32
 MAX_VALUE_CHARS = 1000
+MAX_MARK_CHARS = 128
 _NUMERAL = re.compile(r"[0-9]{1,15}")
 
 
@@ -67,6 +68,14 @@ def matching(message: Mapping[str, Any], name: str, pattern: re.Pattern[str]) ->
     if not isinstance(value, str) or not pattern.fullmatch(value):
         raise bad(name)
     return value
+
+
+def mark(message: Mapping[str, Any]) -> str:
+    """The `name` of a mark, which echoes what we or the platform's application said."""
+    name = message.get("name")
+    if not isinstance(name, str) or len(name) > MAX_MARK_CHARS:
+        raise bad("name")
+    return name
 
 
 def number(message: Mapping[str, Any], name: str) -> int:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from voiceguard.errors import PeerError
-from voiceguard.events import Encoding
+from voiceguard.events import Channel, Encoding
 from voiceguard.ingest.fields import bad
 
+TRACKS: Final[Mapping[str, Channel]] = {"inbound": "caller", "outbound": "agent"}
 OPUS_CLOCK_HZ: Final = 48_000
 """RFC 7587 section 4.1."""
 _MAX_OPUS_SAMPLES: Final = OPUS_CLOCK_HZ * 120 // 1000
@@ -20,6 +21,15 @@ _OPUS_FRAME_SAMPLES: Final = (
     *(120, 240, 480, 960) * 4,  # CELT: 2.5, 5, 10, 20 ms
 )
 """By configuration number, RFC 6716 table 2."""
+
+
+def declared_tracks(values: object) -> dict[str, Channel]:
+    """The tracks of a list in our order, the caller first. Raises PeerError."""
+    if not isinstance(values, list) or not values or len(values) > len(TRACKS):
+        raise bad("tracks")
+    if any(not isinstance(value, str) or value not in TRACKS for value in values):
+        raise PeerError("unknown_channel", "tracks are inbound and outbound")
+    return {track: channel for track, channel in TRACKS.items() if track in values}
 
 
 def payload(media: Mapping[str, Any]) -> bytes:

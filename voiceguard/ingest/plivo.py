@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from urllib.parse import unquote
 
 from voiceguard.errors import PeerError
-from voiceguard.events import CallEnded, CallStarted, Channel, DtmfReceived, Encoding, MarkReceived, WireEvent
+from voiceguard.events import CallEnded, CallStarted, DtmfReceived, Encoding, MarkReceived, WireEvent
 from voiceguard.ingest import IngestOptions
 from voiceguard.ingest.fields import (
     DIGIT,
@@ -24,21 +24,20 @@ from voiceguard.ingest.fields import (
     check_binary,
     claims,
     mapping,
+    mark,
     matching,
     number,
     parse,
     strings,
 )
-from voiceguard.ingest.media import payload, samples_in
+from voiceguard.ingest.media import declared_tracks, payload, samples_in
 from voiceguard.ingest.reorder import Sequencer
 
 State = Literal["idle", "open", "ended"]
 
-TRACKS: Final[Mapping[str, Channel]] = {"inbound": "caller", "outbound": "agent"}
 FORMATS: Final[Mapping[tuple[str, int], Encoding]] = {
     ("audio/x-mulaw", 8000): "pcmu", ("audio/x-l16", 8000): "l16", ("audio/x-l16", 16000): "l16",
 }
-MAX_NAME_CHARS: Final = 128
 ALLOWED_IN: Final[Mapping[str, tuple[State, ...]]] = {
     "start": ("idle",),
     "media": ("open",),
@@ -108,7 +107,7 @@ class PlivoCodec:
         encoding = FORMATS.get((name, rate_hz)) if isinstance(name, str) else None
         if encoding is None:
             raise PeerError("unsupported_media", "this media format is not supported", close_code=1003)
-        tracks = _tracks(start.get("tracks", ["inbound"]))
+        tracks = declared_tracks(start.get("tracks", ["inbound"]))
         started = CallStarted(call_id, encoding, rate_hz, tuple(tracks.values()), *claims(parameters))
         max_gap = int(self._options.max_gap_s * rate_hz)
         self._tracks = {
@@ -138,10 +137,7 @@ class PlivoCodec:
         return [DtmfReceived(self._track(dtmf).channel, matching(dtmf, "digit", DIGIT))]
 
     def _played(self, message: Mapping[str, Any]) -> list[WireEvent]:
-        name = message.get("name")
-        if not isinstance(name, str) or len(name) > MAX_NAME_CHARS:
-            raise bad("name")
-        return [MarkReceived(name)]
+        return [MarkReceived(mark(message))]
 
     def _stop(self, _: Mapping[str, Any]) -> list[WireEvent]:
         self._state = "ended"
@@ -171,12 +167,3 @@ def extra_headers(value: object) -> dict[str, str]:
 
 def _snake(name: str) -> str:
     return _CAPITAL.sub("_", name).lower() if _CAPITAL.search(name) else name
-
-
-def _tracks(values: object) -> dict[str, Channel]:
-    """Declared tracks in our order, the caller first."""
-    if not isinstance(values, list) or not values or len(values) > len(TRACKS):
-        raise bad("tracks")
-    if any(not isinstance(value, str) or value not in TRACKS for value in values):
-        raise PeerError("unknown_channel", "tracks are inbound and outbound")
-    return {track: channel for track, channel in TRACKS.items() if track in values}

@@ -21,19 +21,19 @@ from voiceguard.ingest.fields import (
     check_binary,
     claims,
     mapping,
+    mark,
     matching,
     number,
     parse,
     strings,
 )
-from voiceguard.ingest.media import OPUS_CLOCK_HZ, payload, samples_in
+from voiceguard.ingest.media import OPUS_CLOCK_HZ, TRACKS, payload, samples_in
 from voiceguard.ingest.reorder import Reorderer, Sequencer
 
 State = Literal["idle", "connected", "open", "ended"]
 
 AUTH_HEADER: Final = "x-telnyx-streaming-auth-token"
 """Of the upgrade request: carries the `stream_auth_token` with which streaming was asked for."""
-TRACKS: Final[Mapping[str, Channel]] = {"inbound": "caller", "outbound": "agent"}
 ENCODINGS: Final[Mapping[str, Encoding]] = {
     "pcmu": "pcmu", "audio/x-mulaw": "pcmu", "pcma": "pcma", "g722": "g722", "opus": "opus", "l16": "l16",
 }
@@ -41,7 +41,6 @@ ENCODINGS: Final[Mapping[str, Encoding]] = {
 CLOCKS_HZ: Final[Mapping[Encoding, int]] = {"pcmu": 8000, "pcma": 8000, "g722": 8000, "opus": OPUS_CLOCK_HZ}
 """Of what RTP fixes; L16 has the rate that the media format says."""
 L16_RATES_HZ: Final = (8000, 16000, 24000, 48000)
-MAX_MARK_CHARS: Final = 128
 ALLOWED_IN: Final[Mapping[str, tuple[State, ...]]] = {
     "connected": ("idle",),
     "start": ("idle", "connected"),
@@ -142,10 +141,7 @@ class TelnyxCodec:
         return [DtmfReceived("caller", matching(mapping(message, "dtmf"), "digit", DIGIT))]
 
     def _mark(self, message: Mapping[str, Any]) -> list[WireEvent]:
-        name = mapping(message, "mark").get("name")
-        if not isinstance(name, str) or len(name) > MAX_MARK_CHARS:
-            raise bad("name")
-        return [MarkReceived(name)]
+        return [MarkReceived(mark(mapping(message, "mark")))]
 
     def _stop(self, _: Mapping[str, Any]) -> list[WireEvent]:
         self._state = "ended"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from voiceguard.errors import PeerError
-from voiceguard.events import CallEnded, CallStarted, Channel, DtmfReceived, Encoding, MarkReceived, WireEvent
+from voiceguard.events import CallEnded, CallStarted, DtmfReceived, Encoding, MarkReceived, WireEvent
 from voiceguard.ingest import IngestOptions
 from voiceguard.ingest.fields import (
     DIGIT,
@@ -23,12 +23,13 @@ from voiceguard.ingest.fields import (
     check_binary,
     claims,
     mapping,
+    mark,
     matching,
     number,
     parse,
     strings,
 )
-from voiceguard.ingest.media import payload, samples_in
+from voiceguard.ingest.media import TRACKS, declared_tracks, payload, samples_in
 from voiceguard.ingest.reorder import Sequencer
 
 State = Literal["idle", "connected", "open", "ended"]
@@ -57,10 +58,8 @@ SIGNALWIRE: Final = Dialect(
 )
 """Of the names, mu-law's and L16's are in SignalWire's reference; the others are formed alike, and not verified."""
 
-TRACKS: Final[Mapping[str, Channel]] = {"inbound": "caller", "outbound": "agent"}
 FRAMES_PER_S = 50
 """Frames of 20 ms."""
-MAX_MARK_CHARS = 128
 ALLOWED_IN: Final[Mapping[str, tuple[State, ...]]] = {
     "connected": ("idle",),
     "start": ("idle", "connected"),
@@ -144,7 +143,7 @@ class TwilioCodec:
         if self._token is not None:
             self._token(parameters.get("token", ""), call_sid)
         encoding, rate_hz = self._format(mapping(start, "mediaFormat"))
-        tracks = _tracks(start.get("tracks", ["inbound"]))
+        tracks = declared_tracks(start.get("tracks", ["inbound"]))
         started = CallStarted(call_sid, encoding, rate_hz, tuple(tracks.values()), *claims(parameters))
         max_gap = int(self._options.max_gap_s * rate_hz)
         self._tracks = {
@@ -183,20 +182,8 @@ class TwilioCodec:
         return [DtmfReceived(TRACKS[track.removesuffix("_track")], matching(dtmf, "digit", DIGIT))]
 
     def _mark(self, message: Mapping[str, Any]) -> list[WireEvent]:
-        name = mapping(message, "mark").get("name")
-        if not isinstance(name, str) or len(name) > MAX_MARK_CHARS:
-            raise bad("name")
-        return [MarkReceived(name)]
+        return [MarkReceived(mark(mapping(message, "mark")))]
 
     def _stop(self, _: Mapping[str, Any]) -> list[WireEvent]:
         self._state = "ended"
         return [CallEnded("stopped")]
-
-
-def _tracks(values: object) -> dict[str, Channel]:
-    """Declared tracks in our order, the caller first."""
-    if not isinstance(values, list) or not values or len(values) > len(TRACKS):
-        raise bad("tracks")
-    if any(not isinstance(value, str) or value not in TRACKS for value in values):
-        raise PeerError("unknown_channel", "tracks are inbound and outbound")
-    return {track: channel for track, channel in TRACKS.items() if track in values}
