@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import orjson
@@ -76,6 +76,27 @@ def mark(message: Mapping[str, Any]) -> str:
     if not isinstance(name, str) or len(name) > MAX_MARK_CHARS:
         raise bad("name")
     return name
+
+
+def named_event(
+    message: Mapping[str, Any], allowed_in: Mapping[str, Container[str]], state: str, stream: tuple[str, str]
+) -> str | None:
+    """The message's `event`, which this state allows; None for one that the protocol's table does not have, so that a
+    later version of it does no harm. `stream`: the field that names the stream, and its name once it is known.
+
+    Raises PeerError for a message that comes at the wrong time, or is of another stream.
+    """
+    event = message.get("event")
+    if not isinstance(event, str):
+        raise bad("event")
+    if event not in allowed_in:
+        return None
+    if state not in allowed_in[event]:
+        raise PeerError("out_of_order", f"{event} is not allowed when the stream is {state}")
+    name, known = stream
+    if known and message.get(name, known) != known:
+        raise PeerError("wrong_stream", "this message belongs to another stream")
+    return event
 
 
 def number(message: Mapping[str, Any], name: str) -> int:

@@ -26,6 +26,7 @@ from voiceguard.ingest.fields import (
     mapping,
     mark,
     matching,
+    named_event,
     number,
     parse,
     strings,
@@ -68,16 +69,10 @@ class PlivoCodec:
     def receive_text(self, text: str) -> list[WireEvent]:
         """One message."""
         message = parse(text, self._options.max_text_bytes)
-        event = message.get("event")
-        if not isinstance(event, str):
-            raise bad("event")
-        if event not in self._readers:
+        event = named_event(message, ALLOWED_IN, self._state, ("streamId", self._stream_id))
+        if event is None:
             self.ignored += 1
             return []
-        if self._state not in ALLOWED_IN[event]:
-            raise PeerError("out_of_order", f"{event} is not allowed when the stream is {self._state}")
-        if self._stream_id and message.get("streamId", self._stream_id) != self._stream_id:
-            raise PeerError("wrong_stream", "this message belongs to another stream")
         return self._readers[event](message)
 
     def receive_binary(self, data: bytes) -> list[WireEvent]:

@@ -17,12 +17,12 @@ from voiceguard.ingest import IngestOptions
 from voiceguard.ingest.fields import (
     DIGIT,
     IDENTIFIER,
-    bad,
     check_binary,
     claims,
     mapping,
     mark,
     matching,
+    named_event,
     number,
     parse,
     strings,
@@ -74,16 +74,10 @@ class TelnyxCodec:
     def receive_text(self, text: str) -> list[WireEvent]:
         """One message; what Telnyx reports as its own `error` is skipped: we send nothing that could be wrong."""
         message = parse(text, self._options.max_text_bytes)
-        event = message.get("event")
-        if not isinstance(event, str):
-            raise bad("event")
-        if event not in self._readers:
+        event = named_event(message, ALLOWED_IN, self._state, ("stream_id", self._stream_id))
+        if event is None:
             self.ignored += 1
             return []
-        if self._state not in ALLOWED_IN[event]:
-            raise PeerError("out_of_order", f"{event} is not allowed when the stream is {self._state}")
-        if self._stream_id and message.get("stream_id", self._stream_id) != self._stream_id:
-            raise PeerError("wrong_stream", "this message belongs to another stream")
         return self._readers[event](message)
 
     def receive_binary(self, data: bytes) -> list[WireEvent]:

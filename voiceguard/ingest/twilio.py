@@ -19,12 +19,12 @@ from voiceguard.ingest import IngestOptions
 from voiceguard.ingest.fields import (
     DIGIT,
     IDENTIFIER,
-    bad,
     check_binary,
     claims,
     mapping,
     mark,
     matching,
+    named_event,
     number,
     parse,
     strings,
@@ -102,16 +102,10 @@ class TwilioCodec:
         message = parse(text, self._options.max_text_bytes)
         if self._dialect.wrapped and isinstance(message.get("rawEvent"), dict):
             message = {**message, **message["rawEvent"]}
-        event = message.get("event")
-        if not isinstance(event, str):
-            raise bad("event")
-        if event not in self._readers:
+        event = named_event(message, ALLOWED_IN, self._state, ("streamSid", self._stream_sid))
+        if event is None:
             self.ignored += 1
             return []
-        if self._state not in ALLOWED_IN[event]:
-            raise PeerError("out_of_order", f"{event} is not allowed when the stream is {self._state}")
-        if self._stream_sid and message.get("streamSid", self._stream_sid) != self._stream_sid:
-            raise PeerError("wrong_stream", "this message belongs to another stream")
         return self._readers[event](message)
 
     def receive_binary(self, data: bytes) -> list[WireEvent]:

@@ -95,23 +95,10 @@ class Session:
             return self._refuse(error)
 
     async def _read(self) -> int:
-        while True:
-            lost = False
+        last = False
+        while not last:
             try:
-                # Only the client's own silence is a stall, not the time that the store takes.
-                async with asyncio.timeout(self._service.settings.stall_s):
-                    frame = await self._transport.receive()
-                events = self._decode(frame)
-            except Closed as closed:
-                lost, events = True, self._codec.connection_lost()
-                if events and closed.stopping:
-                    events = [CallEnded("shutdown")]
-                elif events and closed.orderly and self._ends_by_closing:
-                    events = [CallEnded("stopped")]
-            except PeerError as error:
-                events = []
-                await self._report(error)
-            try:
+                events, last = await self._next()
                 for event in events:
                     if isinstance(event, CallEnded):
                         await self._end(event)
@@ -119,13 +106,27 @@ class Session:
                     await self._handle(event)
             except PeerError as error:
                 await self._report(error)
-            if lost:
-                return 1000
-            if self._outbox.overflowed:
+            if self._outbox.overflowed and not last:
                 raise PeerError("too_slow", "decisions were not read")
+        return 1000
 
-    def _decode(self, frame: Frame) -> list[WireEvent]:
-        return self._codec.receive_text(frame) if isinstance(frame, str) else self._codec.receive_binary(frame)
+    async def _next(self) -> tuple[list[WireEvent], bool]:
+        """The events of the next frame, and whether it is the connection's end."""
+        try:
+            # Only the client's own silence is a stall, not the time that the store takes.
+            async with asyncio.timeout(self._service.settings.stall_s):
+                frame = await self._transport.receive()
+        except Closed as closed:
+            return self._lost(closed), True
+        return self._codec.receive_text(frame) if isinstance(frame, str) else self._codec.receive_binary(frame), False
+
+    def _lost(self, closed: Closed) -> list[WireEvent]:
+        events = self._codec.connection_lost()
+        if events and closed.stopping:
+            return [CallEnded("shutdown")]
+        if events and closed.orderly and self._ends_by_closing:
+            return [CallEnded("stopped")]
+        return events
 
     async def _report(self, error: PeerError) -> None:
         if error.fatal:
