@@ -61,6 +61,7 @@ TESTED_ELSEWHERE = {
     "voiceguard/server/service.py": "tests/server/test_calls.py",
     "voiceguard/server/streams/plivo.py": "tests/server/streams/test_platforms.py",
     "voiceguard/server/streams/proofs.py": "tests/server/streams/test_platforms.py",
+    "voiceguard/server/streams/tokened.py": "tests/server/streams/test_platforms.py",
     "voiceguard/server/streams/telnyx.py": "tests/server/streams/test_platforms.py",
     "voiceguard/server/streams/vonage.py": "tests/server/streams/test_platforms.py",
     "voiceguard/server/streams/session.py": "tests/server/streams/test_native.py",

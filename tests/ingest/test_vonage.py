@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
+from tests.ingest.promises import keeps_limits, takes_anything
 from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.events import AudioReceived, CallEnded, CallStarted, DtmfReceived
 from voiceguard.ingest import IngestOptions
@@ -124,14 +125,7 @@ def test_the_rest() -> None:
 
 def test_limits() -> None:
     """The largest message passes, and one byte more does not."""
-    codec = VonageCodec(options=IngestOptions(max_text_bytes=20, max_binary_bytes=4))
-    with contextlib.suppress(PeerError):
-        codec.receive_binary(b"\xff" * 4)
-    assert [] == codec.receive_text('{"event": "unknown"}')
-    for receive in (lambda: codec.receive_binary(b"\xff" * 5), lambda: codec.receive_text('{"event":  "unknown"}')):
-        with pytest.raises(PeerError) as raised:
-            receive()
-        assert ("too_big", 1009) == (raised.value.code, raised.value.close_code)
+    keeps_limits(VonageCodec)
 
 
 class VonageStream(RuleBasedStateMachine):
@@ -199,9 +193,7 @@ TestVonageStream = VonageStream.TestCase
 def test_any_frame(frames: list[str | bytes], started: bool) -> None:
     """Whatever text or bytes come, only PeerError is raised."""
     codec = _started() if started else VonageCodec()
-    for frame in frames:
-        with contextlib.suppress(PeerError):
-            codec.receive_text(frame) if isinstance(frame, str) else codec.receive_binary(frame)
+    takes_anything(codec, frames)
 
 
 @given(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
@@ -35,6 +36,21 @@ async def refused(socket: ClientConnection, code: str, close_code: int) -> None:
     """The stream's last words are this error, and its socket closes with this code."""
     assert code == (await said(socket, "error"))["code"]
     await closed(socket, close_code)
+
+
+async def keyed_refund(
+    served: Served, api: httpx.AsyncClient, key: Callable[[str], Awaitable[object]]
+) -> dict[str, Any]:
+    """Ask for a refund of call-1 through the API and `key` the digits of the delivered code until it is allowed; what
+    was answered to the question."""
+    asked: dict[str, Any] = (await api.post("/v1/calls/call-1/actions", json={"action": "refund"})).json()
+    assert "step_up" == asked["decision"]
+    await until(lambda: served.phone.codes)
+    for digit in served.phone.codes[0].code:
+        await key(digit)
+    call = served.service.calls["call-1"]
+    await until(lambda: call.decided[asked["action_id"]].state == "allowed")
+    return asked
 
 
 async def recorded(served: Served, call_id: str, reason: str) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from tests.server.endings import closed, recorded, until
+from tests.server.endings import closed, keyed_refund, recorded
 from tests.server.serving import SPEECH, Served, heard, serving
 from voiceguard.clients.lines.asterisk import AsteriskLine
 from voiceguard.settings import AsteriskOptions
@@ -59,13 +59,7 @@ def test_whole_call(tmp_path: Path) -> None:
                 assert ANSWER == await socket.recv()
                 await speak(socket, 10.0)
                 await heard(served, "call-1", 10.0)
-                asked = (await api.post("/v1/calls/call-1/actions", json={"action": "refund"})).json()
-                assert "step_up" == asked["decision"]
-                await until(lambda: served.phone.codes)
-                for digit in served.phone.codes[0].code:
-                    await socket.send(line.digit(digit))
-                call = served.service.calls["call-1"]
-                await until(lambda: call.decided[asked["action_id"]].state == "allowed")
+                await keyed_refund(served, api, lambda digit: socket.send(line.digit(digit)))
             records = await recorded(served, "call-1", "stopped")
             assert ["step_up", "allow"] == [item["decision"] for item in records if item["kind"] == "decision"]
 

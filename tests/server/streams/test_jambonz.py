@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.server.endings import closed, recorded, until
+from tests.server.endings import closed, keyed_refund, recorded
 from tests.server.serving import SPEECH, heard, serving
 from voiceguard.clients.lines.fork import jambonz
 from voiceguard.clients.lines.line import Dialling
@@ -29,13 +29,7 @@ def test_whole_call(tmp_path: Path) -> None:
                 for at in range(0, 80000, 160):
                     await socket.send(line.audio({"caller": SPEECH[at : at + 160]})[0])
                 await heard(served, "call-1", 10.0)
-                asked = (await api.post("/v1/calls/call-1/actions", json={"action": "refund"})).json()
-                assert "step_up" == asked["decision"]
-                await until(lambda: served.phone.codes)
-                for digit in served.phone.codes[0].code:
-                    await socket.send(line.digit(digit))
-                call = served.service.calls["call-1"]
-                await until(lambda: call.decided[asked["action_id"]].state == "allowed")
+                await keyed_refund(served, api, lambda digit: socket.send(line.digit(digit)))
             records = await recorded(served, "call-1", "stopped")
             assert ["step_up", "allow"] == [item["decision"] for item in records if item["kind"] == "decision"]
             assert "4930" not in json.dumps(records)

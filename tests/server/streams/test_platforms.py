@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from tests.server.endings import closed, recorded, until
+from tests.server.endings import closed, keyed_refund, recorded, until
 from tests.server.serving import SPEECH, Served, heard, serving
 from voiceguard.adapters.store import StoreError
 from voiceguard.clients.connection import hang_up
@@ -69,13 +69,7 @@ def test_whole_call(tmp_path: Path, protocol: str) -> None:
                 await opened(socket, line)
                 await speak(socket, line, 10.0)
                 await heard(served, "call-1", 10.0)
-                asked = (await api.post("/v1/calls/call-1/actions", json={"action": "refund"})).json()
-                assert "step_up" == asked["decision"]
-                await until(lambda: served.phone.codes)
-                for digit in served.phone.codes[0].code:
-                    await socket.send(line.digit(digit) or "")
-                call = served.service.calls["call-1"]
-                await until(lambda: call.decided[asked["action_id"]].state == "allowed")
+                await keyed_refund(served, api, lambda digit: socket.send(line.digit(digit) or ""))
                 await hang_up(line, socket)
                 assert [] == [message async for message in socket]
             records = await recorded(served, "call-1", "stopped")

@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
-from tests.server.endings import closed, recorded, until
+from tests.server.endings import closed, keyed_refund, recorded
 from tests.server.serving import SPEECH, Served, heard, serving
 from voiceguard.adapters.store import StoreError
 from voiceguard.clients.lines.line import FRAME_SAMPLES
@@ -239,13 +239,7 @@ def test_whole_call(tmp_path: Path) -> None:
                 await opened(socket, line)
                 await speak(socket, line, 10.0)
                 await heard(served, "call-1", 10.0)
-                asked = (await api.post("/v1/calls/call-1/actions", json={"action": "refund"})).json()
-                assert "step_up" == asked["decision"]
-                await until(lambda: served.phone.codes)
-                for digit in served.phone.codes[0].code:
-                    await socket.send(line.digit(digit))
-                call = served.service.calls["call-1"]
-                await until(lambda: call.decided[asked["action_id"]].state == "allowed")
+                asked = await keyed_refund(served, api, lambda digit: socket.send(line.digit(digit)))
                 answer = (await api.get(f"/v1/actions/{asked['action_id']}")).json()
                 assert "allow" == answer["decision"]
                 assert 200 == (await api.post("/v1/grants/redeem", json={"grant": answer["grant"]})).status_code

@@ -11,8 +11,9 @@ from voiceguard.ingest.twilio import SIGNALWIRE, TwilioCodec
 from voiceguard.ingest.twilio_auth import verify_signature
 from voiceguard.server.auth import bearer
 from voiceguard.server.service import Service
-from voiceguard.server.streams.proofs import public_url, spend_stream_token, use_once
+from voiceguard.server.streams.proofs import public_url, use_once
 from voiceguard.server.streams.session import Session
+from voiceguard.server.streams.tokened import serve_tokened
 from voiceguard.server.streams.websocket import WebSocketTransport, refuse_upgrade
 
 
@@ -48,17 +49,8 @@ async def twilio(websocket: WebSocket) -> None:
 async def signalwire(websocket: WebSocket) -> None:
     """`WS /v1/stream/signalwire`: a stream token as the bearer token; SignalWire signs no upgrade."""
     service: Service = websocket.app.state.service
-    secret, token = service.settings.signalwire.stream_secret, bearer(websocket)
-    if secret is None or not token:
-        await refuse_upgrade(service, websocket, AuthenticationError("no SignalWire token is given or configured"))
-        return
-    await websocket.accept()
-
-    async def admit(started: CallStarted) -> None:
-        await spend_stream_token(service, secret, token, started.call_id)
-
     codec = TwilioCodec(options=service.settings.ingest, dialect=SIGNALWIRE)
-    await Session(service, WebSocketTransport(websocket), codec, admit).run()
+    await serve_tokened(websocket, codec, service.settings.signalwire.stream_secret, bearer(websocket))
 
 
 def _check_signature(service: Service, websocket: WebSocket) -> None:
