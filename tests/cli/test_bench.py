@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,7 @@ import pytest
 import soundfile
 
 from tests.analysis.calls import short_set
-from tests.cli.commands import POLICY, mistake, run
+from tests.cli.commands import POLICY, SAMPLES, mistake, run
 
 
 def test_replays_a_call_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,6 +33,30 @@ def test_replays_a_call_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert {"calls.csv", "metrics.json", "report.html", "scores.tsv", "key.tsv", "tables", "work"} == {
         path.name for path in report.iterdir()
     }
+
+
+def test_a_killed_replay_goes_on(tmp_path: Path) -> None:
+    """Killed with its workers, and asked for again: what was done is not done again, and the report is the same."""
+    short_set(tmp_path, *sorted(path.stem for path in SAMPLES.glob("0[1-6]*.wav")), seconds=10.0)
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    command = [sys.executable, "-m", "voiceguard", "replay", str(tmp_path), "--jobs", "2", "--report"]
+    with subprocess.Popen([*command, str(killed)], start_new_session=True, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not _results(killed):
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+    made = _results(killed)
+
+    assert 0 == run("replay", tmp_path, "--report", killed, "--jobs", 1)
+    assert 0 == run("replay", tmp_path, "--report", whole, "--jobs", 1)
+    assert 0 < len(made) < len(_results(killed)) == len(_results(whole))
+    assert made.items() <= _results(killed).items()
+    for name in ("metrics.json", "calls.csv", "scores.tsv", "key.tsv"):
+        assert (whole / name).read_bytes() == (killed / name).read_bytes()
+
+
+def _results(report: Path) -> dict[str, int]:
+    """Names of kept results and when each was written."""
+    return {path.name: path.stat().st_mtime_ns for path in (report / "work").glob("*.json")}
 
 
 @pytest.mark.parametrize("arguments", [("--jobs", "0"), ("--jobs", "x"), ("--engine", "abacus"), ("--budget", "-1")])
