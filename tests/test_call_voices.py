@@ -100,6 +100,19 @@ def test_another_voice_than_the_customers_is_a_risk() -> None:
     assert bench.risk.band is Band.HIGH
 
 
+def test_a_customer_may_be_named_later() -> None:
+    """What is said from then on is compared with their voice."""
+    bench = Known(KnownVoices())
+    bench.hear(10)
+    assert bench.evidence("voiceprint") is None
+    bench.put(KnownVoices(OTHERS))
+    bench.hear(20)
+    found = bench.evidence("voiceprint")
+
+    assert found is not None
+    assert found.contribution > 0.0
+
+
 def test_one_change_of_voice_is_not_counted_twice() -> None:
     """Who takes over is unlike the voice before and unlike the customer, and that is one thing."""
     bench = Known(KnownVoices(CALLERS), other_voice_from_s=8.0)

@@ -125,11 +125,8 @@ class Call:
                 return [RiskChanged(self._risk)]
             case AudioReceived("caller", payload=payload):
                 return self._hear(payload)
-            case MediaGap("caller"):
-                self._track.skip(event.samples * RATE_HZ // self._wire_rate_hz)
-                return [self._noted(event.channel, "gap", event.samples)]
-            case MediaGap(channel):
-                return [self._noted(channel, "gap", event.samples)]
+            case MediaGap():
+                return [self._miss(event)]
             case MediaDropped(channel):
                 return [self._noted(channel, event.reason, event.samples)]
             case MediaPaused() | MediaResumed():
@@ -143,6 +140,9 @@ class Call:
                 requests = self._verify(event)
                 self._held.append((self._last_window, self._track.at_s, self._track.net_s, event))
                 return [*requests, *self._answer_held(now)]
+            case KnownVoices():
+                self._known = event
+                return []
             case TimePassed():
                 return list(self._engine.tick(self._risk, now=now))
             case CallEnded():
@@ -167,6 +167,11 @@ class Call:
             self._track.skip(len(samples))
             return []
         return self._request(self._track.feed(samples))
+
+    def _miss(self, gap: MediaGap) -> MediaNoted:
+        if gap.channel == "caller":
+            self._track.skip(gap.samples * RATE_HZ // self._wire_rate_hz)
+        return self._noted(gap.channel, "gap", gap.samples)
 
     def _pause(self, event: MediaPaused | MediaResumed) -> MediaNoted:
         if isinstance(event, MediaPaused):

@@ -13,6 +13,7 @@ import pyotp
 import pytest
 
 from tests.server.asking import ACTIONS, allowed, ask, on
+from tests.server.endings import until
 from tests.server.serving import Served, Voice, said
 from voiceguard.errors import ConfigurationError
 from voiceguard.server import calls
@@ -50,6 +51,59 @@ def test_decisions(llr: float, customer: Any, action: str, decision: str, reason
     assert {"action_id", "reasons", "risk", "decision"} <= decided.keys()
     assert (decision == "step_up") == ("challenge" in decided)
     assert "grant" not in decided  # open actions need none, the others are not allowed yet
+
+
+CUSTOMER = "/v1/calls/call-1/customer"
+
+
+def test_customer_is_named_in_the_call(tmp_path: Path) -> None:
+    """Where the stream named nobody: denied before, a code after; on record, live, and in what is erased."""
+    async def use(served: Served, api: httpx.AsyncClient) -> list[Any]:
+        await served.service.store.upsert_customer("customer-1")
+        async with served.call(customer_ref=None):
+            before = await ask(api, "refund")
+            refs = ("customer-1", "customer-1", "other")
+            named = [await api.post(CUSTOMER, json={"customer_ref": ref}) for ref in refs]
+            after = await allowed(served, api, "refund")
+            shown = served.service.hub.calls["call-1"].customer_ref
+        store = served.service.store
+        kept = await store.call("call-1"), await store.verify_audit(served.service.keys.verify)
+        erased = await store.erase_customer("customer-1", author="ann", reason="asked", now=1.0)
+        return [before, named, after, shown, kept, erased, await store.call("call-1")]
+
+    before, named, after, shown, (call, faults), erased, forgotten = on(tmp_path, use)
+    assert ("deny", "allow") == (before["decision"], after["decision"])
+    assert [200, 200, 409] == [answer.status_code for answer in named]
+    assert {"call_id": "call-1", "customer_ref": "customer-1"} == named[0].json()
+    assert "customer_named" == named[2].json()["code"]
+    assert ("customer-1", "customer-1", []) == (shown, call["customer_ref"], faults)
+    assert (1, None) == (erased, forgotten["customer_ref"])
+
+
+@pytest.mark.parametrize(("path", "body", "status"), [
+    ("/v1/calls/none/customer", {"customer_ref": "customer-1"}, 404), (CUSTOMER, {"customer_ref": "a b"}, 422),
+    (CUSTOMER, {"customer_ref": None}, 422), (CUSTOMER, {}, 422), (CUSTOMER, {"customer_ref": "c", "more": 1}, 422),
+])
+def test_nobody_is_named(path: str, body: Any, status: int, tmp_path: Path) -> None:
+    """By nonsense, or in a call that is not there."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[int, Any]:
+        async with served.call(customer_ref=None):
+            answer = await api.post(path, json=body)
+            return answer.status_code, served.service.calls["call-1"].started.customer_ref
+
+    assert (status, None) == on(tmp_path, use)
+
+
+def test_nobody_is_named_once_the_call_is_over(tmp_path: Path) -> None:
+    """409, as for an action."""
+    async def use(served: Served, api: httpx.AsyncClient) -> httpx.Response:
+        async with served.call(customer_ref=None):
+            pass
+        await until(lambda: "call-1" not in served.service.calls)
+        return await api.post(CUSTOMER, json={"customer_ref": "customer-1"})
+
+    answer = on(tmp_path, use)
+    assert (409, "call_over") == (answer.status_code, answer.json()["code"])
 
 
 def test_second_detector_is_asked_before_a_sensitive_action(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ async def append(connection: AsyncConnection, chain: str, records: Sequence[Mapp
         body = _canonical(record)
         previous = link(previous, body)
         rows.append({"chain": chain, "seq": seq, "record": body, "hash": previous})
-        if record["kind"] in ("started", "ended"):
+        if record["kind"] in ("started", "customer_named", "ended"):
             await put(connection, calls, {"call_id": chain}, call_row(record))
     await connection.execute(insert(audit_events), rows)
     await put(connection, chain_heads, {"chain": chain}, {"count": count + len(rows), "hash": previous})

@@ -111,7 +111,8 @@ class Store:
     async def append(self, call_id: str, records: Sequence[Mapping[str, Any]]) -> None:
         """Add records, each with `kind` and `at`, to the call's chain: all of them or none.
 
-        The first record ever of a call is of kind `started`, with its `customer_ref`; `ended` has a `reason`.
+        The first record ever of a call is of kind `started`, with its `customer_ref`; `customer_named` has one too,
+        and `ended` a `reason`.
         """
         if records:
             async with self._write("append records") as connection:

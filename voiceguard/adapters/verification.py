@@ -18,9 +18,11 @@ PAGE = 200
 
 
 def call_row(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What a `started` or `ended` record says in the table of calls."""
+    """What a `started`, `customer_named` or `ended` record says in the table of calls."""
     if record["kind"] == "ended":
         return {"ended_at": record["at"], "end_reason": record["reason"]}
+    if record["kind"] == "customer_named":
+        return {"customer_ref": record["customer_ref"]}
     customer = record.get("customer_ref")
     return {"customer_ref": customer, "started_at": record["at"], "ended_at": None, "end_reason": None}
 
@@ -96,7 +98,7 @@ def _check_tables(connection: Connection, chain: str, records: Sequence[Mapping[
     granted: dict[str, dict[str, Any]] = {}
     for record in records:
         match record["kind"]:
-            case "started" | "ended":
+            case "started" | "customer_named" | "ended":
                 call = {"call_id": chain, **call, **call_row(record)}
             case "decision":
                 decided[record["action_id"]] = {

@@ -137,7 +137,7 @@ __all__ = [
 CallInput = (
     CallStarted | AudioReceived | MediaGap | MediaDropped | MediaPaused | MediaResumed | DtmfReceived
     | TranscriptReceived | MarkReceived | CallEnded | ActionRequested | CodeEntered | HandoverAnswered | VoiceAsked
-    | TimePassed | ScoreReceived | ScoreMissing
+    | KnownVoices | TimePassed | ScoreReceived | ScoreMissing
 )
 
 

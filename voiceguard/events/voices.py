@@ -45,7 +45,7 @@ class VoiceList(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KnownVoices:
-    """What a call's voice is compared with besides itself."""
+    """What a call's voice is compared with besides itself, from its start or from when its customer is named."""
 
     voiceprint: Voice | None = None
     """The claimed customer's, enrolled with consent."""

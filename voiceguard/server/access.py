@@ -76,6 +76,7 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
     ("WS", "/v1/stream/vonage"): OWN_PROOF,
     # may this action proceed?
     ("POST", "/v1/calls/{call_id}/actions"): _rule("actions", Role.PLATFORM, Role.AGENT, Role.SUPERVISOR),
+    ("POST", "/v1/calls/{call_id}/customer"): _rule("actions", Role.PLATFORM),
     ("GET", "/v1/actions/{action_id}"): _rule("actions", Role.PLATFORM),
     ("POST", "/v1/actions/{action_id}/otp"): _rule("actions", Role.PLATFORM),  # no person ever handles a code
     ("POST", "/v1/actions/{action_id}/handover"): _rule("handover", Role.AGENT, Role.SUPERVISOR),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -14,7 +15,7 @@ from pydantic import Field
 from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.events import CodeEntered, HandoverAnswered, Reason
 from voiceguard.server.auth import Principal
-from voiceguard.server.bodies import Body, ServiceOf, Short
+from voiceguard.server.bodies import Body, Identifier, ServiceOf, Short
 from voiceguard.server.calls import LiveCall
 from voiceguard.server.messages import challenge_header
 from voiceguard.server.problems import Problem
@@ -28,6 +29,12 @@ class AskedAction(Body):
 
     action: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
     parameters: Annotated[dict[Short, Annotated[str, Field(max_length=1000)]], Field(max_length=32)] = {}
+
+
+class NamedCustomer(Body):
+    """Whom the caller claims to be."""
+
+    customer_ref: Identifier
 
 
 class EnteredCode(Body):
@@ -75,6 +82,23 @@ async def ask(
         return {name: told[name] for name in told if name != "grant" or not request.state.principal.is_person}
     except PeerError as error:
         raise Problem(429, error.code, f"{error}.") from None
+
+
+@router.post("/v1/calls/{call_id}/customer")
+async def name_customer(call_id: str, body: NamedCustomer, service: ServiceOf) -> dict[str, Any]:
+    """Say whom the caller claims to be, where the platform learned it after the stream began; once a call.
+
+    Actions that were asked for before stay as they were decided.
+    """
+    call = service.calls.get(call_id)
+    if call is None:
+        raise await _not_live(service, call_id)
+    known = await service.known_voices(replace(call.started, customer_ref=body.customer_ref))
+    try:
+        call.name_customer(body.customer_ref, known)
+    except PeerError as error:
+        raise Problem(409, error.code, f"{str(error).capitalize()}.") from None
+    return {"call_id": call_id, "customer_ref": body.customer_ref}
 
 
 @router.get("/v1/actions/{action_id}")

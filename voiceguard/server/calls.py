@@ -47,7 +47,7 @@ from voiceguard.events import (
     as_record,
 )
 from voiceguard.policy.grants import parameters_sha256
-from voiceguard.server.handovers import Handovers, handed_over
+from voiceguard.server.handovers import Handovers, handed_over, unless_locked
 from voiceguard.server.live import CallView
 from voiceguard.server.messages import challenge_body, decision_body, risk_body
 from voiceguard.server.service import Service
@@ -178,6 +178,19 @@ class LiveCall:
         self.requested[action_id] = asked = ActionRequested(action_id, action, parameters, customer)
         self._service.actions[action_id] = self
         self.receive(asked)
+
+    def name_customer(self, customer_ref: str, known: KnownVoices) -> None:
+        """Say whom the caller claims to be, where the start did not; `known`: what the voice is compared with now.
+
+        Raises PeerError, not fatal, for a call that claims another.
+        """
+        if self.started.customer_ref is None:
+            self.started = replace(self.started, customer_ref=customer_ref)
+            self._view.customer_ref = customer_ref
+            self.record("customer_named", {"customer_ref": customer_ref})
+            self.receive(known)
+        elif self.started.customer_ref != customer_ref:
+            raise PeerError("customer_named", "this call claims another customer", fatal=False)
 
     def check_room(self) -> None:
         """Raises PeerError, not fatal, when this call has asked for all the actions that it may."""
@@ -331,7 +344,7 @@ class LiveCall:
         grant = None
         try:
             if decided.grant is not None:
-                decided = await self._unless_locked(decided)
+                decided = await unless_locked(service.store, decided, service.now())
             if decided.grant is not None:
                 grant = service.keys.sign_grant(decided.grant, service.settings.grant_issuer)
             await service.store.record_decision(
@@ -360,17 +373,6 @@ class LiveCall:
         for future in self._waiting.pop(action_id, ()):
             if not future.done():
                 future.set_result(body)
-
-    async def _unless_locked(self, decided: ActionDecided) -> ActionDecided:
-        """Deny an allowance whose customer another call has locked out since this action was asked for."""
-        assert decided.grant is not None
-        customer = await self._service.store.customer(decided.grant.customer_ref)
-        if customer is not None and self._service.now() >= customer.locked_until:
-            return decided
-        reason = Reason("customer_locked", "Another call locked this customer out, or nobody knows the customer now.")
-        return replace(
-            decided, decision=Decision.DENY, state="denied", reasons=(reason,), rule="customer_locked", grant=None
-        )
 
     async def _deliver(self, code: CodeToDeliver) -> None:
         try:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from voiceguard.adapters.store import Store
 from voiceguard.events import ActionDecided, Decision, Reason
 
 Record = Callable[..., None]
@@ -136,4 +137,17 @@ def handed_over(decided: ActionDecided, reasons: tuple[Reason, ...]) -> ActionDe
     return replace(
         decided, decision=Decision.HANDOVER, state="handed_over", reasons=reasons, rule="fail_closed",
         challenge=None, grant=None,
+    )
+
+
+async def unless_locked(store: Store, decided: ActionDecided, now: float) -> ActionDecided:
+    """Deny an allowance whose customer another call has locked out since this action was asked for. Raises StoreError.
+    """
+    assert decided.grant is not None
+    customer = await store.customer(decided.grant.customer_ref)
+    if customer is not None and now >= customer.locked_until:
+        return decided
+    reason = Reason("customer_locked", "Another call locked this customer out, or nobody knows the customer now.")
+    return replace(
+        decided, decision=Decision.DENY, state="denied", reasons=(reason,), rule="customer_locked", grant=None
     )

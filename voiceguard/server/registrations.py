@@ -8,11 +8,10 @@ from fastapi import APIRouter, Response
 from pydantic import Field, StringConstraints
 
 from voiceguard.adapters.registrations import Registered
-from voiceguard.ingest.fields import IDENTIFIER, MAX_ENTRIES, MAX_VALUE_CHARS, NAME
-from voiceguard.server.bodies import Body, ServiceOf
+from voiceguard.ingest.fields import MAX_ENTRIES, MAX_VALUE_CHARS, NAME
+from voiceguard.server.bodies import Body, Identifier, ServiceOf
 
 router = APIRouter()
-Identifier = Annotated[str, StringConstraints(pattern=f"^{IDENTIFIER.pattern}$")]
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME.pattern}$")]
 Value = Annotated[str, StringConstraints(max_length=MAX_VALUE_CHARS)]
 
