@@ -136,11 +136,17 @@ def learned_from(settings: Settings) -> Iterator[str]:
     licence |= {f"made-{engine}": terms for engine, terms in _MADE.items()}
     with (Path(settings.config["engines"]) / "manifest.csv").open(newline="") as file:
         licence |= {f"made-{row['system']}": row["licence"] for row in csv.DictReader(file)}
+    with (Path(settings.config["recordings"]) / "manifest.csv").open(newline="") as file:
+        heard = list(csv.DictReader(file))
+    licence |= {row["package"]: f"{row['licence']} (Debian's copyright files)" for row in heard}
+    # A voice of a package is a source of its own; the card names the package.
+    package = {row["source"]: row["package"] for row in heard}
     count: dict[str, dict[str, int]] = {}
     with (settings.work / "clips.csv").open(newline="") as file:
         for row in csv.DictReader(file):
-            of = count.setdefault(licence.get(row["source"], "own copies of clips above, their licences"), {})
-            of[row["source"]] = of.get(row["source"], 0) + 1
+            source = package.get(row["source"], row["source"])
+            of = count.setdefault(licence.get(source, "own copies of clips above, their licences"), {})
+            of[source] = of.get(source, 0) + 1
     yield "| licence | clips | sources |"
     yield "|---|---|---|"
     for terms, sources in sorted(count.items(), key=lambda item: -sum(item[1].values())):

@@ -36,10 +36,18 @@ class Clips:
     """Synthesis system of each clip, empty for genuine speech."""
     kind: NDArray[np.str_]
     """How the clip came about: tts, vc, clone, vocoder, read, phone and so on."""
+    pair: NDArray[np.intp]
+    """Place of the genuine clip that each was copied from; -1 for the others."""
 
     def audio(self, index: int) -> Samples:
         """One clip as float32."""
         return (self.samples[index] / 32767).astype(np.float32)
+
+    def only(self, rows: NDArray[np.bool_]) -> Clips:
+        """Some of the clips, without their pairs."""
+        samples = [self.samples[place] for place in np.flatnonzero(rows)]
+        columns = (self.spoof, self.source, self.page, self.system, self.kind, np.full(len(rows), -1))
+        return Clips(samples, *(column[rows] for column in columns))
 
     @property
     def is_attack(self) -> NDArray[np.bool_]:
@@ -73,7 +81,8 @@ def read_clips(work: Path) -> Clips:
     shards = [np.load(path, mmap_mode="r") for path in sorted(work.glob("shard-*.npy"))]
     samples = [shards[int(r["shard"])][int(r["start"]) : int(r["start"]) + int(r["length"])] for r in rows]
     column = {name: np.array([row[name] for row in rows]) for name in ("source", "page", "system", "kind")}
-    return Clips(samples, np.array([row["label"] == "spoof" for row in rows]), **column)
+    pair = np.array([int(row["pair"] or -1) for row in rows])
+    return Clips(samples, np.array([row["label"] == "spoof" for row in rows]), pair=pair, **column)
 
 
 def read_noises(work: Path) -> list[Samples]:

@@ -8,28 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
-from numpy.typing import NDArray
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
-from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from training.synthetic import quantised
 from training.synthetic.dataset import read_clips, read_noises, window
-from training.synthetic.model import Detector
 from training.synthetic.prepare import prepared_hash
 from training.synthetic.settings import Settings, read_settings, sha256_of
 from training.synthetic.train import new_detector
 from voiceguard.detectors import drift, synthetic
 from voiceguard.detectors.features import SAMPLE_RATE_HZ
-
-_OPSET = 18
-_FRAMES = 398
 
 
 def main() -> None:
@@ -37,77 +24,12 @@ def main() -> None:
     settings = read_settings("export")
     model = new_detector(settings.config)
     model.load_state_dict(torch.load(settings.made / "detector.pt", weights_only=True))
-    plain = settings.made / "float.onnx"
-    write_float(model, plain)
     folder = Path("models") / settings.config["name"]
     folder.mkdir(parents=True, exist_ok=True)
-    quantise(plain, folder / "model.onnx", training_windows(settings, 6))
+    quantised.write(model, sum(model.bands), "score", folder / "model.onnx", settings)
     description = describe(settings, folder / "model.onnx", model.bands)
     (folder / "model.json").write_text(json.dumps(description, indent=2) + "\n")
     print(f"{(folder / 'model.onnx').stat().st_size / 1e6:.1f} MB, sha256 {description['sha256']}")
-
-
-def write_float(model: Detector, path: Path) -> None:
-    """Write the network in float32 with a dynamic batch axis."""
-    model.eval()
-    example = torch.zeros(2, _FRAMES, sum(model.bands))
-    torch.onnx.export(
-        model,
-        (example,),
-        str(path),
-        input_names=["spectra"],
-        output_names=["score"],
-        dynamic_axes={"spectra": {0: "batch"}, "score": {0: "batch"}},
-        opset_version=_OPSET,
-        dynamo=False,
-    )
-
-
-def quantise(plain: Path, path: Path, spectra: list[NDArray[np.float32]]) -> None:
-    """Store convolutions as int8, input ranges fixed on training windows; correlations and the judge stay float.
-
-    Ranges taken at run time would be quicker to make, but they span the whole batch: a caller's score would then
-    depend on who else is on the line. Weights use seven bits, as in the speaker encoder, for the same file to give the
-    same score on every x86 processor.
-    """
-    ready = plain.with_name("ready.onnx")
-    quant_pre_process(str(plain), str(ready), skip_symbolic_shape=True)
-    quantize_static(
-        str(ready),
-        str(path),
-        _Batches(spectra),
-        quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=["Conv"],
-        per_channel=True,
-        reduce_range=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        calibrate_method=CalibrationMethod.MinMax,
-    )
-    onnx.checker.check_model(str(path))
-
-
-class _Batches(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, spectra: list[NDArray[np.float32]]) -> None:
-        self._batches = iter(spectra)
-
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        batch = next(self._batches, None)
-        return None if batch is None else {"spectra": batch}
-
-
-def training_windows(settings: Settings, batches: int) -> list[NDArray[np.float32]]:
-    """Batches of 16 windows of clips drawn by weight, half of them through plain mu-law."""
-    clips, noises = read_clips(settings.work), read_noises(settings.work)
-    rng = np.random.default_rng(settings.seed)
-    chosen = rng.choice(len(clips.spoof), (batches, 16), p=clips.weights(settings.config["train"]["attack_share"]))
-    return [
-        synthetic.prepare(
-            [window(clips.audio(int(row)), ("pcmu", "line")[int(row) % 2], noises, rng) for row in rows],
-            settings.config["spectra"],
-        )
-        for rows in chosen
-    ]
 
 
 def reference(settings: Settings, count: int = 1000) -> dict[str, list[float]]:
@@ -142,7 +64,7 @@ def describe(settings: Settings, model_file: Path, bands: list[int]) -> dict[str
         "min_window_s": synthetic.MIN_WINDOW_S,
         "hop_s": 1.0,
         "frontend": settings.config["spectra"],
-        "input": {"name": "spectra", "shape": ["batch", _FRAMES, sum(bands)]},
+        "input": {"name": "spectra", "shape": ["batch", quantised.FRAMES, sum(bands)]},
         "output": {"name": "score", "polarity": "higher is synthetic"},
         "reference": reference(settings),
         "calibration": json.loads((settings.made / "calibration.json").read_text()),

@@ -1,28 +1,34 @@
-"""The network: how the channels of a speaker encoder's first layers move together, and a linear judge of that.
+"""The network: what a speaker encoder's first layers do in a window, how they go together, and a linear judge of that.
 
 To tell people apart on any line, CAM++ has learned in its first convolutions what speech is made of: onsets, harmonics,
 formant movements at every pitch. Which of these go together in time says how the speech was made, as the correlations
 of a network's channels say what a picture's texture is (Gatys, Ecker and Bethge 2015, arXiv 1505.07376). They do not
-hang on level, on colour or on how much there is of each.
+hang on level, on colour or on how much there is of each; that, quarter by quarter of the bands, is said beside them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from training.speaker.network import CHANNELS, ConvolutionHead
 
 LAYERS = 6
+ZONES = 4
+"""Parts of the bands, of even width, whose means and deviations are told apart."""
 PAIRS = CHANNELS * (CHANNELS - 1) // 2
-SIZE = LAYERS * PAIRS
+CORRELATIONS, MOMENTS = LAYERS * PAIRS, LAYERS * 2 * CHANNELS * ZONES
+SIZE = CORRELATIONS + MOMENTS
 
 
 class Texture(nn.Module):
-    """A spectrogram (batch, frames, bands) to channel correlations of six layers, (batch, 2976) in [-1, 1]."""
+    """A spectrogram (batch, frames, bands) to numbers of six layers, (batch, 4512): correlations, then moments."""
 
     def __init__(self, head: ConvolutionHead) -> None:
         super().__init__()
@@ -33,23 +39,28 @@ class Texture(nn.Module):
     def forward(self, spectrum: Tensor) -> Tensor:
         head = self.head
         maps = functional.relu(head.bn1(head.conv1(spectrum.transpose(1, 2).unsqueeze(1))))
-        layers = [maps]
+        told = [self._numbers(maps)]
         for block in (*head.layer1, *head.layer2):
             maps = block(maps)
-            layers.append(maps)
-        layers.append(functional.relu(head.bn2(head.conv2(maps))))
-        return torch.cat([self._correlations(layer) for layer in layers], dim=1)
+            told.append(self._numbers(maps))
+        told.append(self._numbers(functional.relu(head.bn2(head.conv2(maps)))))
+        return torch.cat([*(pairs for pairs, _ in told), *(moments for _, moments in told)], dim=1)
 
-    def _correlations(self, maps: Tensor) -> Tensor:
-        """Over time and bands, each band's mean over time removed: (batch, 32, bands, frames) to (batch, 496).
+    def _numbers(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Of a layer's maps (batch, 32, bands, frames): 496 correlations, and 256 means and deviations.
 
-        From the sums of products and the means, so that the maps, megabytes each, are read twice and written never.
+        Over time and bands, each band's mean over time removed. From sums of products and of squares and from the
+        means, so that the maps, megabytes each, are read three times and written never.
         """
-        rows, means = maps.flatten(2), maps.mean(3)
-        products = rows @ rows.transpose(1, 2) - maps.shape[3] * (means @ means.transpose(1, 2))
+        rows, frames, means = maps.flatten(2), maps.shape[3], maps.mean(3)
+        products = rows @ rows.transpose(1, 2) - frames * (means @ means.transpose(1, 2))
         deviations = (products.flatten(1)[:, :: CHANNELS + 1] + 1e-3).sqrt()
         correlations = products / deviations.unsqueeze(1) / deviations.unsqueeze(2)
-        return correlations.flatten(1).index_select(1, self.pairs)
+        powers = torch.linalg.vector_norm(maps, dim=3).square() / frames - means.square()
+        moments = []
+        for low, high in pairwise(maps.shape[2] * zone // ZONES for zone in range(ZONES + 1)):
+            moments += [means[:, :, low:high].mean(2), (powers[:, :, low:high].mean(2) + 1e-6).sqrt()]
+        return correlations.flatten(1).index_select(1, self.pairs), torch.cat(moments, dim=1)
 
 
 class Detector(nn.Module):
@@ -66,7 +77,16 @@ class Detector(nn.Module):
         self.bands, self.steps = list(bands), list(steps)
         self.judge = nn.Linear(SIZE * len(self.bands), 1)
 
-    def forward(self, spectra: Tensor) -> Tensor:
+    def numbers(self, spectra: Tensor) -> Tensor:
+        """What the judge sees, (batch, 4512 a spectrum)."""
         parts = zip(spectra.split(self.bands, dim=2), self.steps, strict=True)
-        score: Tensor = self.judge(torch.cat([self.texture(part[:, ::step]) for part, step in parts], dim=1))
+        return torch.cat([self.texture(part[:, ::step]) for part, step in parts], dim=1)
+
+    def forward(self, spectra: Tensor) -> Tensor:
+        score: Tensor = self.judge(self.numbers(spectra))
         return score.squeeze(1)
+
+
+def is_correlation(spectra: int) -> NDArray[np.bool_]:
+    """Which of the numbers of so many spectra are correlations, the others being moments."""
+    return np.tile(np.arange(SIZE) < CORRELATIONS, spectra)

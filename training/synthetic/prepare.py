@@ -21,6 +21,10 @@ _SHARD_SAMPLES = 30_000_000
 def main() -> None:
     """Write ``shard-*.npy``, ``clips.csv`` and ``noise.npz`` to the work folder."""
     settings = read_settings("prepare")
+    # What was made of other clips.
+    for stale in ("shard-*.npy", "heard-*.npy", "*/numbers-*.npy", "*/texture.onnx"):
+        for path in settings.work.glob(stale):
+            path.unlink()
     rows: list[dict[str, Any]] = []
     pending: list[NDArray[np.int16]] = []
     shard = start = 0
@@ -48,15 +52,18 @@ def prepared_hash(work: Path) -> str:
 def _clips(settings: Settings) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
     with (settings.data / "train.csv").open(newline="") as file:
         corpus = list(csv.DictReader(file))
-    source_of = {row["path"]: row["source"] for row in corpus}
+    place_of = {row["path"]: place for place, row in enumerate(corpus)}
     for row in corpus:
+        pair = place_of.get(row["pair"])
         # A copy stays in the fold of its original.
-        page = source_of.get(row["pair"], row["source"])
+        page = row["source"] if pair is None else corpus[pair]["source"]
         # Codec language models end in the very decoders that made the resynth clips: for training they are attacks.
         label = "bonafide" if row["label"] == "bonafide" else "spoof"
-        yield _row(label, row["kind"], row["system"], row["source"], page), _read(settings.data / row["path"])
+        described = _row(label, row["kind"], row["system"], row["source"], page, pair)
+        yield described, _read(settings.data / row["path"])
     yield from _attacks(settings, corpus)
-    yield from _engines(Path(settings.config["engines"]), source_of)
+    yield from _recordings(Path(settings.config["recordings"]))
+    yield from _engines(Path(settings.config["engines"]), corpus, place_of)
 
 
 def _attacks(settings: Settings, corpus: list[dict[str, str]]) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
@@ -65,22 +72,33 @@ def _attacks(settings: Settings, corpus: list[dict[str, str]]) -> Iterator[tuple
     for engine, system, made in _spoken(wanted, attacks.texts(corpus), rng):
         page = _RELATIVES.get(engine, f"made-{engine}")
         yield _row("spoof", "tts", system, f"made-{engine}", page), attacks.like_the_corpus(made, rng)
-    genuine = [row for row in corpus if row["label"] == "bonafide"]
+    genuine = [place for place, row in enumerate(corpus) if row["label"] == "bonafide"]
     for system, copy in _COPIES.items():
         for index in rng.choice(len(genuine), wanted[system], replace=False):
-            made = copy(_read(settings.data / genuine[index]["path"]), rng)
-            row = _row("spoof", "vocoder", system, f"made-{system}", genuine[index]["source"])
+            original = corpus[genuine[index]]
+            made = copy(_read(settings.data / original["path"]), rng)
+            row = _row("spoof", "vocoder", system, f"made-{system}", original["source"], genuine[index])
             yield row, attacks.like_the_corpus(made, rng)
 
 
-def _engines(folder: Path, source_of: dict[str, str]) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
+def _recordings(folder: Path) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
+    """What ``training.recordings`` brought: each voice is a page of its own."""
+    with (folder / "manifest.csv").open(newline="") as file:
+        for heard in csv.DictReader(file):
+            yield _row("bonafide", "packaged", "", heard["source"], heard["source"]), _read(folder / heard["path"])
+
+
+def _engines(
+    folder: Path, corpus: list[dict[str, str]], place_of: dict[str, int]
+) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
     """What ``training.engines`` made; a copy goes with the page of its original."""
     with (folder / "manifest.csv").open(newline="") as file:
         for made in csv.DictReader(file):
-            engine = made["system"].partition("-")[0]
-            page = source_of[made["pair"]] if made["pair"] else _RELATIVES.get(engine, f"made-{engine}")
-            kind = "vocoder" if made["pair"] else "tts"
-            yield _row("spoof", kind, made["system"], f"made-{made['system']}", page), _read(folder / made["path"])
+            engine, pair = made["system"].partition("-")[0], place_of.get(made["pair"])
+            page = _RELATIVES.get(engine, f"made-{engine}") if pair is None else corpus[pair]["source"]
+            kind = "tts" if pair is None else "vocoder"
+            row = _row("spoof", kind, made["system"], f"made-{made['system']}", page, pair)
+            yield row, _read(folder / made["path"])
 
 
 _RELATIVES = {
@@ -120,8 +138,9 @@ def _spoken(
         yield "piper-joe", "piper", attacks.piper_joe(sentence())
 
 
-def _row(label: str, kind: str, system: str, source: str, page: str) -> dict[str, Any]:
-    return {"label": label, "kind": kind, "system": system, "source": source, "page": page}
+def _row(label: str, kind: str, system: str, source: str, page: str, pair: int | None = None) -> dict[str, Any]:
+    """`pair`: the row of the clip that was copied."""
+    return {"label": label, "kind": kind, "system": system, "source": source, "page": page, "pair": pair}
 
 
 def _read(path: Path) -> NDArray[np.float32]:

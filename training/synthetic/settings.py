@@ -35,11 +35,16 @@ def read_settings(step: str) -> Settings:
     parser.add_argument("--config", type=Path, default=Path("training/synthetic/stream.toml"))
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("VOICEGUARD_DATA", "../shared/data")))
     arguments = parser.parse_args()
-    config = tomllib.loads(arguments.config.read_text())
+    return settings_of(arguments.config, arguments.data)
+
+
+def settings_of(path: Path, data: Path) -> Settings:
+    """What a config file says; its folders are made."""
+    config = tomllib.loads(path.read_text())
     work = Path(config["work"])
     made = work / config["name"]
     made.mkdir(parents=True, exist_ok=True)
-    return Settings(config, arguments.data, work, made)
+    return Settings(config, data, work, made)
 
 
 def sha256_of(*paths: Path) -> str:

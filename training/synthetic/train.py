@@ -1,53 +1,54 @@
-"""Step 2: the texture of every clip in every view, each page scored by a fit that never saw it, then a fit on all."""
+"""Step 2: the numbers of every clip in every view, each page scored by a fit that never saw it, then a fit on all."""
 
 from __future__ import annotations
 
 import json
 import os
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
 
 from training.speaker.export import published_network
+from training.synthetic import quantised
 from training.synthetic.dataset import Clips, read_clips, read_noises, window
-from training.synthetic.model import Detector
+from training.synthetic.model import SIZE, Detector, is_correlation
 from training.synthetic.settings import Settings, read_settings
 from voiceguard.analysis.metrics import eer
 from voiceguard.detectors.features import SAMPLE_RATE_HZ
-from voiceguard.detectors.synthetic import prepare
+from voiceguard.detectors.synthetic import WINDOW_SAMPLES, prepare
 
-Textures = NDArray[np.float32]
-_BATCH = 32
+Numbers = NDArray[np.float16]
+_SHARD = 500
+"""Clips whose windows, of 64 kB each, make a file of 32 MB."""
 
 
 def main() -> None:
-    """Write ``texture-*.npy`` where missing, ``held_out.npy`` (views, clips), ``detector.pt``."""
+    """Write ``heard-*.npy`` and ``numbers-*.npy`` where missing, ``held_out.npy`` (views, clips), ``detector.pt``."""
     settings = read_settings("train")
-    torch.set_num_threads(1)
     plan = settings.config["train"]
     clips = read_clips(settings.work)
-    parts = list(zip(settings.config["spectra"], settings.config["steps"], strict=True))
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        files = [
-            [pool.submit(embed, settings, number, name, step) for name, step in parts]
-            for number in range(len(plan["views"]))
-        ]
-        views = np.stack([np.hstack([np.load(file.result()) for file in view]) for view in files])
+    model = new_detector(settings.config)
+    if not _texture_file(settings).exists():
+        quantised.write(_Numbers(model), sum(model.bands), "numbers", _texture_file(settings), settings)
+    views = embed(settings, len(clips.spoof))
     weights, fold = clips.weights(plan["attack_share"]), clips.folds(plan["folds"], settings.seed)
     held_out = np.zeros(views.shape[:2])
     for index in range(plan["folds"]):
         known = fold != index
         judge, bias = fit(views[:, known], clips.spoof[known], weights[known], plan["ridge"])
-        held_out[:, ~known] = views[:, ~known] @ judge + bias
+        held_out[:, ~known] = views[:, ~known].astype(np.float32) @ judge + bias
     np.save(settings.made / "held_out.npy", held_out)
     found = {f"{number}-{view}": rates(clips, held_out[number]) for number, view in enumerate(plan["views"])}
     print(json.dumps(found, indent=1))
-    model = new_detector(settings.config)
     judge, bias = fit(views, clips.spoof, weights, plan["ridge"])
     with torch.no_grad():
         model.judge.weight.copy_(torch.from_numpy(judge)[None])
@@ -65,36 +66,103 @@ def new_detector(config: dict[str, Any]) -> Detector:
 _ANY = np.zeros(SAMPLE_RATE_HZ, dtype=np.float32)
 
 
-def embed(settings: Settings, number: int, spectrum: str, step: int) -> Path:
-    """The file of one view's textures of every `step`-th frame of a spectrum, (clips, size) float32; made once."""
-    view = settings.config["train"]["views"][number]
-    path = settings.work / f"texture-{number}-{view}-{spectrum}-{step}.npy"
-    if path.exists():
-        return path
-    torch.set_num_threads(1)
-    model, clips, noises = new_detector(settings.config), read_clips(settings.work), read_noises(settings.work)
-    parts = []
-    for start in range(0, len(clips.spoof), _BATCH):
-        rows = range(start, min(start + _BATCH, len(clips.spoof)))
-        # A generator of its own per clip and view: the order of work does not matter.
-        heard = [
-            window(clips.audio(row), view, noises, np.random.default_rng([settings.seed, number, row])) for row in rows
-        ]
-        with torch.inference_mode():
-            parts.append(model.texture(torch.from_numpy(prepare(heard, [spectrum])[:, ::step])).numpy())
-    np.save(path, np.concatenate(parts))
-    print(f"{path.name} written", flush=True)
+class _Numbers(nn.Module):
+    """A detector up to its judge."""
+
+    def __init__(self, model: Detector) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, spectra: Tensor) -> Tensor:
+        return self.model.numbers(spectra)
+
+
+def _texture_file(settings: Settings) -> Path:
+    return settings.made / "texture.onnx"
+
+
+def embed(settings: Settings, clips: int) -> Numbers:
+    """What the judge sees of every clip in every view, (views, clips, size) float16, by the int8 layers that ship."""
+    numbers, starts = range(len(settings.config["train"]["views"])), range(0, clips, _SHARD)
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        parts = [list(pool.map(_embedded, repeat(settings), repeat(number), starts)) for number in numbers]
+    return np.stack([np.concatenate([np.load(path) for path in paths]) for paths in parts])
+
+
+def _embedded(settings: Settings, number: int, start: int) -> Path:
+    """The file of one view's numbers of 500 clips from `start` on; made once."""
+    path = settings.made / f"numbers-{number}-{settings.config['train']['views'][number]}-{start:05d}.npy"
+    if not path.exists():
+        texture = _texture(_texture_file(settings))
+        windows = np.load(_heard(settings, number, start)).astype(np.float32) / np.float32(32768)
+        told = [texture.run(None, {"spectra": prepare([one], settings.config["spectra"])})[0][0] for one in windows]
+        _save(path, np.stack(told).astype(np.float16))
+        print(f"{path.name} written", flush=True)
     return path
 
 
-def fit(
-    views: Textures, spoof: NDArray[np.bool_], weights: NDArray[np.float64], ridge: float
-) -> tuple[NDArray[np.float32], float]:
-    """Logistic regression on textures (views, clips, size): the weight of each number, and the bias.
+def _heard(settings: Settings, number: int, start: int) -> Path:
+    """The file of one view's windows of 500 clips, (clips, 32000) int16; made once for all models.
 
-    `ridge` times the squared weights of standardised numbers is added to the weighted mean cross entropy.
+    Every line ends in G.711, whose samples are whole numbers of 16 bits: nothing is lost.
     """
-    rows = views.reshape(-1, views.shape[-1])
+    view = settings.config["train"]["views"][number]
+    path = settings.work / f"heard-{number}-{view}-{start:05d}.npy"
+    if not path.exists():
+        clips, noises = read_clips(settings.work), read_noises(settings.work)
+        # A generator of its own per clip and view: the order of work does not matter.
+        windows = [
+            np.resize(
+                window(clips.audio(row), view, noises, np.random.default_rng([settings.seed, number, row])),
+                WINDOW_SAMPLES,
+            )
+            for row in range(start, min(start + _SHARD, len(clips.spoof)))
+        ]
+        _save(path, np.round(np.stack(windows) * 32768).astype(np.int16))
+    return path
+
+
+def _save(path: Path, values: NDArray[Any]) -> None:
+    """The whole file or none: a run may be stopped while it writes."""
+    partly = path.with_suffix(".part.npy")
+    np.save(partly, values)
+    partly.replace(path)
+
+
+def heard(settings: Settings, number: int) -> NDArray[np.float32]:
+    """One view's windows of all clips, (clips, 32000), once ``embed`` has made their files."""
+    view = settings.config["train"]["views"][number]
+    parts = [np.load(path) for path in sorted(settings.work.glob(f"heard-{number}-{view}-?????.npy"))]
+    return np.concatenate(parts).astype(np.float32) / np.float32(32768)
+
+
+@cache
+def _texture(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def fit(
+    views: Numbers, spoof: NDArray[np.bool_], weights: NDArray[np.float64], ridge: float
+) -> tuple[NDArray[np.float32], float]:
+    """A judge of correlations and one of moments, added: the weight of each number of (views, clips, size), and bias.
+
+    Each alone errs with its own pages, which one fit to both would settle between them.
+    """
+    correlations = is_correlation(views.shape[-1] // SIZE)
+    judge, bias = np.zeros(views.shape[-1], dtype=np.float32), 0.0
+    for kind in (correlations, ~correlations):
+        judge[kind], offset = _logistic_regression(views[..., kind], spoof, weights, ridge)
+        bias += offset
+    return judge, bias
+
+
+def _logistic_regression(
+    views: Numbers, spoof: NDArray[np.bool_], weights: NDArray[np.float64], ridge: float
+) -> tuple[NDArray[np.float32], float]:
+    """`ridge` times the squared weights of standardised numbers is added to the weighted mean cross entropy."""
+    rows = views.reshape(-1, views.shape[-1]).astype(np.float32)
     mean, deviation = rows.mean(0), rows.std(0) + 1e-6
     regression = LogisticRegression(C=1.0 / (2.0 * ridge * len(rows)), max_iter=500)
     share = np.tile(weights / weights.mean(), len(views))
