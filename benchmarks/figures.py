@@ -91,13 +91,17 @@ def _capacity(results: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _replay(path: Path) -> list[tuple[str, str, str]]:
-    """Of the fastest engine and number of workers; nothing until it was measured."""
+    """Every engine and number of workers; nothing until it was measured."""
     if not path.is_file():
         return []
-    best = max(json.loads(path.read_text())["runs"], key=lambda run: run["hours_per_minute_and_core"] * run["workers"])
-    what = f"replay, hours of audio a minute and core, {best['engine']}, {best['workers']} workers"
-    command = "python -m benchmarks.replay samples/replay/work/replay-demo"
-    return [(what, f"{best['hours_per_minute_and_core']:.2f}", command)]
+    command = "python -m benchmarks.replay samples/replay/work/replay-demo --workers 1 2 --every 5"
+    return [
+        (
+            f"replay, hours of audio a minute and core, {run['engine']}, workers: {run['workers']}",
+            f"{run['hours_per_minute_and_core']:.2f}", command,
+        )
+        for run in json.loads(path.read_text())["runs"]
+    ]
 
 
 def _interval(figure: dict[str, float]) -> str:

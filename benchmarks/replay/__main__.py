@@ -43,6 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("callset", type=Path)
     parser.add_argument("--workers", type=int, nargs="+", default=sorted({1, os.cpu_count() or 1}))
+    parser.add_argument("--every", type=int, default=1, help="of so many calls one is replayed")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     settings = Settings()
@@ -50,7 +51,7 @@ def main() -> None:
     versions = tuple(load_model(MODELS_FOLDER / name).version for name in models)
     bench = Bench(settings, (DEFAULT_POLICY.read_text(encoding="utf-8"),), versions)
     engines: list[EngineName] = ["local"] + (["ray"] if importlib.util.find_spec("ray") else [])
-    calls = read_callset(options.callset)
+    calls = read_callset(options.callset)[:: options.every]
     runs = []
     for engine in engines:
         for workers in options.workers:
