@@ -15,7 +15,7 @@ pytest.importorskip("ray", reason="ray is not installed: `make test-ray` install
 
 @pytest.mark.timeout(300)
 def test_two_nodes_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One core each, so that both have to work."""
+    """One core each, so that both have to work; workers beyond their number are not waited for."""
     from ray.cluster_utils import Cluster
 
     short_set(tmp_path, "08-too-little-speech", "01-balance", "04-synthetic-kokoro", "05-synthetic-piper", seconds=8.0)
@@ -26,7 +26,7 @@ def test_two_nodes_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.Monke
         cluster.add_node(num_cpus=1)
         cluster.wait_for_nodes()
         monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-        replay_callset(Wish(tmp_path, tmp_path / "ray", engine="ray"), Settings())
+        replay_callset(Wish(tmp_path, tmp_path / "ray", engine="ray", jobs=3), Settings())
     finally:
         cluster.shutdown()
     replay_callset(Wish(tmp_path, tmp_path / "local", jobs=1), Settings())

@@ -60,8 +60,8 @@ def _work(job: Any) -> Any:
 
 
 def ray(make: Callable[[], Worker[Job, Done]], jobs: Sequence[Job], workers: int | None) -> Iterator[Done]:
-    """On a Ray cluster, one worker for each of its cores unless told: the cluster that RAY_ADDRESS names or that runs
-    on this machine, else one of this machine alone.
+    """On a Ray cluster, one worker for each of its cores, or fewer if told: the cluster that RAY_ADDRESS names or that
+    runs on this machine, else one of this machine alone.
 
     The package has to be installed on every node, and the audio has to lie at the same paths. A worker that is lost is
     started again, its job too. Raises ConfigurationError without the extra `ray`, EngineError when the cluster is lost.
@@ -72,7 +72,9 @@ def ray(make: Callable[[], Worker[Job, Done]], jobs: Sequence[Job], workers: int
         cluster.init(log_to_driver=False, include_dashboard=False, logging_level="ERROR")
     try:
         actor = cluster.remote(_Actor).options(num_cpus=1, max_restarts=-1, max_task_retries=-1)
-        actors = [actor.remote(make) for _ in range(workers or int(cluster.cluster_resources()["CPU"]))]
+        # A worker without a core of its own would be waited for without end.
+        cores = int(cluster.cluster_resources()["CPU"])
+        actors = [actor.remote(make) for _ in range(min(workers or cores, cores))]
         pool = load("ray.util", "ray").ActorPool(actors)
         yield from pool.map_unordered(lambda worker, job: worker.work.remote(job), jobs)
     except cluster.exceptions.RayError as error:
