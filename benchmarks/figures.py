@@ -94,10 +94,10 @@ def _replay(path: Path) -> list[tuple[str, str, str]]:
     """Every engine and number of workers; nothing until it was measured."""
     if not path.is_file():
         return []
-    command = "python -m benchmarks.replay samples/replay/work/replay-demo --workers 1 2 --every 5"
+    command = "python -m benchmarks.replay samples/replay/work/replay-demo --workers 1 2 4 --every 10"
     return [
         (
-            f"replay, hours of audio a minute and core, {run['engine']}, workers: {run['workers']}",
+            f"replay, hours of audio a minute and worker, {run['engine']}, workers: {run['workers']}",
             f"{run['hours_per_minute_and_core']:.2f}", command,
         )
         for run in json.loads(path.read_text())["runs"]
