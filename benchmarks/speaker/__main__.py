@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+from benchmarks.detection.report import high_after
 from benchmarks.speaker import report as figures
 from benchmarks.speaker.change import CIRCUMSTANCES, Circumstance, play_calls
 from benchmarks.speaker.encoder import Encoder
 from benchmarks.speaker.verification import compare, everybodys_voices, peer_costs
 from benchmarks.speaker.watchlist import measure
-from voiceguard.risk import RiskOptions
 
 
 def main() -> None:
@@ -50,9 +49,7 @@ def _change(encoder: Encoder, data: Path) -> dict[str, Any]:
 
 
 def _one_change(model: Path, data: Path, circumstance: Circumstance) -> dict[str, Any]:
-    options = RiskOptions()
-    high = math.log(options.high / (1 - options.high)) - math.log(options.prior / (1 - options.prior))
-    return figures.change(play_calls(Encoder(model), data, circumstance), high)
+    return figures.change(play_calls(Encoder(model), data, circumstance), high_after())
 
 
 PARTS: dict[str, Callable[[Encoder, Path], dict[str, Any]]] = {

@@ -1,6 +1,6 @@
 """Does the check of a live call notice that another voice speaks, how soon, and how often when none does?
 
-Calls are made of clips of one source: at least 6.5 s of net speech of one person, then up to 15 s of another; and one
+Calls are made of clips of one source: at least 6.5 s of net speech of one person, then at least 6 s of another; and one
 person's clips, in a drawn order, with nobody after them. What counts is what the risk of a live call would hold.
 """
 
@@ -24,8 +24,7 @@ from voiceguard.risk import RiskModel, SpeakerChange
 
 Circumstance = Literal["pcmu", "gsm", "noise", "line changes", "sneezes"]
 CIRCUMSTANCES: tuple[Circumstance, ...] = get_args(Circumstance)
-BEFORE_S, AFTER_S = 6.5, 15.0
-LEAST_AFTER_S = 6.0
+BEFORE_S, AFTER_S = 6.5, 6.0
 INTRUDERS = 3
 """Take-overs for each person who is long enough in the set, at most."""
 ORDERS: Mapping[Circumstance, int] = {"pcmu": 3, "gsm": 1, "noise": 1, "line changes": 1, "sneezes": 1}
@@ -136,7 +135,7 @@ def _two_parts(clips: Sequence[Heard]) -> tuple[list[tuple[Samples, float]], lis
         net_s += clip[0][1]
         after = [one[0] for one in clips[cut:]]
         if net_s >= BEFORE_S:
-            enough = sum(seconds for _, seconds in after) >= LEAST_AFTER_S
+            enough = sum(seconds for _, seconds in after) >= AFTER_S
             return ([one[0] for one in clips[:cut]], after) if enough else None
     return None
 
@@ -161,11 +160,3 @@ def _play(
                     net_s.append(window.end_net_s)
                     evidence.append(risk.contribution("speaker_change"))
     return Call(circumstance, *who, joint_s, tuple(net_s), tuple(evidence))
-
-
-def people(calls: Sequence[Call]) -> Mapping[str, list[Call]]:
-    """Calls by who began them."""
-    found: dict[str, list[Call]] = defaultdict(list)
-    for call in calls:
-        found[call.speaker].append(call)
-    return found

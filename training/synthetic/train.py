@@ -94,15 +94,20 @@ def _embedded(settings: Settings, number: int, start: int) -> Path:
     path = settings.made / f"numbers-{number}-{settings.config['train']['views'][number]}-{start:05d}.npy"
     if not path.exists():
         texture = _texture(_texture_file(settings))
-        windows = np.load(_heard(settings, number, start)).astype(np.float32) / np.float32(32768)
+        windows = _windows(settings, number, start)
         told = [texture.run(None, {"spectra": prepare([one], settings.config["spectra"])})[0][0] for one in windows]
         _save(path, np.stack(told).astype(np.float16))
         print(f"{path.name} written", flush=True)
     return path
 
 
-def _heard(settings: Settings, number: int, start: int) -> Path:
-    """The file of one view's windows of 500 clips, (clips, 32000) int16; made once for all models.
+def heard(settings: Settings, number: int, clips: int) -> NDArray[np.float32]:
+    """One view's windows of all clips, (clips, 32000)."""
+    return np.concatenate([_windows(settings, number, start) for start in range(0, clips, _SHARD)])
+
+
+def _windows(settings: Settings, number: int, start: int) -> NDArray[np.float32]:
+    """One view's windows of 500 clips from `start` on, (clips, 32000); kept as int16, made once for all models.
 
     Every line ends in G.711, whose samples are whole numbers of 16 bits: nothing is lost.
     """
@@ -119,7 +124,7 @@ def _heard(settings: Settings, number: int, start: int) -> Path:
             for row in range(start, min(start + _SHARD, len(clips.spoof)))
         ]
         _save(path, np.round(np.stack(windows) * 32768).astype(np.int16))
-    return path
+    return np.load(path).astype(np.float32) / np.float32(32768)
 
 
 def _save(path: Path, values: NDArray[Any]) -> None:
@@ -127,13 +132,6 @@ def _save(path: Path, values: NDArray[Any]) -> None:
     partly = path.with_suffix(".part.npy")
     np.save(partly, values)
     partly.replace(path)
-
-
-def heard(settings: Settings, number: int) -> NDArray[np.float32]:
-    """One view's windows of all clips, (clips, 32000), once ``embed`` has made their files."""
-    view = settings.config["train"]["views"][number]
-    parts = [np.load(path) for path in sorted(settings.work.glob(f"heard-{number}-{view}-?????.npy"))]
-    return np.concatenate(parts).astype(np.float32) / np.float32(32768)
 
 
 @cache

@@ -9,7 +9,7 @@ import argparse
 import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -102,9 +102,9 @@ def pairs(known: Rows, asked: Numbers) -> Floats:
     told, copies = known.numbers["stream"], np.flatnonzero(known.pair >= 0)
     differences = told[copies] - told[known.pair[copies]]
     weight = np.full(2 * len(copies), len(told) / 2 / len(copies))
-    rows = Rows(
-        {}, np.concatenate([known.spoof, np.repeat([True, False], len(copies))]),
-        np.concatenate([known.weights, weight]), known.system, known.page, known.pair, known.ridge,
+    rows = replace(
+        known, spoof=np.concatenate([known.spoof, np.repeat([True, False], len(copies))]),
+        weights=np.concatenate([known.weights, weight]),
     )  # fmt: skip
     return judged(np.vstack([told, differences, -differences]), rows, asked["stream"])
 
@@ -219,7 +219,7 @@ def main() -> None:
     numbers = {name: embed(one, len(clips.spoof)) for name, one in settings.items()}
     with ProcessPoolExecutor() as pool:
         for name, way in (("group delay", group_delay), ("modulation", modulation)):
-            views = (heard(settings["stream"], view) for view in range(len(plan["views"])))
+            views = (heard(settings["stream"], view, len(clips.spoof)) for view in range(len(plan["views"])))
             numbers[name] = np.stack([list(pool.map(way, windows, chunksize=100)) for windows in views])
     fold = clips.folds(plan["folds"], settings["stream"].seed)
     scores = {name: np.zeros(len(clips.spoof)) for name in options.way}

@@ -66,9 +66,7 @@ async def ask(
     A repeated Idempotency-Key gets the first answer again. A person who asks gets no grant: what may be redeemed is
     for the platform, which reads it from the action.
     """
-    call = service.calls.get(call_id)
-    if call is None:
-        raise await _not_live(service, call_id)
+    call = await _live(service, call_id)
     digest = hashlib.sha256(orjson.dumps(body.model_dump(), option=orjson.OPT_SORT_KEYS)).hexdigest()
     key = idempotency_key or secrets.token_hex(16)
     try:
@@ -90,9 +88,7 @@ async def name_customer(call_id: str, body: NamedCustomer, service: ServiceOf) -
 
     Actions that were asked for before stay as they were decided.
     """
-    call = service.calls.get(call_id)
-    if call is None:
-        raise await _not_live(service, call_id)
+    call = await _live(service, call_id)
     known = await service.known_voices(replace(call.started, customer_ref=body.customer_ref))
     try:
         call.name_customer(body.customer_ref, known)
@@ -217,10 +213,14 @@ def _awaiting(service: Service, action_id: str, state: str, otherwise: str) -> L
     return call
 
 
-async def _not_live(service: Service, call_id: str) -> Problem:
+async def _live(service: Service, call_id: str) -> LiveCall:
+    """Raises Problem for a call that is over, or that never was."""
+    call = service.calls.get(call_id)
+    if call is not None:
+        return call
     if await service.store.call(call_id) is None:
-        return _unknown_call()
-    return Problem(409, "call_over", "This call is over.")
+        raise _unknown_call()
+    raise Problem(409, "call_over", "This call is over.")
 
 
 def _unknown_call() -> Problem:
