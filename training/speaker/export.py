@@ -5,24 +5,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
-import tempfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
-from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from benchmarks.detection.probes import probe
+from training import quantised
 from training.speaker.corpus import read_clips, read_noises, speech_on_line, windows
 from training.speaker.network import CamPlusPlus
 from voiceguard.adapters.onnx_models import open_session
@@ -38,7 +29,6 @@ ORIGIN = {
     "licence": "Apache-2.0",
 }
 _INPUT, _OUTPUT = "log_mel", "embedding"
-_OPSET = 18
 _SEED = 20261123
 _RANGE_WINDOWS = 96
 PROBES = ((1, 3.0), (2, 3.0), (3, 2.0), (4, 2.5))
@@ -56,11 +46,11 @@ def main() -> None:
     torch.set_num_threads(1)
     network = published_network(arguments.wheel)
     PLAIN.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        plain = Path(scratch) / "float.onnx"
-        write_float(network, plain)
-        windows = range_windows(arguments.data)
-        quantise(plain, PLAIN, windows)
+    windows = range_windows(arguments.data)
+    # The thin context masks stay in float.
+    quantised.write(
+        network, torch.zeros(2, 298, BANDS), (_INPUT, _OUTPUT), {0: "batch", 1: "frames"}, windows, PLAIN, is_mask
+    )
     np.save(PLAIN.with_name("probes.npy"), embed(network))
     alike = agreement(network, PLAIN, windows)
     print(f"{PLAIN.stat().st_size / 1e6:.1f} MB, cosine with the float network {alike.mean():.3f}, "
@@ -93,57 +83,9 @@ def agreement(network: CamPlusPlus, path: Path, batches: list[NDArray[np.float32
     return np.concatenate([(speaker.normalise(one) * speaker.normalise(other)).sum(1) for one, other in pairs])
 
 
-def write_float(network: CamPlusPlus, path: Path) -> None:
-    """Write the network in float32 with dynamic batch and time axes."""
-    torch.onnx.export(
-        network,
-        (torch.zeros(2, 298, BANDS),),
-        str(path),
-        input_names=[_INPUT],
-        output_names=[_OUTPUT],
-        dynamic_axes={_INPUT: {0: "batch", 1: "frames"}, _OUTPUT: {0: "batch"}},
-        opset_version=_OPSET,
-        dynamo=False,
-    )
-
-
-def quantise(plain: Path, path: Path, batches: list[NDArray[np.float32]]) -> None:
-    """Store convolutions as int8, input ranges fixed on telephone speech; the thin context masks stay in float.
-
-    Weights use seven bits, so that sums of pairs fit 16 bits on x86 processors without VNNI too: the same file then
-    gives the same embedding everywhere.
-    """
-    ready = plain.with_name("ready.onnx")
-    quant_pre_process(str(plain), str(ready), skip_symbolic_shape=True)
-    convolutions = [node.name for node in onnx.load(ready).graph.node if node.op_type == "Conv"]
-    quantize_static(
-        str(ready),
-        str(path),
-        _Batches(batches),
-        quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=["Conv"],
-        nodes_to_quantize=[name for name in convolutions if not is_mask(name)],
-        per_channel=True,
-        reduce_range=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        calibrate_method=CalibrationMethod.MinMax,
-    )
-    onnx.checker.check_model(str(path))
-
-
 def is_mask(name: str) -> bool:
     """Whether a node of the graph belongs to a context mask."""
     return "cam_layer/linear1" in name or "cam_layer/linear2" in name
-
-
-class _Batches(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, batches: list[NDArray[np.float32]]) -> None:
-        self._batches = iter(batches)
-
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        batch = next(self._batches, None)
-        return None if batch is None else {_INPUT: batch}
 
 
 def range_windows(data: Path) -> list[NDArray[np.float32]]:
