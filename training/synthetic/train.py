@@ -159,14 +159,21 @@ def fit(
 def _logistic_regression(
     views: Numbers, spoof: NDArray[np.bool_], weights: NDArray[np.float64], ridge: float
 ) -> tuple[NDArray[np.float32], float]:
-    """`ridge` times the squared weights of standardised numbers is added to the weighted mean cross entropy."""
     rows = views.reshape(-1, views.shape[-1]).astype(np.float32)
     mean, deviation = rows.mean(0), rows.std(0) + 1e-6
-    regression = LogisticRegression(C=1.0 / (2.0 * ridge * len(rows)), max_iter=500)
     share = np.tile(weights / weights.mean(), len(views))
-    regression.fit((rows - mean) / deviation, np.tile(spoof, len(views)), sample_weight=share)
+    regression = regressed((rows - mean) / deviation, np.tile(spoof, len(views)), share, ridge, len(rows))
     judge = np.asarray(regression.coef_[0] / deviation, dtype=np.float32)
     return judge, float(regression.intercept_[0] - judge @ mean)
+
+
+def regressed(
+    numbers: NDArray[np.float32], spoof: NDArray[np.bool_], weights: NDArray[np.float64], ridge: float, count: int
+) -> LogisticRegression:
+    """`ridge` times the squared weights of standardised numbers is added to the cross entropy's mean over `count` rows.
+    """
+    regression = LogisticRegression(C=1.0 / (2.0 * ridge * count), max_iter=500)
+    return regression.fit(numbers, spoof, sample_weight=weights)
 
 
 def rates(clips: Clips, score: NDArray[np.float64]) -> dict[str, float]:

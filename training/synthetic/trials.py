@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -23,7 +22,7 @@ from training.synthetic.beside import group_delay, modulation
 from training.synthetic.dataset import Clips, read_clips
 from training.synthetic.model import SIZE, is_correlation
 from training.synthetic.settings import settings_of
-from training.synthetic.train import embed, heard, rates
+from training.synthetic.train import embed, heard, rates, regressed
 
 Floats = NDArray[np.float32]
 _HERE = Path(__file__).parent
@@ -64,8 +63,7 @@ def judged(told: Floats, rows: Rows, asked: Floats, shares: Floats | None = None
         told, spoof = np.vstack([told, told]), np.repeat([True, False], len(told))
         weights = np.concatenate([weights * shares, weights * (1 - shares)])
     # The mean cross entropy is over rows, however many times each is written here.
-    regression = LogisticRegression(C=1.0 / (2.0 * rows.ridge * len(rows.spoof)), max_iter=500)
-    regression.fit(told, spoof, sample_weight=weights)
+    regression = regressed(told, spoof, weights, rows.ridge, len(rows.spoof))
     return np.asarray(asked @ regression.coef_[0] + regression.intercept_[0], dtype=np.float32)
 
 
