@@ -32,14 +32,18 @@ def main() -> None:
     arguments = parser.parse_args()
     heard = voices(arguments.data, PLAIN)
     unseen = by_unseen_projections(heard, lambda source: fit_projection(heard, without=source))
-    trials = draw(unseen) + draw(unseen, across=True)
+    kinds = {"on one line": draw(unseen), "across lines": draw(unseen, across=True)}
+    trials = kinds["on one line"] + kinds["across lines"]
     calibration = fit(trials)
     write_card(Path("models") / NAME, calibration, trials, arguments.data, arguments.commit)
     print(calibration, describe(trials, evidence(trials, calibration)), sep="\n")
     print("each source by a fit to the others:")
-    for source in sorted(set(trials.source)):
-        unseen = trials.source == source
-        print(f"  {source}: {describe(trials[unseen], evidence(trials[unseen], fit(trials[~unseen])))}")
+    of_others = {source: fit(trials[trials.source != source]) for source in sorted(set(trials.source))}
+    for source, foreign in of_others.items():
+        rows = trials[trials.source == source]
+        print(f"  {source}: {describe(rows, evidence(rows, foreign))}")
+    for kind, drawn in kinds.items():
+        print(f"  mean {kind}: {_mean(drawn, of_others)}")
 
 
 def fit(trials: Trials) -> speaker.Calibration:
@@ -86,6 +90,18 @@ def describe(trials: Trials, llr: NDArray[np.float64]) -> str:
             f"same below zero {np.mean(same < 0):.4f}, different above {np.mean(other > 0):.4f}")
 
 
+def _mean(trials: Trials, of_others: Mapping[str, speaker.Calibration]) -> str:
+    """Over the sources, each by a fit to the others."""
+    figures = []
+    for source, calibration in of_others.items():
+        rows = trials[trials.source == source]
+        llr = evidence(rows, calibration)
+        same, other = llr[rows.same], llr[~rows.same]
+        figures.append((metrics.eer(same, other), metrics.cllr(same, other)))
+    eer, cllr = np.mean(figures, axis=0)
+    return f"EER {eer:.4f}, Cllr {cllr:.3f}"
+
+
 def write_card(folder: Path, calibration: speaker.Calibration, trials: Trials, data: Path, commit: str) -> None:
     """The papers that a program reads."""
     digests: Mapping[str, str] = {
@@ -93,7 +109,7 @@ def write_card(folder: Path, calibration: speaker.Calibration, trials: Trials, d
         "trials": hashlib.sha256(trials.cosine.round(3).tobytes()).hexdigest(),
     }
     card = {
-        "name": NAME, "task": "speaker_embedding", "version": "2.0.0",
+        "name": NAME, "task": "speaker_embedding", "version": "3.0.0",
         "sha256": hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest(),
         "sample_rate_hz": SAMPLE_RATE_HZ, "window_s": speaker.WINDOW_S, "min_window_s": speaker.MIN_WINDOW_S,
         "hop_s": HOP_S, "frontend": "fbank80_16k",

@@ -42,10 +42,23 @@ class Clip:
 
 def read_clips(data: Path) -> list[Clip]:
     """Clips of every speaker of `SOURCES`, in the order of train.csv."""
+    return [_clip(data, row) for row in _genuine(data) if row["source"] in SOURCES and row["speaker"]]
+
+
+def read_others(data: Path, count: int, seed: int) -> list[Clip]:
+    """So many clips drawn from the other sources, on whose people nothing is fitted and by whom nothing is chosen."""
+    rows = [row for row in _genuine(data) if row["source"] not in SOURCES]
+    drawn = np.random.default_rng(seed).permutation(len(rows))[:count]
+    return [_clip(data, rows[place]) for place in drawn]
+
+
+def _genuine(data: Path) -> list[dict[str, str]]:
     with (data / "train.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["source"] in SOURCES and row["speaker"]]
-    genuine = [row for row in rows if row["label"] == "bonafide"]
-    return [Clip(row["speaker"], row["source"], _read(data / row["path"])) for row in genuine]
+        return [row for row in csv.DictReader(file) if row["label"] == "bonafide"]
+
+
+def _clip(data: Path, row: dict[str, str]) -> Clip:
+    return Clip(row["speaker"], row["source"], _read(data / row["path"]))
 
 
 def read_noises(data: Path) -> list[Samples]:

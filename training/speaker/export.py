@@ -1,4 +1,4 @@
-"""Step 1: the published weights as one ONNX file with int8 convolutions, and embeddings of probes for the tests."""
+"""Step 1: the published weights as a small ONNX file that reckons in integers, and embeddings of probes for tests."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.detection.probes import probe
-from training import quantised
-from training.speaker.corpus import read_clips, read_noises, speech_on_line, windows
+from training.integers.rounding import round_layers
+from training.integers.store import write
+from training.speaker.corpus import read_noises, read_others, speech_on_line, windows
 from training.speaker.network import CamPlusPlus
+from training.speaker.student import Student
 from voiceguard.adapters.onnx_models import open_session
 from voiceguard.detectors import speaker
 from voiceguard.detectors.features import BANDS
@@ -28,13 +30,13 @@ ORIGIN = {
     "sha256": "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199",
     "licence": "Apache-2.0",
 }
-_INPUT, _OUTPUT = "log_mel", "embedding"
+_INPUT = "log_mel"
 _SEED = 20261123
-_RANGE_WINDOWS = 96
+_FITTED, _CHECKED = 192, 64
 PROBES = ((1, 3.0), (2, 3.0), (3, 2.0), (4, 2.5))
 """Seed and seconds of each made-up sound that the parity test hears."""
 PLAIN = Path("training/work/speaker/plain.onnx")
-"""The network as published, but for the int8 convolutions: what the next step takes."""
+"""The network as published, but rounded: what the next step takes."""
 
 
 def main() -> None:
@@ -46,15 +48,14 @@ def main() -> None:
     torch.set_num_threads(1)
     network = published_network(arguments.wheel)
     PLAIN.parent.mkdir(parents=True, exist_ok=True)
-    windows = range_windows(arguments.data)
-    # The thin context masks stay in float.
-    quantised.write(
-        network, torch.zeros(2, 298, BANDS), (_INPUT, _OUTPUT), {0: "batch", 1: "frames"}, windows, PLAIN, is_mask
-    )
+    fitted, checked = heard(arguments.data)
+    student = Student(network)
+    round_layers(student, torch.from_numpy(fitted), _SEED)
+    write(student, torch.zeros(2, 298, BANDS), (_INPUT, "embedding"), {0: "batch", 1: "frames"}, PLAIN)
     np.save(PLAIN.with_name("probes.npy"), embed(network))
-    alike = agreement(network, PLAIN, windows)
-    print(f"{PLAIN.stat().st_size / 1e6:.1f} MB, cosine with the float network {alike.mean():.3f}, "
-          f"least {alike.min():.3f}, on the windows that fixed the ranges")
+    alike = agreement(network, PLAIN, checked)
+    print(f"{PLAIN.stat().st_size / 1e6:.2f} MB, cosine with the float network {alike.mean():.3f}, "
+          f"least {alike.min():.3f}, on {len(alike)} windows that were not rounded by")
 
 
 def published_network(wheel: Path) -> CamPlusPlus:
@@ -75,25 +76,22 @@ def embed(network: CamPlusPlus) -> NDArray[np.float32]:
         return speaker.normalise(network(torch.from_numpy(batch)).numpy())
 
 
-def agreement(network: CamPlusPlus, path: Path, batches: list[NDArray[np.float32]]) -> NDArray[np.float64]:
+def agreement(network: CamPlusPlus, path: Path, checked: NDArray[np.float32]) -> NDArray[np.float64]:
     """Cosine of the stored model's embedding with the network's own, for every window."""
     session = open_session(path.read_bytes())
+    stored = np.concatenate([session.run(None, {_INPUT: window[None]})[0] for window in checked])
     with torch.no_grad():
-        pairs = [(session.run(None, {_INPUT: batch})[0], network(torch.from_numpy(batch)).numpy()) for batch in batches]
-    return np.concatenate([(speaker.normalise(one) * speaker.normalise(other)).sum(1) for one, other in pairs])
+        own = torch.cat([network(part) for part in torch.from_numpy(checked).split(8)]).numpy()
+    return np.asarray((speaker.normalise(stored) * speaker.normalise(own)).sum(1), dtype=np.float64)
 
 
-def is_mask(name: str) -> bool:
-    """Whether a node of the graph belongs to a context mask."""
-    return "cam_layer/linear1" in name or "cam_layer/linear2" in name
-
-
-def range_windows(data: Path) -> list[NDArray[np.float32]]:
-    """Model input of windows drawn from the training set, each through a line of its own."""
-    clips, noises = read_clips(data), read_noises(data)
-    drawn = np.random.default_rng(_SEED).permutation(len(clips))[:_RANGE_WINDOWS]
-    speech = [speech_on_line(clips[place], noises, line) for line, place in enumerate(drawn)]
-    return [speaker.prepare([windows(one)[0]]) for one in speech]
+def heard(data: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Model input (windows, 298, 80) to round by, and as much again as `_CHECKED` says to check with: clips of other
+    sources than those of the later steps, each through a line of its own."""
+    clips, noises = read_others(data, _FITTED + _CHECKED, _SEED), read_noises(data)
+    first = [windows(speech_on_line(clip, noises, line))[0] for line, clip in enumerate(clips)]
+    everything = speaker.prepare(first)
+    return everything[:_FITTED], everything[_FITTED:]
 
 
 if __name__ == "__main__":

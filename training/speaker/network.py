@@ -45,7 +45,7 @@ class CamPlusPlus(nn.Module):
         for number in range(1, len(BLOCKS) + 1):
             frames = layers.get_submodule(f"block{number}")(frames, pool, spread)
             frames = layers.get_submodule(f"transit{number}")(frames)
-        return torch.as_tensor(layers.dense(_mean_and_deviation(layers.out_nonlinear(frames))))
+        return torch.as_tensor(layers.dense(mean_and_deviation(layers.out_nonlinear(frames))))
 
 
 class ConvolutionHead(nn.Module):
@@ -157,7 +157,7 @@ class _Transition(nn.Module):
         return torch.as_tensor(self.linear(self.nonlinear(frames)))
 
 
-def _mean_and_deviation(frames: Tensor) -> Tensor:
+def mean_and_deviation(frames: Tensor) -> Tensor:
     mean = frames.mean(-1, keepdim=True)
     variance = ((frames - mean) ** 2).sum(-1, keepdim=True) / (frames.shape[-1] - 1)
     return torch.cat([mean, variance.sqrt()], dim=1)

@@ -1,4 +1,4 @@
-"""Step 4: the trained network as one int8 ONNX file, and its papers in model.json."""
+"""Step 4: the rounded layers and their judge as one ONNX file, and its papers in model.json."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
 
-from training.synthetic import quantised
 from training.synthetic.dataset import read_clips, read_noises, window
+from training.synthetic.model import FRAMES
 from training.synthetic.prepare import prepared_hash
 from training.synthetic.settings import Settings, read_settings, sha256_of
-from training.synthetic.train import new_detector
+from training.synthetic.train import new_detector, texture_file
 from voiceguard.detectors import drift, synthetic
 from voiceguard.detectors.features import SAMPLE_RATE_HZ
 
@@ -26,10 +29,28 @@ def main() -> None:
     model.load_state_dict(torch.load(settings.made / "detector.pt", weights_only=True))
     folder = Path("models") / settings.config["name"]
     folder.mkdir(parents=True, exist_ok=True)
-    quantised.write(model, sum(model.bands), "score", folder / "model.onnx", settings)
+    write_judged(texture_file(settings), folder / "model.onnx", model.judge)
     description = describe(settings, folder / "model.onnx", model.bands)
     (folder / "model.json").write_text(json.dumps(description, indent=2) + "\n")
     print(f"{(folder / 'model.onnx').stat().st_size / 1e6:.1f} MB, sha256 {description['sha256']}")
+
+
+def write_judged(texture: Path, path: Path, judge: nn.Linear) -> None:
+    """The rounded layers with the judge as their last one."""
+    model = onnx.load(texture)
+    (numbers,) = model.graph.output
+    model.graph.initializer.extend([
+        numpy_helper.from_array(judge.weight.detach().numpy(), "judge.weight"),
+        numpy_helper.from_array(judge.bias.detach().numpy(), "judge.bias"),
+        numpy_helper.from_array(np.array([1]), "judge.axis"),
+    ])
+    model.graph.node.extend([
+        helper.make_node("Gemm", [numbers.name, "judge.weight", "judge.bias"], ["judged"], transB=1),
+        helper.make_node("Squeeze", ["judged", "judge.axis"], ["score"]),
+    ])
+    model.graph.output[0].CopyFrom(helper.make_tensor_value_info("score", TensorProto.FLOAT, ["batch"]))
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
 
 
 def reference(settings: Settings, count: int = 1000) -> dict[str, list[float]]:
@@ -64,7 +85,7 @@ def describe(settings: Settings, model_file: Path, bands: list[int]) -> dict[str
         "min_window_s": synthetic.MIN_WINDOW_S,
         "hop_s": 1.0,
         "frontend": settings.config["spectra"],
-        "input": {"name": "spectra", "shape": ["batch", quantised.FRAMES, sum(bands)]},
+        "input": {"name": "spectra", "shape": ["batch", FRAMES, sum(bands)]},
         "output": {"name": "score", "polarity": "higher is synthetic"},
         "reference": reference(settings),
         "calibration": json.loads((settings.made / "calibration.json").read_text()),

@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from training.speaker.network import CHANNELS, ConvolutionHead
+from training.speaker.student import Head
 
 LAYERS = 6
+FRAMES = 398
 ZONES = 4
 """Parts of the bands, of even width, whose means and deviations are told apart."""
 PAIRS = CHANNELS * (CHANNELS - 1) // 2
@@ -30,37 +31,53 @@ SIZE = CORRELATIONS + MOMENTS
 class Texture(nn.Module):
     """A spectrogram (batch, frames, bands) to numbers of six layers, (batch, 4512): correlations, then moments."""
 
-    def __init__(self, head: ConvolutionHead) -> None:
+    def __init__(self, head: ConvolutionHead, bands: int, frames: int) -> None:
         super().__init__()
-        self.head = head
+        self.head = Head(head)
+        with torch.no_grad():
+            shapes = [maps.shape[2:] for maps in self.head(torch.zeros(1, bands, frames))]
+        self.layers = nn.ModuleList(_Statistics(*shape) for shape in shapes)
+
+    def forward(self, spectrum: Tensor) -> Tensor:
+        maps = self.head(spectrum.transpose(1, 2))
+        told = [statistics(layer) for statistics, layer in zip(self.layers, maps, strict=True)]
+        correlations, moments = zip(*told, strict=True)
+        return torch.cat([*correlations, *moments], dim=1)
+
+
+class _Statistics(nn.Module):
+    """A layer's maps (batch, 32, bands, frames) to 496 correlations, and 256 means and deviations of zones.
+
+    All come from the covariances of the channels within each band, and from its means. Both are sums over frames of
+    what lies on a grid: as products of matrices they stay integers, and the maps are never written in float.
+    """
+
+    def __init__(self, bands: int, frames: int) -> None:
+        super().__init__()
+        self.bands, self.frames = bands, frames
+        self.register_buffer("each", torch.ones(1, frames))
+        edges = [bands * zone // ZONES for zone in range(ZONES + 1)]
+        zones = torch.zeros(ZONES, bands)
+        for zone, (low, high) in enumerate(pairwise(edges)):
+            zones[zone, low:high] = 1.0 / (high - low)
+        # Shares of each band in the mean of a zone, and of all bands.
+        self.register_buffer("zones", zones / frames)
+        self.register_buffer("parts", torch.cat([zones / frames, torch.ones(1, bands)]))
         one, other = torch.triu_indices(CHANNELS, CHANNELS, 1)
         self.register_buffer("pairs", one * CHANNELS + other)
 
-    def forward(self, spectrum: Tensor) -> Tensor:
-        head = self.head
-        maps = functional.relu(head.bn1(head.conv1(spectrum.transpose(1, 2).unsqueeze(1))))
-        told = [self._numbers(maps)]
-        for block in (*head.layer1, *head.layer2):
-            maps = block(maps)
-            told.append(self._numbers(maps))
-        told.append(self._numbers(functional.relu(head.bn2(head.conv2(maps)))))
-        return torch.cat([*(pairs for pairs, _ in told), *(moments for _, moments in told)], dim=1)
-
-    def _numbers(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Of a layer's maps (batch, 32, bands, frames): 496 correlations, and 256 means and deviations.
-
-        Over time and bands, each band's mean over time removed. From sums of products and of squares and from the
-        means, so that the maps, megabytes each, are read three times and written never.
-        """
-        rows, frames, means = maps.flatten(2), maps.shape[3], maps.mean(3)
-        products = rows @ rows.transpose(1, 2) - frames * (means @ means.transpose(1, 2))
-        deviations = (products.flatten(1)[:, :: CHANNELS + 1] + 1e-3).sqrt()
-        correlations = products / deviations.unsqueeze(1) / deviations.unsqueeze(2)
-        powers = torch.linalg.vector_norm(maps, dim=3).square() / frames - means.square()
-        moments = []
-        for low, high in pairwise(maps.shape[2] * zone // ZONES for zone in range(ZONES + 1)):
-            moments += [means[:, :, low:high].mean(2), (powers[:, :, low:high].mean(2) + 1e-6).sqrt()]
-        return correlations.flatten(1).index_select(1, self.pairs), torch.cat(moments, dim=1)
+    def forward(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        rows = maps.permute(0, 2, 3, 1)
+        each = torch.fake_quantize_per_tensor_affine(self.each, 1.0, 0, 0, 255)
+        sums = each @ rows
+        scatter = rows.transpose(2, 3) @ rows - sums.transpose(2, 3) * (sums / self.frames)
+        parts = self.parts @ scatter.reshape(-1, self.bands, CHANNELS * CHANNELS)
+        whole = parts[:, ZONES]
+        deviations = (whole[:, :: CHANNELS + 1] + 1e-3).sqrt()
+        correlations = whole.reshape(-1, CHANNELS, CHANNELS) / (deviations.unsqueeze(1) * deviations.unsqueeze(2))
+        powers = parts[:, :ZONES, :: CHANNELS + 1]
+        moments = torch.cat([self.zones @ sums.squeeze(2), (powers + 1e-6).sqrt()], dim=2)
+        return correlations.reshape(-1, CHANNELS * CHANNELS).index_select(1, self.pairs), moments.flatten(1)
 
 
 class Detector(nn.Module):
@@ -73,14 +90,16 @@ class Detector(nn.Module):
 
     def __init__(self, head: ConvolutionHead, bands: Sequence[int], steps: Sequence[int]) -> None:
         super().__init__()
-        self.texture = Texture(head)
         self.bands, self.steps = list(bands), list(steps)
+        self.textures = nn.ModuleList(
+            Texture(head, count, -(-FRAMES // step)) for count, step in zip(bands, steps, strict=True)
+        )
         self.judge = nn.Linear(SIZE * len(self.bands), 1)
 
     def numbers(self, spectra: Tensor) -> Tensor:
         """What the judge sees, (batch, 4512 a spectrum)."""
-        parts = zip(spectra.split(self.bands, dim=2), self.steps, strict=True)
-        return torch.cat([self.texture(part[:, ::step]) for part, step in parts], dim=1)
+        parts = zip(self.textures, spectra.split(self.bands, dim=2), self.steps, strict=True)
+        return torch.cat([texture(part[:, ::step]) for texture, part, step in parts], dim=1)
 
     def forward(self, spectra: Tensor) -> Tensor:
         score: Tensor = self.judge(self.numbers(spectra))

@@ -17,16 +17,19 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
+from training.integers.rounding import round_layers
+from training.integers.store import write
 from training.speaker.export import published_network
-from training.synthetic import quantised
 from training.synthetic.dataset import Clips, read_clips, read_noises, window
-from training.synthetic.model import SIZE, Detector, is_correlation
+from training.synthetic.model import FRAMES, SIZE, Detector, is_correlation
 from training.synthetic.settings import Settings, read_settings
 from voiceguard.analysis.metrics import eer
 from voiceguard.detectors.features import SAMPLE_RATE_HZ
 from voiceguard.detectors.synthetic import WINDOW_SAMPLES, prepare
 
 Numbers = NDArray[np.float16]
+_FITTED = 96
+"""Windows that weights are rounded by."""
 _SHARD = 500
 """Clips whose windows, of 64 kB each, make a file of 32 MB."""
 
@@ -37,8 +40,8 @@ def main() -> None:
     plan = settings.config["train"]
     clips = read_clips(settings.work)
     model = new_detector(settings.config)
-    if not _texture_file(settings).exists():
-        quantised.write(_Numbers(model), sum(model.bands), "numbers", _texture_file(settings), settings)
+    if not texture_file(settings).exists():
+        _write_texture(settings)
     views = embed(settings, len(clips.spoof))
     weights, fold = clips.weights(plan["attack_share"]), clips.folds(plan["folds"], settings.seed)
     held_out = np.zeros(views.shape[:2])
@@ -54,6 +57,18 @@ def main() -> None:
         model.judge.weight.copy_(torch.from_numpy(judge)[None])
         model.judge.bias.fill_(bias)
     torch.save(model.state_dict(), settings.made / "detector.pt")
+
+
+def _write_texture(settings: Settings) -> None:
+    """A detector up to its judge, rounded by windows of clips drawn by weight, half of them through plain mu-law."""
+    clips, noises = read_clips(settings.work), read_noises(settings.work)
+    rng = np.random.default_rng(settings.seed)
+    chosen = rng.choice(len(clips.spoof), _FITTED, p=clips.weights(settings.config["train"]["attack_share"]))
+    heard = [window(clips.audio(int(row)), ("pcmu", "line")[int(row) % 2], noises, rng) for row in chosen]
+    model = new_detector(settings.config)
+    round_layers(model, torch.from_numpy(prepare(heard, settings.config["spectra"])), settings.seed)
+    example = torch.zeros(2, FRAMES, sum(model.bands))
+    write(_Numbers(model), example, ("spectra", "numbers"), {0: "batch"}, texture_file(settings))
 
 
 def new_detector(config: dict[str, Any]) -> Detector:
@@ -77,7 +92,8 @@ class _Numbers(nn.Module):
         return self.model.numbers(spectra)
 
 
-def _texture_file(settings: Settings) -> Path:
+def texture_file(settings: Settings) -> Path:
+    """The layers that ship, without their judge."""
     return settings.made / "texture.onnx"
 
 
@@ -93,7 +109,7 @@ def _embedded(settings: Settings, number: int, start: int) -> Path:
     """The file of one view's numbers of 500 clips from `start` on; made once."""
     path = settings.made / f"numbers-{number}-{settings.config['train']['views'][number]}-{start:05d}.npy"
     if not path.exists():
-        texture = _texture(_texture_file(settings))
+        texture = _texture(texture_file(settings))
         windows = _windows(settings, number, start)
         told = [texture.run(None, {"spectra": prepare([one], settings.config["spectra"])})[0][0] for one in windows]
         _save(path, np.stack(told).astype(np.float16))
