@@ -20,7 +20,7 @@ from voiceguard.analysis.metrics import eer
 from voiceguard.detectors.synthetic import prepare
 
 _CLIPS = 600
-# An error rate on 600 clips moves by a whole point by chance; int8 may cost half of that.
+# An error rate on 600 clips moves by a whole point by chance; integers may cost half of that.
 _EER_TOLERANCE = 0.005
 
 
