@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -65,7 +66,7 @@ def test_every_window_gets_its_own_score(asked: list[tuple[int, bool]], max_batc
 
 
 def test_waiting_windows_are_batched_off_the_event_loop() -> None:
-    """What waits while a batch runs goes together in the next, in a thread of the model's own."""
+    """What waits while a batch runs goes together in the next, in a thread beside the event loop's."""
     model = Model()
 
     async def run() -> None:
@@ -80,7 +81,31 @@ def test_waiting_windows_are_batched_off_the_event_loop() -> None:
 
     asyncio.run(run())
     assert [[0], [1, 2, 3, 4], [5, 6]] == model.batches
-    assert 1 == len(model.threads - {threading.current_thread().name})
+    assert threading.current_thread().name not in model.threads
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen here")
+def test_one_core_runs_one_model_at_a_time() -> None:
+    """A second model begins when the first is done: sharing the core would make both late."""
+    first, second = Model(), Model()
+
+    async def run() -> None:
+        async with Scheduler({"synthetic_voice": first, "speaker_embedding": second}) as scheduler:
+            first.gate.clear()
+            held = asyncio.create_task(scheduler.score(request(1)))
+            await asyncio.to_thread(first.at_work.wait, 20)
+            other = asyncio.create_task(scheduler.score(request(2, "speaker_embedding")))
+            assert not await asyncio.to_thread(second.at_work.wait, 0.3)
+            first.gate.set()
+            await asyncio.gather(held, other)
+
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        asyncio.run(run())
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert ([[1]], [[2]]) == (first.batches, second.batches)
 
 
 def test_full_queue_refuses_at_once() -> None:

@@ -98,7 +98,7 @@ def texture_file(settings: Settings) -> Path:
 
 
 def embed(settings: Settings, clips: int) -> Numbers:
-    """What the judge sees of every clip in every view, (views, clips, size) float16, by the rounded layers that ship."""
+    """What the judge sees of every clip in every view, by the layers that ship: (views, clips, size) float16."""
     numbers, starts = range(len(settings.config["train"]["views"])), range(0, clips, _SHARD)
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         parts = [list(pool.map(_embedded, repeat(settings), repeat(number), starts)) for number in numbers]

@@ -1,4 +1,4 @@
-"""Windows of all calls in, scores out: batches per model, worker threads, a bounded queue and a deadline.
+"""Windows of all calls in, scores out: batches per model, a thread for each core, a bounded queue and a deadline.
 
 A window that finds the queue full, waits past its deadline or meets a failing model comes back as `ScoreMissing` with
 the reason; nothing here ever invents a score.
@@ -7,9 +7,10 @@ the reason; nothing here ever invents a score.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,14 +44,16 @@ class _Lane:
     scorer: Scorer
     queue: asyncio.Queue[_Job]
     worker: asyncio.Task[None] | None = None
-    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "scorer"))
 
 
 class Scheduler:
-    """One lane (queue, batcher, thread) per model. Use as an async context manager."""
+    """One lane (queue, batcher) per model, of which as many run at once as there are cores. Use as an async context
+    manager."""
 
     def __init__(self, scorers: Mapping[Task, Scorer], options: SchedulerOptions | None = None) -> None:
         self._options = options or SchedulerOptions()
+        # A core that two models share gives both their scores late, one after the other only the second.
+        self._pool = ThreadPoolExecutor(_cores(), "scorer")
         self._lanes = {
             task: _Lane(scorer, asyncio.Queue(self._options.max_waiting)) for task, scorer in scorers.items()
         }
@@ -64,7 +67,7 @@ class Scheduler:
         for lane in self._lanes.values():
             if lane.worker is not None:
                 lane.worker.cancel()
-            lane.pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     @property
     def waiting(self) -> int:
@@ -99,12 +102,17 @@ class Scheduler:
                 continue
             windows = [job.request.window.samples for job in jobs]
             try:
-                outputs = await loop.run_in_executor(lane.pool, lane.scorer, windows)
+                outputs = await loop.run_in_executor(self._pool, lane.scorer, windows)
             except Exception:  # whatever a model raises, its lane must live on for the next window
                 outputs = None
             for index, job in enumerate(jobs):
                 if not job.answer.done():
                     job.answer.set_result(_answer(job.request, None if outputs is None else outputs[index]))
+
+
+def _cores() -> int:
+    """Those that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _answer(request: ScoreRequested, output: NDArray[np.float32] | None) -> Answer:
