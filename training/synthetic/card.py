@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.detection.text import interval
+from training import cards
 from training.synthetic.settings import Settings, read_settings
 from voiceguard.adapters.onnx_models import load_model
 
@@ -48,14 +49,7 @@ def main() -> None:
     # Figures may be written anew where the clips are not at hand; what was learned from stays as it was.
     if (settings.work / "clips.csv").exists():
         parts["data"] = "\n".join(learned_from(settings))
-    card = folder / "CARD.md"
-    text = card.read_text()
-    for name, part in parts.items():
-        begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-        if begin in text:
-            before, _, rest = text.partition(begin)
-            text = before + begin + part + "\n" + end + rest.partition(end)[2]
-    card.write_text(text)
+    cards.write(folder / "CARD.md", parts)
 
 
 def measured(model: Mapping[str, Any]) -> Iterator[str]:
