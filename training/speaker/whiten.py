@@ -1,4 +1,4 @@
-"""Step 2: what moves one voice about on the telephone is taken out of the embedding, at no cost.
+"""Step 4: what moves one voice about on the telephone is taken out of the embedding, at no cost.
 
 Labelled people are heard over several lines and in other moods. Directions in which one person's embeddings scatter are
 made short, and of what is left those are kept in which people differ most ("linear discriminant analysis" after

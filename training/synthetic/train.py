@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from training.integers.rounding import round_layers
 from training.integers.store import write
-from training.speaker.export import published_network
+from training.speaker.network import published_network
 from training.synthetic.dataset import Clips, read_clips, read_noises, window
 from training.synthetic.model import FRAMES, SIZE, Detector, is_correlation
 from training.synthetic.settings import Settings, read_settings
