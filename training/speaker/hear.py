@@ -1,4 +1,5 @@
-"""Step 1: what the fine-tuning hears, each clip over a telephone line, and what the published network makes of it clean.
+"""Step 1: what the fine-tuning hears, each clip over a telephone line, and what the published network makes of it
+clean.
 
 Nobody's name is needed, so every clip of the training set teaches, synthetic voices and recordings of
 ``training.recordings`` too. The clips of `corpus.SOURCES` do not: on their people the later steps are fitted, and by
