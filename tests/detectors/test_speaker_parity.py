@@ -1,4 +1,4 @@
-"""The shipped encoder against its papers and against the published network."""
+"""The shipped encoder against its papers and against the network as trained."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from voiceguard.detectors import speaker
 
 MODEL = Path(__file__).parents[2] / "models" / "speaker-campplus"
 PAPERS: dict[str, Any] = json.loads((MODEL / "model.json").read_text())
-PUBLISHED: list[dict[str, Any]] = json.loads(Path(__file__).with_name("speaker_parity.json").read_text())
+TRAINED: list[dict[str, Any]] = json.loads(Path(__file__).with_name("speaker_parity.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +41,15 @@ def test_papers_describe_this_front_end() -> None:
     assert alike > 0 > unlike
 
 
-def test_shipped_embeddings_are_those_of_the_published_network(encoder: Any) -> None:
-    """Integers turn the embedding of a buzz, which is no voice, by up to 24 degrees, of speech less."""
-    shipped = _embed(encoder, [probe(int(row["seed"]), row["seconds"]) for row in PUBLISHED])
-    published = speaker.normalise([row["embedding"] for row in PUBLISHED])
+def test_shipped_embeddings_are_those_of_the_trained_network(encoder: Any) -> None:
+    """Integers turn the embedding of a buzz, which is no voice, by up to 17 degrees, of speech less."""
+    shipped = _embed(encoder, [probe(int(row["seed"]), row["seconds"]) for row in TRAINED])
+    trained = speaker.normalise([row["embedding"] for row in TRAINED])
 
-    alike = shipped @ published.T
+    alike = shipped @ trained.T
 
-    assert np.diag(alike).min() > 0.9
-    assert (alike.argmax(axis=1) == np.arange(len(PUBLISHED))).all()
+    assert np.diag(alike).min() > 0.94
+    assert (alike.argmax(axis=1) == np.arange(len(TRAINED))).all()
 
 
 def test_an_embedding_does_not_depend_on_the_batch(encoder: Any) -> None:
