@@ -46,7 +46,8 @@ def read_clips(data: Path) -> list[Clip]:
 
 
 def read_others(data: Path, count: int, seed: int) -> list[Clip]:
-    """So many clips drawn from the other sources, on whose people nothing is fitted and by whom nothing is chosen."""
+    """So many clips drawn from the other sources: people on whom no projection or calibration is fitted, and by whom
+    nothing is chosen."""
     rows = [row for row in _genuine(data) if row["source"] not in SOURCES]
     drawn = np.random.default_rng(seed).permutation(len(rows))[:count]
     return [_clip(data, rows[place]) for place in drawn]
@@ -58,13 +59,13 @@ def _genuine(data: Path) -> list[dict[str, str]]:
 
 
 def _clip(data: Path, row: dict[str, str]) -> Clip:
-    return Clip(row["speaker"], row["source"], _read(data / row["path"]))
+    return Clip(row["speaker"], row["source"], read_audio(data / row["path"]))
 
 
 def read_noises(data: Path) -> list[Samples]:
     """Every clip of noise.csv."""
     with (data / "noise.csv").open(newline="") as file:
-        return [_read(data / row["path"]) for row in csv.DictReader(file)]
+        return [read_audio(data / row["path"]) for row in csv.DictReader(file)]
 
 
 def speech_on_line(clip: Clip, noises: list[Samples], line: int) -> Samples:
@@ -86,7 +87,8 @@ def by_speaker(clips: list[Clip]) -> dict[str, list[int]]:
     return dict(places)
 
 
-def _read(path: Path) -> Samples:
+def read_audio(path: Path) -> Samples:
+    """A clip's samples, (n,). Raises ValueError when they are not at 8 kHz."""
     samples, rate_hz = soundfile.read(path, dtype="float32")
     if rate_hz != SAMPLE_RATE_HZ:
         raise ValueError(f"{path.name} is not at 8 kHz")

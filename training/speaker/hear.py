@@ -15,12 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 from numpy.typing import NDArray
 
 from benchmarks.detection.scoring import net_speech
-from training.speaker.corpus import SOURCES, Samples, read_noises, windows
+from training.speaker.corpus import SOURCES, Samples, read_audio, read_noises, windows
 from training.speaker.moods import in_another_mood
 from training.speaker.network import CamPlusPlus, published_network
 from training.synthetic.channels import through_line
@@ -42,7 +41,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     rows = taught(arguments.data, arguments.recordings)
-    clips, noises = [_read(path) for path, _ in rows], read_noises(arguments.data)
+    clips, noises = [read_audio(path) for path, _ in rows], read_noises(arguments.data)
     HEARD.parent.mkdir(parents=True, exist_ok=True)
     heard = [_heard(clip, noises, np.random.default_rng([_SEED, place, 0])) for place, clip in enumerate(clips)]
     np.save(HEARD, np.stack(heard))
@@ -91,11 +90,6 @@ def _heard(clip: Samples, noises: Sequence[Samples], rng: np.random.Generator) -
     length = speaker.MIN_WINDOW_SAMPLES if rng.random() < _SHORT else speaker.WINDOW_SAMPLES
     start = int(rng.integers(max(1, len(speech) - length + 1)))
     return speaker.prepare([speech[start : start + length]])[0].astype(np.float16)
-
-
-def _read(path: Path) -> Samples:
-    samples, _ = soundfile.read(path, dtype="float32")
-    return np.asarray(samples, dtype=np.float32)
 
 
 if __name__ == "__main__":
