@@ -40,7 +40,7 @@ test-peers: venv
 # Ray weighs more than everything else together, so only this test has it.
 test-ray: venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ray.lock
-	$(BIN)/python -m pytest -n 0 tests/analysis/test_ray.py
+	$(BIN)/python -m pytest -n 0 tests/analysis/replay/test_ray.py
 
 # The page's files are kept, so that nothing but these two needs Node.
 console:

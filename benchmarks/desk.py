@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from playwright.async_api import Page, async_playwright
 
-from voiceguard.clients.demo import listening
+from voiceguard.live.feed import CallView, Hub
+from voiceguard.server.access.password_policy import token_digest
 from voiceguard.server.app import create_app
-from voiceguard.server.live import CallView, Hub
-from voiceguard.server.people.rules import token_digest
 from voiceguard.settings import Settings
+from voiceguard.simulator.demo import listening
 
 WATCH = """
 () => {

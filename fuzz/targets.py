@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, Protocol, get_args
 
 import numpy as np
 
-from voiceguard.analysis.callset import read_callset
+from voiceguard.analysis.callsets.callset import read_callset
 from voiceguard.codecs import StreamDecoder
 from voiceguard.errors import AuthenticationError, ConfigurationError, PeerError
 from voiceguard.events import AudioReceived, Encoding, ReplyDue, WireEvent
@@ -36,10 +36,10 @@ from voiceguard.ingest.telnyx import TelnyxCodec
 from voiceguard.ingest.twilio import SIGNALWIRE, TwilioCodec
 from voiceguard.ingest.vonage import VonageCodec
 from voiceguard.ingest.vonage_auth import verify_jwt
-from voiceguard.intents.injection import screen
-from voiceguard.intents.pii import mask
-from voiceguard.intents.recogniser import recognise
 from voiceguard.policy.rules import load
+from voiceguard.text.intents import recognise
+from voiceguard.text.pii import mask
+from voiceguard.text.prompt_injection import screen
 
 ROOT = Path(__file__).parents[1]
 TEXT, BINARY, LOST, SAY = range(4)

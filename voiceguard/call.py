@@ -62,14 +62,14 @@ from voiceguard.events import (
     VoiceTaken,
     Window,
 )
-from voiceguard.intents.injection import screen
-from voiceguard.intents.pii import mask
-from voiceguard.intents.recogniser import recognise
 from voiceguard.policy.engine import ActionEngine
 from voiceguard.policy.rules import Policy
 from voiceguard.risk import RiskModel, SpeakerChange, refusals
 from voiceguard.settings import Settings
 from voiceguard.speech import SpeechTrack, WindowSpec
+from voiceguard.text.intents import recognise
+from voiceguard.text.pii import mask
+from voiceguard.text.prompt_injection import screen
 
 Score = ScoreReceived | ScoreMissing
 Question = ActionRequested | CodeEntered | HandoverAnswered | DtmfReceived | VoiceAsked

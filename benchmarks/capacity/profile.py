@@ -26,12 +26,13 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from benchmarks.capacity.service import VOICEGUARD, pinned, server
 from voiceguard import call, cli
-from voiceguard.adapters import onnx_models
+from voiceguard.adapters.models import onnx
 from voiceguard.adapters.store import Store
 from voiceguard.codecs import StreamDecoder
 from voiceguard.detectors import speaker, synthetic
 from voiceguard.ingest.twilio import TwilioCodec
-from voiceguard.server import calls, live
+from voiceguard.live import call as live_call
+from voiceguard.server import live_socket
 from voiceguard.server.streams import session
 from voiceguard.speech import SpeechTrack
 
@@ -128,15 +129,15 @@ def serve(out: str) -> None:
     meters.on(StreamDecoder, "feed", "mu-law to samples")
     meters.on(SpeechTrack, "feed", "voice activity and windows")
     meters.on(call.Call, "receive", "risk, policy and the call itself")
-    meters.on(calls.LiveCall, "receive", "live call")
-    meters.on(calls.LiveCall, "_act", "outcomes: records, views, metrics")
-    meters.on(calls.LiveCall, "_score", "scheduler")
-    meters.on(live, "_write", "live feed")
+    meters.on(live_call.LiveCall, "receive", "live call")
+    meters.on(live_call.LiveCall, "_act", "outcomes: records, views, metrics")
+    meters.on(live_call.LiveCall, "_score", "scheduler")
+    meters.on(live_socket, "_write", "live feed")
     for method in ("append", "record_decision", "use_nonce", "checkpoint"):
         meters.on(Store, method, "store, on the loop")
     meters.on(synthetic, "prepare", "features for synthetic_voice")
     meters.on(speaker, "prepare", "features for speaker_embedding")
-    meters.on(onnx_models.Model, "run", lambda model, *_: f"network of {model.card['task']}")
+    meters.on(onnx.Model, "run", lambda model, *_: f"network of {model.card['task']}")
     try:
         cli.main(sys.argv[1:])
     finally:

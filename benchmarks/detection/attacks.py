@@ -33,8 +33,8 @@ from benchmarks.detection.conditions import (
 )
 from benchmarks.detection.report import ATTACKS
 from benchmarks.detection.scoring import default_models, kept, load_detector
-from voiceguard.analysis import metrics
 from voiceguard.events import RATE_HZ, Samples
+from voiceguard.measures import metrics
 from voiceguard.speech import SpeechOptions, SpeechTrack, WindowSpec
 from voiceguard.speech.vad import FRAME_S
 

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 import numpy as np
 import soundfile
 
-from voiceguard.analysis.channels import ChannelName, apply
+from voiceguard.analysis.callsets.channels import ChannelName, apply
 from voiceguard.events import RATE_HZ, Samples
 
 LineName = Literal["pcmu", "gsm", "opus", "noise"]

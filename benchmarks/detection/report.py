@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.detection.conditions import Recording
 from benchmarks.detection.scoring import Fused
-from voiceguard.analysis import metrics
+from voiceguard.measures import metrics
 from voiceguard.risk import RiskOptions
 
 ATTACKS = ("tts", "clone", "vc")

@@ -20,9 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 from benchmarks.detection import lfcc
 from benchmarks.detection.conditions import LineName, Recording, read_noises, read_samples, seed_of, through
 from benchmarks.detection.probes import probe
-from voiceguard.adapters.onnx_models import MODELS_FOLDER, Model, load_model
-from voiceguard.detectors import drift, synthetic
+from voiceguard.adapters.models.onnx import MODELS_FOLDER, Model, load_model
+from voiceguard.detectors import synthetic
 from voiceguard.events import RATE_HZ, RiskState, Samples, Window
+from voiceguard.measures import drift
 from voiceguard.risk import RiskModel, RiskOptions
 from voiceguard.speech import SpeechOptions, SpeechTrack, WindowSpec
 

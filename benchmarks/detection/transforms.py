@@ -12,7 +12,7 @@ import soxr
 from numpy.typing import NDArray
 from scipy import signal
 
-from voiceguard.analysis.channels import ChannelName, apply
+from voiceguard.analysis.callsets.channels import ChannelName, apply
 from voiceguard.events import RATE_HZ, Samples
 
 _GRAIN = 320

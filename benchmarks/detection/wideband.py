@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from benchmarks.detection.report import high_after
 from benchmarks.detection.scoring import load_detector, windows_of
-from voiceguard.adapters.onnx_models import MODELS_FOLDER
+from voiceguard.adapters.models.onnx import MODELS_FOLDER
 from voiceguard.codecs import StreamDecoder, g711
 from voiceguard.events import RATE_HZ, Encoding, Samples
 from voiceguard.speech import WindowSpec

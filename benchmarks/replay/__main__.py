@@ -15,11 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from voiceguard.adapters.onnx_models import MODELS_FOLDER, load_model
+from voiceguard.adapters.models.onnx import MODELS_FOLDER, load_model
 from voiceguard.adapters.policy_files import DEFAULT_POLICY
-from voiceguard.analysis.bench import Bench
-from voiceguard.analysis.callset import LabelledCall, read_callset
-from voiceguard.analysis.engines import EngineName
+from voiceguard.analysis.callsets.callset import LabelledCall, read_callset
+from voiceguard.analysis.replay.engines import EngineName
+from voiceguard.analysis.replay.runner import Bench
 from voiceguard.settings import Settings
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "replay.json"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.timing import quick_ms
-from voiceguard.adapters.onnx_models import load_model
+from voiceguard.adapters.models.onnx import load_model
 from voiceguard.detectors import speaker
 from voiceguard.events import Samples, Window
 from voiceguard.speech import SpeechOptions, SpeechTrack, WindowSpec

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.speaker.change import Call, delays, false_alarms_per_hour, threshold_at
 from benchmarks.speaker.speech import Condition, Line
 from benchmarks.speaker.verification import Scored
-from voiceguard.analysis import metrics
+from voiceguard.measures import metrics
 
 PRIORS = (0.01, 0.05)
 ACTED = ("emodb", "nemo-pl", "ravdess", "turev")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speaker.encoder import Embedding, Encoder
-from voiceguard.adapters.voice_lists import VectorList
+from voiceguard.adapters.voice_index import VectorList
 from voiceguard.detectors import speaker
 from voiceguard.events import Band, Voice, Window
 from voiceguard.risk import RiskModel

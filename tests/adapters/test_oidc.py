@@ -1,4 +1,4 @@
-"""A provider's tokens and answers, good and spoilt; tests/server/people/test_oidc.py meets a real provider."""
+"""A provider's tokens and answers, good and spoilt; tests/server/access/test_oidc.py meets a real provider."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import soundfile
 
-from voiceguard.analysis.callset import LabelledCall, read_callset
-from voiceguard.analysis.detection import Row
+from voiceguard.analysis.callsets.callset import LabelledCall, read_callset
+from voiceguard.analysis.report.detection import Row
 from voiceguard.analysis.results import CallResult, Decided, Point, Run
 from voiceguard.events import Band, Decision, RiskState
 

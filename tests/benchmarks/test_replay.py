@@ -7,8 +7,8 @@ from pathlib import Path
 from benchmarks.replay.__main__ import measure
 from tests.analysis.calls import short_set
 from voiceguard.adapters.policy_files import DEFAULT_POLICY
-from voiceguard.analysis.bench import Bench
-from voiceguard.analysis.callset import read_callset
+from voiceguard.analysis.callsets.callset import read_callset
+from voiceguard.analysis.replay.runner import Bench
 from voiceguard.settings import Settings
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.cli.commands import POLICY, mistake, run
 from voiceguard.events import Band, Evidence, Risk, RiskState
-from voiceguard.server.messages import risk_body
+from voiceguard.live.messages import risk_body
 
 
 def test_shipped_policy_is_sound(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ TRAINED: list[dict[str, Any]] = json.loads(Path(__file__).with_name("speaker_par
 @pytest.fixture(scope="module")
 def encoder() -> Any:
     """The shipped model as the service loads it."""
-    return pytest.importorskip("voiceguard.adapters.onnx_models").load_model(MODEL)
+    return pytest.importorskip("voiceguard.adapters.models.onnx").load_model(MODEL)
 
 
 def _embed(encoder: Any, windows: list[np.ndarray]) -> np.ndarray:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from benchmarks.detection.probes import probe
-from voiceguard.adapters.onnx_models import Model, load_model
+from voiceguard.adapters.models.onnx import Model, load_model
 from voiceguard.detectors import synthetic
-from voiceguard.detectors.drift import describe
+from voiceguard.measures.drift import describe
 
 MODELS = Path(__file__).parents[2] / "models"
 

@@ -18,7 +18,7 @@ import soundfile
 from tests.peers.asterisk import Asterisk, program, running
 from tests.server.endings import until
 from tests.server.serving import Served, serving
-from voiceguard.adapters.detectors import load_detectors
+from voiceguard.adapters.models.detectors import load_detectors
 from voiceguard.settings import AudioSocketOptions, Settings
 
 pytestmark = [

@@ -15,8 +15,8 @@ import soundfile
 from tests.peers.freeswitch import program, running
 from tests.server.endings import until
 from tests.server.serving import serving
-from voiceguard.adapters.detectors import load_detectors
-from voiceguard.server.service import Service
+from voiceguard.adapters.models.detectors import load_detectors
+from voiceguard.live.context import Service
 from voiceguard.settings import Settings
 
 pytestmark = [

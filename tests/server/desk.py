@@ -12,7 +12,7 @@ import pyotp
 from argon2 import PasswordHasher
 
 from tests.server.serving import Served
-from voiceguard.server.people.rules import csrf_token, recovery_digest, token_digest
+from voiceguard.server.access.password_policy import csrf_token, recovery_digest, token_digest
 
 PASSWORD = "seven quiet herons"
 RECOVERY = "aaaa-bbbb-cccc-dddd"

@@ -19,16 +19,16 @@ import soundfile
 from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 
-from voiceguard.adapters.detectors import Detectors
-from voiceguard.clients.demo import listening
+from voiceguard.adapters.models.detectors import Detectors
 from voiceguard.codecs import g711
 from voiceguard.detectors import Calibrations, speaker, synthetic
 from voiceguard.errors import VoiceguardError
 from voiceguard.events import CodeToDeliver, Samples
-from voiceguard.server import access
+from voiceguard.live.context import Service
+from voiceguard.server.access import rules
 from voiceguard.server.app import create_app
-from voiceguard.server.service import Service
 from voiceguard.settings import Settings
+from voiceguard.simulator.demo import listening
 from voiceguard.speech import WindowSpec
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,7 @@ SPEECH = g711.encode_ulaw(
 )
 """A genuine caller, mu-law at 8 kHz; 10 s of it hold over 6 s of net speech, 20 s over 12 s."""
 SECOND = 8000
-SCOPES = tuple(scope for scope in access.SCOPES if scope != "supervise")
+SCOPES = tuple(scope for scope in rules.SCOPES if scope != "supervise")
 
 
 @dataclass

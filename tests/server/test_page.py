@@ -28,7 +28,7 @@ from tests.server.browsing import (
 )
 from tests.server.desk import Someone
 from tests.server.serving import Served, Voice, said, serving, speak, start
-from voiceguard.server.people.rules import token_digest
+from voiceguard.server.access.password_policy import token_digest
 
 pytestmark = [pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM), pytest.mark.timeout(300)]
 HOSTILE = '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>'

@@ -20,9 +20,9 @@ from training.speaker.export import NAME, PLAIN
 from training.speaker.network import ORIGIN
 from training.speaker.trials import HOP_S, SEED, SPANS, Trials, by_unseen_projections, draw, seconds, voices
 from training.speaker.whiten import fit as fit_projection
-from voiceguard.analysis import metrics
 from voiceguard.detectors import speaker
 from voiceguard.detectors.features import BANDS, SAMPLE_RATE_HZ
+from voiceguard.measures import metrics
 
 
 def main() -> None:

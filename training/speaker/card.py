@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.detection.text import interval
 from training import cards
 from training.speaker.export import NAME
-from voiceguard.adapters.onnx_models import load_model
+from voiceguard.adapters.models.onnx import load_model
 from voiceguard.detectors import speaker
 
 _RESULTS = Path("benchmarks/results/speaker.json")

@@ -17,7 +17,7 @@ from training.speaker.adapt import ADAPTED
 from training.speaker.corpus import read_noises, read_others, speech_on_line, windows
 from training.speaker.network import published_network
 from training.speaker.student import Student
-from voiceguard.adapters.onnx_models import open_session
+from voiceguard.adapters.models.onnx import open_session
 from voiceguard.detectors import speaker
 from voiceguard.detectors.features import BANDS
 

@@ -23,7 +23,7 @@ from training.speaker.corpus import SOURCES, Samples, read_audio, read_noises, w
 from training.speaker.moods import in_another_mood
 from training.speaker.network import CamPlusPlus, published_network
 from training.synthetic.channels import through_line
-from voiceguard.analysis.channels import apply
+from voiceguard.analysis.callsets.channels import apply
 from voiceguard.detectors import speaker
 
 HEARD, TARGETS = Path("training/work/speaker/heard.npy"), Path("training/work/speaker/targets.npy")

@@ -30,8 +30,8 @@ from training.speaker.corpus import (
 )
 from training.speaker.export import PLAIN
 from training.speaker.moods import in_another_mood
-from voiceguard.adapters.onnx_models import open_session
-from voiceguard.analysis.channels import apply
+from voiceguard.adapters.models.onnx import open_session
+from voiceguard.analysis.callsets.channels import apply
 from voiceguard.detectors import speaker
 from voiceguard.detectors.features import SAMPLE_RATE_HZ
 

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from training.synthetic.dataset import read_clips
 from training.synthetic.settings import read_settings
-from voiceguard.analysis import metrics
+from voiceguard.measures import metrics
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.detection.text import interval
 from training import cards
 from training.synthetic.settings import Settings, read_settings
-from voiceguard.adapters.onnx_models import load_model
+from voiceguard.adapters.models.onnx import load_model
 
 RESULTS = Path("benchmarks/results")
 _LINES = {"pcmu": "mu-law", "gsm": "GSM", "opus": "Opus", "noise": "mu-law, noise at 10 dB"}

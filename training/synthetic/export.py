@@ -18,8 +18,9 @@ from training.synthetic.model import FRAMES
 from training.synthetic.prepare import prepared_hash
 from training.synthetic.settings import Settings, read_settings, sha256_of
 from training.synthetic.train import new_detector, texture_file
-from voiceguard.detectors import drift, synthetic
+from voiceguard.detectors import synthetic
 from voiceguard.detectors.features import SAMPLE_RATE_HZ
+from voiceguard.measures import drift
 
 
 def main() -> None:

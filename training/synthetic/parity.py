@@ -16,8 +16,8 @@ from training.synthetic.dataset import read_clips, window
 from training.synthetic.model import Detector
 from training.synthetic.settings import read_settings
 from training.synthetic.train import new_detector
-from voiceguard.analysis.metrics import eer
 from voiceguard.detectors.synthetic import prepare
+from voiceguard.measures.metrics import eer
 
 _CLIPS = 600
 # An error rate on 600 clips moves by a whole point by chance; integers may cost half of that.

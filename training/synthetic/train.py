@@ -23,9 +23,9 @@ from training.speaker.network import published_network
 from training.synthetic.dataset import Clips, read_clips, read_noises, window
 from training.synthetic.model import FRAMES, SIZE, Detector, is_correlation
 from training.synthetic.settings import Settings, read_settings
-from voiceguard.analysis.metrics import eer
 from voiceguard.detectors.features import SAMPLE_RATE_HZ
 from voiceguard.detectors.synthetic import WINDOW_SAMPLES, prepare
+from voiceguard.measures.metrics import eer
 
 Numbers = NDArray[np.float16]
 _FITTED = 96

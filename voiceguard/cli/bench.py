@@ -66,7 +66,7 @@ def _count(text: str) -> int:
 
 
 def _replay(options: argparse.Namespace) -> bool:
-    from voiceguard.analysis.replaying import Wish, replay_callset
+    from voiceguard.analysis.replay.command import Wish, replay_callset
 
     began = time.monotonic()
     wish = Wish(
@@ -90,9 +90,9 @@ def _replay(options: argparse.Namespace) -> bool:
 
 
 def _build(options: argparse.Namespace) -> bool:
-    from voiceguard.analysis.build import build
-    from voiceguard.analysis.extras import load
-    from voiceguard.analysis.recipe import read_recipe
+    from voiceguard.analysis.callsets.build import build
+    from voiceguard.analysis.callsets.recipe import read_recipe
+    from voiceguard.analysis.optional_imports import load
 
     recipe = read_recipe(options.recipe)
     total = sum(kind.count for kind in recipe.calls)
@@ -103,7 +103,7 @@ def _build(options: argparse.Namespace) -> bool:
 
 
 def _import(options: argparse.Namespace) -> bool:
-    from voiceguard.analysis.protocols import import_folder, import_protocol
+    from voiceguard.analysis.callsets.asvspoof import import_folder, import_protocol
 
     if options.protocol is None:
         total = import_folder(options.audio, options.out, options.action)
@@ -114,7 +114,7 @@ def _import(options: argparse.Namespace) -> bool:
 
 
 def _measure(options: argparse.Namespace) -> bool:
-    from voiceguard.analysis.protocols import measure, read_key, read_scores
+    from voiceguard.analysis.callsets.asvspoof import measure, read_key, read_scores
 
     print(json.dumps(measure(read_scores(options.scores), read_key(options.key))))
     return True
@@ -122,7 +122,7 @@ def _measure(options: argparse.Namespace) -> bool:
 
 def _reviewed(options: argparse.Namespace) -> bool:
     from voiceguard.adapters.policy_files import read_policy
-    from voiceguard.analysis.reviewed import read_reviewed
+    from voiceguard.analysis.callsets.from_verdicts import read_reviewed
 
     settings = read_settings(options)
     policy = read_policy(settings.policy_file)
@@ -135,7 +135,7 @@ def _reviewed(options: argparse.Namespace) -> bool:
 
 
 def _drift(options: argparse.Namespace) -> bool:
-    from voiceguard.detectors.drift import LEAST_WINDOWS
+    from voiceguard.measures.drift import LEAST_WINDOWS
 
     path = options.report / "metrics.json"
     try:

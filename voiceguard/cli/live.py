@@ -17,7 +17,7 @@ PROTOCOLS = (
     "asterisk", "audiohook", "audiosocket", "freeswitch", "jambonz", "native", "plivo", "signalwire", "telnyx",
     "twilio", "vonage",
 )
-"""Those of voiceguard.clients.lines, whose import would make every command slow."""
+"""Those of voiceguard.simulator.protocols, whose import would make every command slow."""
 
 
 def add(commands: Any) -> None:
@@ -59,13 +59,13 @@ def _serve(options: argparse.Namespace) -> bool:
 
 
 def _demo(options: argparse.Namespace) -> bool:
-    from voiceguard.clients.demo import run
+    from voiceguard.simulator.demo import run
 
     return asyncio.run(run(options.callset, speed=options.speed, keep=options.keep))
 
 
 def _loadtest(options: argparse.Namespace) -> bool:
-    from voiceguard.clients.loadtest import as_text, run
+    from voiceguard.simulator.loadtest import as_text, run
 
     report = run(
         options.url, protocol=options.protocol, calls=options.calls, seconds=options.seconds, callset=options.callset,

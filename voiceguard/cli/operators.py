@@ -26,7 +26,7 @@ from voiceguard.cli.shared import (
     with_store,
 )
 from voiceguard.errors import ConfigurationError
-from voiceguard.server.access import SCOPES
+from voiceguard.server.access.rules import SCOPES
 
 
 def add(commands: Any) -> None:
@@ -78,7 +78,7 @@ def _audit_verify(options: argparse.Namespace) -> bool:
 
 
 def _audit_export(options: argparse.Namespace) -> bool:
-    from voiceguard.adapters.interchange import CSV_COLUMNS, as_cloudevent, as_line, as_ocsf, as_row
+    from voiceguard.audit.export import CSV_COLUMNS, as_cloudevent, as_line, as_ocsf, as_row
 
     settings = read_settings(options)
     source = settings.public_origin or f"urn:voiceguard:{settings.grant_issuer}"
@@ -113,7 +113,7 @@ def _audit_erase(options: argparse.Namespace) -> bool:
 
 
 def _models(options: argparse.Namespace) -> bool:
-    from voiceguard.adapters.onnx_models import MODELS_FOLDER, model_cards
+    from voiceguard.adapters.models.onnx import MODELS_FOLDER, model_cards
 
     folder = read_settings(options).models_dir or MODELS_FOLDER
     cards = model_cards(folder)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from voiceguard.cli.shared import moment, new_command, operator, read_settings, take_config, with_store
-from voiceguard.server.access import PEOPLE
+from voiceguard.server.access.rules import PEOPLE
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
 
@@ -68,7 +68,7 @@ def _list(options: argparse.Namespace) -> bool:
 
 def _print_link(options: argparse.Namespace, change: Callable[..., Any]) -> bool:
     """Print the link once it is good; False when the name is taken, or unknown."""
-    from voiceguard.server.people.rules import token_digest
+    from voiceguard.server.access.password_policy import token_digest
 
     settings, now, token = read_settings(options), time.time(), secrets.token_urlsafe(32)
     link = {

@@ -62,7 +62,7 @@ def _policy_explain(options: argparse.Namespace) -> bool:
 
 
 def _policy_shadow(options: argparse.Namespace) -> bool:
-    from voiceguard.analysis.shadow import compare
+    from voiceguard.measures.shadow_comparison import compare
 
     async def read(store: Any) -> list[tuple[str, list[dict[str, Any]]]]:
         found, last = [], ""

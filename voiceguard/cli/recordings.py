@@ -31,8 +31,8 @@ def add(commands: Any) -> None:
 
 
 def _score_synthetic(options: argparse.Namespace) -> bool:
-    from voiceguard.adapters.detectors import load_detectors
-    from voiceguard.analysis import scoring
+    from voiceguard.adapters.models.detectors import load_detectors
+    from voiceguard.analysis.replay import scoring
 
     settings = Settings(**({"synthetic_model": options.detector} if options.detector else {}))
     scorer = scoring.FileScorer(settings, load_detectors(settings), options.channel, options.max_speech)
@@ -47,8 +47,8 @@ def _score_synthetic(options: argparse.Namespace) -> bool:
 
 
 def _score_speakers(options: argparse.Namespace) -> bool:
-    from voiceguard.adapters.detectors import load_detectors
-    from voiceguard.analysis import scoring
+    from voiceguard.adapters.models.detectors import load_detectors
+    from voiceguard.analysis.replay import scoring
 
     settings = Settings()
     scorer = scoring.FileScorer(settings, load_detectors(settings), options.channel)

@@ -64,7 +64,7 @@ def _enrol_list(options: argparse.Namespace) -> bool:
 
 
 def _watchlist_add(options: argparse.Namespace) -> bool:
-    from voiceguard.adapters.voices import Listing
+    from voiceguard.adapters.store.voices import Listing
 
     try:
         listing = Listing(options.reason, options.expires, options.review)
@@ -103,9 +103,9 @@ def _print_lines(rows: Sequence[dict[str, Any]]) -> bool:
 
 
 def _with_recorder(options: argparse.Namespace, use: Callable[[Any], Any]) -> Any:
-    from voiceguard.adapters.detectors import load_detectors
+    from voiceguard.adapters.models.detectors import load_detectors
     from voiceguard.adapters.policy_files import read_policy
-    from voiceguard.analysis.voices import Recorder
+    from voiceguard.analysis.replay.voices import Recorder
 
     settings = read_settings(options)
     policy, detectors = read_policy(settings.policy_file), load_detectors(settings)
@@ -113,7 +113,7 @@ def _with_recorder(options: argparse.Namespace, use: Callable[[Any], Any]) -> An
 
 
 def _with_voices(options: argparse.Namespace, use: Callable[[Any], Any]) -> Any:
-    from voiceguard.adapters.onnx_models import MODELS_FOLDER, load_model
+    from voiceguard.adapters.models.onnx import MODELS_FOLDER, load_model
 
     settings = read_settings(options)
     model = load_model((settings.models_dir or MODELS_FOLDER) / settings.speaker_model).version

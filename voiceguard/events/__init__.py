@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from voiceguard.events.asked import (
+from voiceguard.events.commands import (
     ActionRequested,
     CodeEntered,
     CustomerFacts,
@@ -43,17 +43,12 @@ from voiceguard.events.outcomes import (
     VoiceMatched,
     VoiceTaken,
 )
+from voiceguard.events.scores import ScoreMissing, ScoreReceived, Task, Window
 from voiceguard.events.voices import (
     KnownVoices,
     Neighbour,
     Voice,
     VoiceList,
-)
-from voiceguard.events.windows import (
-    ScoreMissing,
-    ScoreReceived,
-    Task,
-    Window,
 )
 from voiceguard.events.wire import (
     RATE_HZ,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from voiceguard.events.asked import VoiceAsked
+from voiceguard.events.commands import VoiceAsked
+from voiceguard.events.scores import Window
 from voiceguard.events.voices import Voice
-from voiceguard.events.windows import Window
 from voiceguard.events.wire import Channel
 
 

@@ -18,24 +18,25 @@ from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from voiceguard.adapters.detectors import Detectors, load_detectors
+from voiceguard.adapters.delivery.otp import ConsoleDelivery, NoDelivery, WebhookDelivery
 from voiceguard.adapters.keys import Keys
+from voiceguard.adapters.models.detectors import Detectors, load_detectors
+from voiceguard.adapters.models.scheduler import Scheduler, SchedulerOptions
 from voiceguard.adapters.oidc import Provider
-from voiceguard.adapters.otp_delivery import ConsoleDelivery, NoDelivery, WebhookDelivery
 from voiceguard.adapters.policy_files import read_policy
-from voiceguard.adapters.scheduler import Scheduler, SchedulerOptions
 from voiceguard.adapters.store import Store
 from voiceguard.call import Call
-from voiceguard.detectors.drift import Drift
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import CallEnded
-from voiceguard.server import actions, desk, live, problems, registrations, streams, verdicts, voices
-from voiceguard.server.access import Role
-from voiceguard.server.auth import authorise
-from voiceguard.server.people import directory, oidc, sign_in
-from voiceguard.server.service import Deliver, Service
+from voiceguard.live.context import Deliver, Service
+from voiceguard.live.voices import VoiceDesk
+from voiceguard.measures.drift import Drift
+from voiceguard.server import live_socket, problems, streams
+from voiceguard.server.access import oidc, sign_in, users
+from voiceguard.server.access.authenticate import authorise
+from voiceguard.server.access.rules import Role
+from voiceguard.server.api import actions, calls, labels, registrations, voices
 from voiceguard.server.streams.audiosocket import audiosocket
-from voiceguard.server.voice_desk import VoiceDesk
 from voiceguard.settings import Settings
 
 PAGE = Path(__file__).with_name("page")
@@ -120,15 +121,15 @@ def create_app(
     app.add_exception_handler(Exception, _fault)
     app.include_router(actions.router)
     app.include_router(voices.router)
-    app.include_router(verdicts.router)
-    app.include_router(desk.router)
+    app.include_router(labels.router)
+    app.include_router(calls.router)
     app.include_router(sign_in.router)
     app.include_router(oidc.router)
-    app.include_router(directory.router)
+    app.include_router(users.router)
     app.include_router(registrations.router)
     for path, door in streams.ROUTES.items():
         app.add_api_websocket_route(path, door)
-    app.add_api_websocket_route("/v1/live", live.follow)
+    app.add_api_websocket_route("/v1/live", live_socket.follow)
     app.add_api_route("/healthz", _healthz)
     app.add_api_route("/readyz", _readyz)
     app.add_api_route("/metrics", _metrics)

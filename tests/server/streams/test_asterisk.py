@@ -15,8 +15,8 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.server.endings import closed, keyed_refund, recorded
 from tests.server.serving import SPEECH, Served, heard, serving
-from voiceguard.clients.lines.asterisk import AsteriskLine
 from voiceguard.settings import AsteriskOptions
+from voiceguard.simulator.protocols.asterisk import AsteriskLine
 
 PLAIN = (
     "MEDIA_START connection_id:voiceguard channel:WebSocket/voiceguard/0x7f80 channel_id:call-1 format:{format} "

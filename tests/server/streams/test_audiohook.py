@@ -18,10 +18,10 @@ from tests.ingest.audiohook_client import CALL, OPEN, media
 from tests.server.endings import closed, recorded, until
 from tests.server.serving import SPEECH, Served, heard, serving
 from voiceguard.adapters.store import StoreError
-from voiceguard.clients.lines.audiohook import ORGANIZATION_ID, PATH, AudioHookLine, request_headers
-from voiceguard.clients.lines.line import FRAME_SAMPLES
 from voiceguard.ingest.audiohook_messages import NULL_UUID
 from voiceguard.settings import AudioHookKey, AudioHookOptions
+from voiceguard.simulator.protocols.audiohook import ORGANIZATION_ID, PATH, AudioHookLine, request_headers
+from voiceguard.simulator.protocols.platform import FRAME_SAMPLES
 
 door = import_module("voiceguard.server.streams.audiohook")  # its package holds a function of the same name
 NOW = 1_700_000_000.0

@@ -16,13 +16,13 @@ import pytest
 
 from tests.server.endings import recorded, until
 from tests.server.serving import SPEECH, Served, heard, serving
-from voiceguard.adapters.registrations import Registrations
 from voiceguard.adapters.store import Store, StoreError
-from voiceguard.clients.lines.audiosocket import AudioSocketLine
-from voiceguard.clients.lines.line import FRAME_SAMPLES
+from voiceguard.adapters.store.registrations import Registrations
 from voiceguard.errors import ConfigurationError
 from voiceguard.ingest.audiosocket import HANG_UP, IDENTITY, message
 from voiceguard.settings import AudioSocketOptions
+from voiceguard.simulator.protocols.audiosocket import AudioSocketLine
+from voiceguard.simulator.protocols.platform import FRAME_SAMPLES
 
 PORT = AudioSocketOptions(port=0)
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -12,9 +12,9 @@ from websockets.asyncio.client import ClientConnection
 
 from tests.server.endings import closed, recorded
 from tests.server.serving import SPEECH, Voice, heard, serving
-from voiceguard.clients.lines.fork import freeswitch
-from voiceguard.clients.lines.line import Dialling, as_l16
 from voiceguard.ingest.fork import MAX_EARLY_BYTES
+from voiceguard.simulator.protocols.fork import freeswitch
+from voiceguard.simulator.protocols.platform import Dialling, as_l16
 
 PATH = "/v1/stream/freeswitch"
 START: dict[str, Any] = {"call_id": "call-1", "customer_ref": "customer-1", "consent": ["voice_analysis"]}

@@ -9,8 +9,8 @@ from typing import Any
 
 from tests.server.endings import closed, keyed_refund, recorded
 from tests.server.serving import SPEECH, heard, serving
-from voiceguard.clients.lines.fork import jambonz
-from voiceguard.clients.lines.line import Dialling
+from voiceguard.simulator.protocols.fork import jambonz
+from voiceguard.simulator.protocols.platform import Dialling
 
 PATH = "/v1/stream/jambonz"
 LISTEN: Any = ["audio.jambonz.org"]

@@ -14,10 +14,10 @@ from websockets.exceptions import InvalidStatus
 from tests.server.endings import closed, keyed_refund, recorded, until
 from tests.server.serving import SPEECH, Served, heard, serving
 from voiceguard.adapters.store import StoreError
-from voiceguard.clients.connection import hang_up
-from voiceguard.clients.lines import LINES
-from voiceguard.clients.lines.line import FRAME_SAMPLES, Dialling, Line
 from voiceguard.settings import PlivoOptions, Settings, SignalWireOptions, TelnyxOptions, VonageOptions
+from voiceguard.simulator.connection import hang_up
+from voiceguard.simulator.protocols import LINES
+from voiceguard.simulator.protocols.platform import FRAME_SAMPLES, Dialling, Line
 
 SECRET = "a secret of the platform and the service"
 HIDDEN = SecretStr(SECRET)

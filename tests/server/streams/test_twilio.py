@@ -17,10 +17,10 @@ from websockets.exceptions import InvalidStatus
 from tests.server.endings import closed, keyed_refund, recorded
 from tests.server.serving import SPEECH, Served, heard, serving
 from voiceguard.adapters.store import StoreError
-from voiceguard.clients.lines.line import FRAME_SAMPLES
-from voiceguard.clients.lines.twilio import TwilioLine
 from voiceguard.ingest.stream_token import make_stream_token
 from voiceguard.settings import TwilioOptions
+from voiceguard.simulator.protocols.platform import FRAME_SAMPLES
+from voiceguard.simulator.protocols.twilio import TwilioLine
 
 PATH = "/v1/stream/twilio"
 NOW = 1_700_000_000.0

@@ -18,9 +18,9 @@ from training.synthetic.calibrate import evidence_limit, fit_affine
 from training.synthetic.dataset import Clips, read_clips
 from training.synthetic.prepare import prepared_hash
 from training.synthetic.settings import sha256_of
-from voiceguard.analysis import metrics
 from voiceguard.detectors import synthetic
 from voiceguard.detectors.features import SAMPLE_RATE_HZ
+from voiceguard.measures import metrics
 
 _OPSET = 18
 _FOLDER = Path("benchmarks/detection/baselines")

@@ -9,9 +9,9 @@ from starlette.websockets import WebSocket
 from voiceguard.errors import AuthenticationError
 from voiceguard.events import CallStarted
 from voiceguard.ingest.asterisk_ws import AsteriskCodec
-from voiceguard.server.service import Service
+from voiceguard.live.context import Service
+from voiceguard.server.streams.api_key_auth import accepted
 from voiceguard.server.streams.audiosocket import as_registered, claim
-from voiceguard.server.streams.keyed import accepted
 from voiceguard.server.streams.session import Session
 from voiceguard.server.streams.websocket import WebSocketTransport
 

@@ -17,7 +17,7 @@ from voiceguard.ingest.audiohook import AudioHookCodec
 from voiceguard.ingest.audiohook_auth import NONCE_LIFE_S, UpgradeRequest, verify_upgrade
 from voiceguard.ingest.audiohook_messages import UUID
 from voiceguard.ingest.fields import bad
-from voiceguard.server.service import Service
+from voiceguard.live.context import Service
 from voiceguard.server.streams.session import Frame, Session
 from voiceguard.server.streams.websocket import WebSocketTransport, refuse_upgrade
 

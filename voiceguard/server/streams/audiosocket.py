@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from uuid import UUID
 
-from voiceguard.adapters.registrations import Registered
 from voiceguard.adapters.store import StoreError
+from voiceguard.adapters.store.registrations import Registered
 from voiceguard.errors import AuthenticationError, ConfigurationError, PeerError
 from voiceguard.events import CallStarted
 from voiceguard.ingest.audiosocket import AudioSocketCodec, Messages
-from voiceguard.server.service import Service
+from voiceguard.live.context import Service
 from voiceguard.server.streams.session import Closed, Frame, Session
 
 READ_BYTES = 65536

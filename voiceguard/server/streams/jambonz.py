@@ -6,8 +6,8 @@ from starlette.websockets import WebSocket
 
 from voiceguard.ingest.fork import ForkCodec
 from voiceguard.ingest.jambonz import JAMBONZ, SUBPROTOCOLS
-from voiceguard.server.service import Service
-from voiceguard.server.streams.keyed import accepted
+from voiceguard.live.context import Service
+from voiceguard.server.streams.api_key_auth import accepted
 from voiceguard.server.streams.session import Session
 from voiceguard.server.streams.websocket import WebSocketTransport
 

@@ -7,8 +7,8 @@ from starlette.websockets import WebSocket
 from voiceguard.adapters.store import StoreError
 from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.ingest.native import NativeCodec
-from voiceguard.server.auth import authenticate, bearer
-from voiceguard.server.service import Service
+from voiceguard.live.context import Service
+from voiceguard.server.access.authenticate import authenticate, bearer
 from voiceguard.server.streams.session import Session
 from voiceguard.server.streams.websocket import WebSocketTransport, turn_away
 

@@ -9,8 +9,8 @@ from starlette.websockets import WebSocket
 from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.ingest.plivo import PlivoCodec
 from voiceguard.ingest.plivo_auth import verify_signature
-from voiceguard.server.service import Service
-from voiceguard.server.streams.proofs import public_url, use_once
+from voiceguard.live.context import Service
+from voiceguard.server.streams.credentials import public_url, use_once
 from voiceguard.server.streams.session import Session
 from voiceguard.server.streams.websocket import WebSocketTransport, refuse_upgrade
 

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from voiceguard.errors import PeerError
 from voiceguard.events import CallEnded, CallStarted, FaultReported, IntentDeclared, ReplyDue, WireEvent
-from voiceguard.server.calls import LiveCall
-from voiceguard.server.service import Service
+from voiceguard.live.call import LiveCall
+from voiceguard.live.context import Service
 from voiceguard.server.streams.outbox import Outbox
 
 DRAIN_S = 2.0

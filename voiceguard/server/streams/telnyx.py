@@ -5,8 +5,8 @@ from __future__ import annotations
 from starlette.websockets import WebSocket
 
 from voiceguard.ingest.telnyx import AUTH_HEADER, TelnyxCodec
-from voiceguard.server.service import Service
-from voiceguard.server.streams.tokened import serve_tokened
+from voiceguard.live.context import Service
+from voiceguard.server.streams.stream_token_auth import serve_tokened
 
 
 async def telnyx(websocket: WebSocket) -> None:

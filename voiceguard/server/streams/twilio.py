@@ -9,11 +9,11 @@ from voiceguard.events import CallStarted
 from voiceguard.ingest.stream_token import check_stream_token
 from voiceguard.ingest.twilio import SIGNALWIRE, TwilioCodec
 from voiceguard.ingest.twilio_auth import verify_signature
-from voiceguard.server.auth import bearer
-from voiceguard.server.service import Service
-from voiceguard.server.streams.proofs import public_url, use_once
+from voiceguard.live.context import Service
+from voiceguard.server.access.authenticate import bearer
+from voiceguard.server.streams.credentials import public_url, use_once
 from voiceguard.server.streams.session import Session
-from voiceguard.server.streams.tokened import serve_tokened
+from voiceguard.server.streams.stream_token_auth import serve_tokened
 from voiceguard.server.streams.websocket import WebSocketTransport, refuse_upgrade
 
 

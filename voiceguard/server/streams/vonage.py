@@ -7,8 +7,8 @@ from starlette.websockets import WebSocket
 from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.ingest.vonage import VonageCodec
 from voiceguard.ingest.vonage_auth import verify_jwt
-from voiceguard.server.service import Service
-from voiceguard.server.streams.proofs import use_once
+from voiceguard.live.context import Service
+from voiceguard.server.streams.credentials import use_once
 from voiceguard.server.streams.session import Session
 from voiceguard.server.streams.websocket import WebSocketTransport, refuse_upgrade
 

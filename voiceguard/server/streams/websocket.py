@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from voiceguard.errors import PeerError
-from voiceguard.server.service import Service
+from voiceguard.live.context import Service
 from voiceguard.server.streams.session import Closed, Codec, Frame
 
 ORDERLY = (1000, 1001, 1005)

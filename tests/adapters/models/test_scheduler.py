@@ -1,0 +1,198 @@
+"""Windows of many calls through one queue a model: order, batches, refusals and deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voiceguard.adapters.models.scheduler import Scheduler, SchedulerOptions
+from voiceguard.errors import ModelError
+from voiceguard.events import Samples, ScoreMissing, ScoreReceived, ScoreRequested, Task, Window
+
+
+def request(number: int, task: Task = "synthetic_voice") -> ScoreRequested:
+    """A window whose only sample is its number."""
+    return ScoreRequested(number, Window(task, np.array([number], np.float32), 2.0, 2.0))
+
+
+class Model:
+    """Gives every window its own first sample back, while its gate is open, and keeps what came in which batches."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.threads: set[str] = set()
+        self.at_work = threading.Event()
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def __call__(self, windows: Sequence[Samples]) -> Any:
+        self.at_work.set()
+        self.gate.wait(20)
+        self.batches.append([int(window[0]) for window in windows])
+        self.threads.add(threading.current_thread().name)
+        return np.array([[window[0]] for window in windows], np.float32)
+
+
+def answers(scorers: Any, requests: Sequence[ScoreRequested], **options: Any) -> list[Any]:
+    """What a scheduler says to requests that come at once."""
+    async def run() -> list[Any]:
+        async with Scheduler(scorers, SchedulerOptions(**options)) as scheduler:
+            return await asyncio.gather(*(scheduler.score(each) for each in requests))
+
+    return asyncio.run(run())
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 999), st.booleans()), max_size=40), st.integers(1, 9))
+def test_every_window_gets_its_own_score(asked: list[tuple[int, bool]], max_batch: int) -> None:
+    """However windows of two models are mixed and batched, each gets the answer to itself, and batches are bounded."""
+    models: dict[Task, Model] = {"synthetic_voice": Model(), "speaker_embedding": Model()}
+    requests = [request(number, "speaker_embedding" if other else "synthetic_voice") for number, other in asked]
+
+    for each, answer in zip(requests, answers(models, requests, max_batch=max_batch), strict=True):
+        assert isinstance(answer, ScoreReceived)
+        assert (each.window_id, each.window.task, [float(each.window_id)]) == (
+            answer.window_id, answer.task, answer.output.tolist()
+        )
+    assert all(len(batch) <= max_batch for model in models.values() for batch in model.batches)
+
+
+def test_waiting_windows_are_batched_off_the_event_loop() -> None:
+    """What waits while a batch runs goes together in the next, in a thread beside the event loop's."""
+    model = Model()
+
+    async def run() -> None:
+        async with Scheduler({"synthetic_voice": model}, SchedulerOptions(max_batch=4)) as scheduler:
+            model.gate.clear()
+            first = asyncio.create_task(scheduler.score(request(0)))
+            await asyncio.to_thread(model.at_work.wait, 20)
+            others = [asyncio.create_task(scheduler.score(request(number))) for number in range(1, 7)]
+            await asyncio.sleep(0)
+            model.gate.set()
+            await asyncio.gather(first, *others)
+
+    asyncio.run(run())
+    assert [[0], [1, 2, 3, 4], [5, 6]] == model.batches
+    assert threading.current_thread().name not in model.threads
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen here")
+def test_one_core_runs_one_model_at_a_time() -> None:
+    """A second model begins when the first is done: sharing the core would make both late."""
+    first, second = Model(), Model()
+
+    async def run() -> None:
+        async with Scheduler({"synthetic_voice": first, "speaker_embedding": second}) as scheduler:
+            first.gate.clear()
+            held = asyncio.create_task(scheduler.score(request(1)))
+            await asyncio.to_thread(first.at_work.wait, 20)
+            other = asyncio.create_task(scheduler.score(request(2, "speaker_embedding")))
+            assert not await asyncio.to_thread(second.at_work.wait, 0.3)
+            first.gate.set()
+            await asyncio.gather(held, other)
+
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        asyncio.run(run())
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert ([[1]], [[2]]) == (first.batches, second.batches)
+
+
+def test_full_queue_refuses_at_once() -> None:
+    """More windows than may wait are missing, and say why; those that wait are scored."""
+    model = Model()
+
+    async def run() -> list[Any]:
+        async with Scheduler({"synthetic_voice": model}, SchedulerOptions(max_waiting=2)) as scheduler:
+            model.gate.clear()
+            tasks = [asyncio.create_task(scheduler.score(request(number))) for number in range(5)]
+            refused = [await task for task in tasks[2:]]
+            model.gate.set()
+            return [*[await task for task in tasks[:2]], *refused]
+
+    scored = asyncio.run(run())
+    assert [ScoreReceived] * 2 + [ScoreMissing] * 3 == [type(answer) for answer in scored]
+    assert {"queue_full"} == {answer.reason for answer in scored[2:]}
+
+
+def test_late_score_is_missing() -> None:
+    """A window that is not answered by its deadline is missing, and what is dead is not scored any more."""
+    model = Model()
+
+    async def run() -> list[Any]:
+        options = SchedulerOptions(deadline_s=0.05, max_batch=1)
+        async with Scheduler({"synthetic_voice": model}, options) as scheduler:
+            model.gate.clear()
+            late = await asyncio.gather(*(scheduler.score(request(number)) for number in range(4)))
+            model.gate.set()
+            async with asyncio.timeout(10):
+                while isinstance(again := await scheduler.score(request(9)), ScoreMissing):
+                    pass
+            return [*late, again]
+
+    *late, again = asyncio.run(run())
+    assert [("deadline", number) for number in range(4)] == [(answer.reason, answer.window_id) for answer in late]
+    assert [9.0] == again.output.tolist()
+    assert [0] == [number for batch in model.batches for number in batch if number < 4]
+
+
+def _raises(error: Exception) -> Any:
+    def model(_: Sequence[Samples]) -> Any:
+        raise error
+
+    return model
+
+
+@pytest.mark.parametrize("model", [
+    _raises(ModelError("no")), _raises(ValueError("shape")), _raises(MemoryError()),
+    lambda windows: np.full((len(windows), 1), np.nan, np.float32),
+    lambda windows: np.full((len(windows), 192), np.inf, np.float32),
+], ids=["model error", "value error", "out of memory", "nan", "infinite"])
+def test_failing_model_gives_no_score(model: Any) -> None:
+    """An error or an output that is no number is a missing score, for every window of the batch."""
+    missing = answers({"synthetic_voice": model}, [request(1), request(2)])
+
+    assert [(1, "model_error"), (2, "model_error")] == [(answer.window_id, answer.reason) for answer in missing]
+
+
+def test_lane_outlives_a_failure() -> None:
+    """A model that failed once is asked again."""
+    calls = []
+
+    def model(windows: Sequence[Samples]) -> Any:
+        calls.append(len(windows))
+        if len(calls) == 1:
+            raise RuntimeError("no")
+        return np.zeros((len(windows), 1), np.float32)
+
+    async def run() -> list[Any]:
+        async with Scheduler({"synthetic_voice": model}) as scheduler:
+            return [await scheduler.score(request(number)) for number in range(2)]
+
+    assert [ScoreMissing, ScoreReceived] == [type(answer) for answer in asyncio.run(run())]
+
+
+def test_one_bad_window_spares_the_others() -> None:
+    """Of a batch, only the window whose output is no number is missing."""
+    def model(windows: Sequence[Samples]) -> Any:
+        return np.array([[np.nan if window[0] == 1 else 0.5] for window in windows], np.float32)
+
+    kinds = [type(answer) for answer in answers({"synthetic_voice": model}, [request(number) for number in range(3)])]
+    assert [ScoreReceived, ScoreMissing, ScoreReceived] == kinds
+
+
+def test_model_that_nobody_loaded() -> None:
+    """A task without a model is answered too."""
+    (missing,) = answers({}, [request(1, "speaker_embedding")])
+
+    assert ScoreMissing(1, "speaker_embedding", "model_missing") == missing

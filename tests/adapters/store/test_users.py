@@ -1,0 +1,140 @@
+"""People in the store, on real SQLite files; tests/server/access goes the same ways over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from tests.adapters.store.test_store import on
+from voiceguard.adapters.store import Store, StoreError
+from voiceguard.adapters.store.users import CHAIN, People
+
+CIPHER = Fernet(Fernet.generate_key())
+ISSUER = "https://id.example.com"
+
+
+def using(folder: Path, use: Callable[[People], Awaitable[Any]], cipher: Fernet = CIPHER) -> Any:
+    async def run(store: Store) -> Any:
+        return await use(store.people())
+
+    return on(folder / "v.db", run, cipher)
+
+
+async def added(people: People, name: str = "ann") -> None:
+    assert await people.add(name, ["agent"], setup=f"setup-{name}", expires=100.0, by="root", now=1.0)
+
+
+def test_who_there_is(tmp_path: Path) -> None:
+    """A name is taken once; what becomes of somebody is listed."""
+    async def use(people: People) -> Any:
+        await added(people)
+        twice = await people.add("ann", ["admin"], setup="x", expires=100.0, by="root", now=1.0)
+        unknown = [await people.disable("eve", by="root", now=1.0),
+                   await people.change_roles("eve", ["admin"], by="root", now=1.0),
+                   await people.reset("eve", setup="y", expires=1.0, by="root", now=1.0), await people.find("eve")]
+        await people.change_roles("ann", ["supervisor", "agent"], by="root", now=2.0)
+        await people.disable("ann", by="root", now=3.0)
+        return twice, unknown, await people.list()
+
+    twice, unknown, listed = using(tmp_path, use)
+    assert (False, [False, False, False, None]) == (twice, unknown)
+    assert [{
+        "name": "ann", "roles": ["agent", "supervisor"], "created_at": 1.0, "disabled_at": 3.0, "signed_in_at": None,
+        "issuer": None, "is_set_up": False,
+    }] == listed
+
+
+def test_reset_takes_everything_and_lets_in_again(tmp_path: Path) -> None:
+    """Password, secret, codes and sessions go; a new link begins with a new secret; a disablement is lifted."""
+    async def use(people: People) -> Any:
+        await added(people)
+        first = await people.setting_up("setup-ann", new_secret="OLD", now=2.0)
+        await people.set_up("setup-ann", password_hash="h", totp_step=7, codes=["c"], now=2.0)
+        await people.open_session("ann", "token", "totp", 3.0)
+        await people.disable("ann", by="root", now=4.0)
+        assert await people.reset("ann", setup="again", expires=100.0, by="root", now=5.0)
+        second = await people.setting_up("again", new_secret="NEW", now=6.0)
+        return first, second, await people.session("token"), await people.spend_recovery_code("ann", "c", 6.0)
+
+    first, second, session, spent = using(tmp_path, use)
+    assert ("OLD", "NEW", None) == (first.totp_secret, second.totp_secret, second.password_hash)
+    assert (False, 7) == (second.disabled, second.last_totp_step)
+    assert (None, False) == (session, spent)
+
+
+def test_an_overdue_link(tmp_path: Path) -> None:
+    """Neither begins nor ends a set-up."""
+    async def use(people: People) -> Any:
+        await added(people)
+        return [await people.setting_up("setup-ann", new_secret="S", now=100.0),
+                await people.set_up("setup-ann", password_hash="h", totp_step=1, codes=["c"], now=100.0)]
+
+    assert [None, False] == using(tmp_path, use)
+
+
+def test_sessions_that_are_over_are_forgotten(tmp_path: Path) -> None:
+    """Idle ones and old ones; the others stay, and know when their person last did something."""
+    async def use(people: People) -> Any:
+        await added(people)
+        for digest, at in (("old", 0.0), ("idle", 50.0), ("busy", 50.0)):
+            await people.open_session("ann", digest, "totp", at)
+        for digest in ("old", "busy"):
+            await people.touch(digest, 90.0)
+        await people.forget_sessions(created_before=10.0, seen_before=60.0)
+        return [await people.session(digest) for digest in ("old", "idle", "busy")]
+
+    old, idle, busy = using(tmp_path, use)
+    assert (None, None, 90.0) == (old, idle, busy.seen_at)
+
+
+def test_whom_a_provider_vouches_for(tmp_path: Path) -> None:
+    """Made once, with the roles that it gives now; never somebody else of that name, nor one who is disabled here."""
+    async def use(people: People) -> Any:
+        await added(people)
+
+        async def vouched(name: str, subject: str, *roles: str) -> str | None:
+            return await people.vouched(name, roles, issuer=ISSUER, subject=subject, now=2.0)
+
+        names = [await vouched("ben", "1", "agent"), await vouched("renamed", "1", "analyst"),
+                 await vouched("ann", "2", "admin"), await vouched("ben", "3", "admin")]
+        ben = await people.find("ben")
+        await people.disable("ben", by="root", now=3.0)
+        return names, ben, await vouched("ben", "1", "agent")
+
+    names, ben, after = using(tmp_path, use)
+    assert ["ben", "ben", None, None] == names
+    assert (frozenset({"analyst"}), ISSUER, None) == (ben.roles, ben.issuer, ben.password_hash)
+    assert after is None
+
+
+def test_what_is_done_is_recorded_in_a_chain_that_verifies(tmp_path: Path) -> None:
+    """It is no call, so the calls do not list it."""
+    async def run(store: Store) -> Any:
+        people = store.people()
+        await added(people)
+        await people.set_up("setup-ann", password_hash="h", totp_step=1, codes=["c"], now=2.0)
+        await people.open_session("ann", "token", "totp", 3.0)
+        await people.close_session("token", 4.0)
+        await people.close_session("token", 5.0)
+        await people.note("provider_refused", 6.0, why="no role")
+        kinds = [record["kind"] for record in await store.events(CHAIN)]
+        return kinds, await store.calls(), await store.verify_audit(lambda body, signature: True)
+
+    kinds, calls, faults = on(tmp_path / "v.db", run, CIPHER)
+    assert ["started", "person_added", "person_set_up", "signed_in", "signed_out", "provider_refused"] == kinds
+    assert ([], []) == (calls, faults)
+
+
+def test_a_secret_of_another_key_is_a_fault(tmp_path: Path) -> None:
+    """Nobody signs in by a secret that cannot be read."""
+    async def begin(people: People) -> None:
+        await added(people)
+        await people.setting_up("setup-ann", new_secret="S", now=2.0)
+
+    using(tmp_path, begin)
+    with pytest.raises(StoreError, match="another key"):
+        using(tmp_path, lambda people: people.find("ann"), Fernet(Fernet.generate_key()))

@@ -1,0 +1,1 @@
+"""What leaves the process on its own account: one-time codes."""

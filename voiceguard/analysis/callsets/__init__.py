@@ -1,0 +1,1 @@
+"""Labelled call sets: read, build, import and mix them."""

@@ -1,0 +1,164 @@
+"""Recordings to scores [contract]: what the detectors say of whole files, row by row."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voiceguard.adapters.audio_files import read_mono_8k
+from voiceguard.adapters.models.detectors import Detectors
+from voiceguard.analysis.callsets.channels import ChannelName, apply
+from voiceguard.detectors import speaker, synthetic
+from voiceguard.errors import AudioFileError, ConfigurationError, ModelError
+from voiceguard.events import RATE_HZ, Samples, Window
+from voiceguard.settings import Settings
+from voiceguard.speech import SpeechTrack, WindowSpec
+
+SYNTHETIC_COLUMNS = ("path", "net_speech_s", "llr", "p_synthetic", "first_decision_s", "decision", "error")
+SPEAKER_COLUMNS = ("enrol", "test", "llr", "cosine", "error")
+LEAST_S = 0.3
+"""Net speech below which a file holds too little to score at all, seconds. A live call waits for more."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FileScorer:
+    """Scores files as live calls are scored: the same line, the same speech detection, the same windows."""
+
+    settings: Settings
+    detectors: Detectors
+    channel: ChannelName = "pcmu"
+    max_speech_s: float = math.inf
+    """Only so much of a file's net speech is used, seconds."""
+
+    def synthetic(self, path: Path) -> Row:
+        """Evidence of one file. `llr` > 0 speaks for synthetic; tempered as in a call, so that it is calibrated for
+        the file as a whole. Raises AudioFileError, ModelError."""
+        windows, net_s = self._windows(path, self.detectors.specs[0])
+        outputs = self._run("synthetic_voice", windows)
+        llrs = synthetic.llr(outputs, self.detectors.calibrations.synthetic) if len(outputs) else np.zeros(0)
+        running = [self._tempered(llrs[: index + 1], window.end_net_s) for index, window in enumerate(windows)]
+        first = next((
+            window.end_net_s for llr, window in zip(running, windows, strict=True)
+            if self._decision(llr, window.end_net_s)
+        ), None)
+        llr = running[-1] if running else None
+        return {
+            "net_speech_s": round(net_s, 2), "llr": None if llr is None else round(llr, 4),
+            "p_synthetic": None if llr is None else round(1.0 / (1.0 + math.exp(-llr)), 4),
+            "first_decision_s": None if first is None else round(first, 2),
+            "decision": (llr is not None and self._decision(llr, net_s)) or self._undecided(net_s),
+        }
+
+    def speakers(self, enrol: Sequence[Path], test: Path) -> Row:
+        """Whether two sides are one voice; `llr` > 0 speaks for the same. Raises AudioFileError, ModelError."""
+        sides = [self._voice(enrol), self._voice([test])]
+        alike = float(speaker.cosine(sides[0][0], sides[1][0]))
+        llr = speaker.same_speaker_llr(alike, sides[0][1], sides[1][1], self.detectors.calibrations.speaker)
+        return {"llr": round(float(llr), 4), "cosine": round(alike, 4)}
+
+    def _voice(self, paths: Sequence[Path]) -> tuple[NDArray[np.float32], float]:
+        """Voiceprint (192,) of several recordings, and the net speech behind it, seconds."""
+        heard = [self._windows(path, self.detectors.specs[1]) for path in paths]
+        windows = [window for found, _ in heard for window in found]
+        if not windows:
+            raise AudioFileError("holds too little speech")
+        seconds = [len(window.samples) / RATE_HZ for window in windows]
+        try:
+            return speaker.enrol(self._run("speaker_embedding", windows), seconds), sum(net for _, net in heard)
+        except ValueError as error:
+            raise ModelError(str(error)) from error
+
+    def _windows(self, path: Path, spec: WindowSpec) -> tuple[list[Window], float]:
+        """Windows of the file's net speech, and its seconds. Speech too short for a call to judge is one window."""
+        samples = apply(read_mono_8k(path), self.channel)
+        windows, net_s = self._cut(samples, spec)
+        if not windows and net_s >= LEAST_S:
+            # Every frame ends a window here, the last of which holds all that there is.
+            windows = self._cut(samples, WindowSpec(spec.task, spec.window_s, 0.02, LEAST_S))[0][-1:]
+        return windows, net_s
+
+    def _cut(self, samples: Samples, spec: WindowSpec) -> tuple[list[Window], float]:
+        track = SpeechTrack(self.settings.speech, (spec,))
+        windows = [window for window in track.feed(samples) if window.end_net_s <= self.max_speech_s + 1e-6]
+        return windows, min(track.net_s, self.max_speech_s)
+
+    def _run(self, task: Any, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
+        """Raw outputs, one window a run: what a batch of one gives does not hang on its neighbours."""
+        return [self.detectors.scorers[task]([window.samples])[0] for window in windows]
+
+    def _tempered(self, llrs: NDArray[np.float64], net_s: float) -> float:
+        risk = self.settings.risk
+        return float(llrs.mean()) * risk.synthetic_worth * (1.0 - math.exp(-net_s / risk.synthetic_memory_s))
+
+    def _decision(self, llr: float, net_s: float) -> str | None:
+        if self._undecided(net_s) == "insufficient_speech" or abs(llr) < self.settings.risk.undecided:
+            return None
+        return "synthetic" if llr > 0 else "bona_fide"
+
+    def _undecided(self, net_s: float) -> str:
+        return "insufficient_speech" if net_s < self.detectors.specs[0].min_s else "inconclusive"
+
+
+def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of a CSV file. Raises ConfigurationError when it cannot be read or lacks a column."""
+    try:
+        # Spreadsheets write a byte order mark before the first name.
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restval="")
+            names, rows = reader.fieldnames or (), list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigurationError(f"{path.name}: {getattr(error, 'strerror', None) or 'not a CSV file'}") from error
+    if missing := [name for name in columns if name not in names]:
+        raise ConfigurationError(f"{path.name}: has no column {missing[0]}")
+    return rows
+
+
+def file_in(folder: Path, cell: str) -> Path:
+    """The file that a cell names, relative to a folder or absolute. Raises AudioFileError for an empty cell."""
+    if not cell.strip():
+        raise AudioFileError("names no file")
+    return folder / cell
+
+
+def files_in(folder: Path, cell: str) -> list[Path]:
+    """The files that a cell names, joined by `;`. Raises AudioFileError where a name is empty, but for the last."""
+    return [file_in(folder, name) for name in cell.removesuffix(";").split(";")]
+
+
+def score_table(
+    rows: Sequence[Mapping[str, str]], keys: Sequence[str], score: Callable[[Mapping[str, str]], Row]
+) -> Iterable[Row]:
+    """One row out for each row in, in order, on all cores. A file that cannot be scored gets its error as text."""
+
+    def one(row: Mapping[str, str]) -> Row:
+        named = {key: row[key] for key in keys}
+        try:
+            return {**named, **score(row), "error": None}
+        except (AudioFileError, ModelError) as error:
+            return {**named, "error": str(error)}
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(one, rows)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> list[Row]:
+    """Write rows as they come; returns them."""
+    written = []
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(row)
+            written.append(row)
+    return written

@@ -1,0 +1,1 @@
+"""Reports: figures of a replay as JSON, CSV, Parquet and one HTML file."""

@@ -1,0 +1,151 @@
+"""The check that every request passes: who asks, and may they; see `voiceguard.server.access`."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.requests import HTTPConnection
+
+from voiceguard.adapters.oidc import ProviderError, roles_of
+from voiceguard.adapters.store import Store
+from voiceguard.errors import AuthenticationError
+from voiceguard.server.access.rules import NOBODY, ROUTES, Role, may
+from voiceguard.server.access.sessions import CSRF_HEADER, SignedIn, is_own_origin, signed_in, touch
+from voiceguard.server.problems import Problem
+
+if TYPE_CHECKING:
+    from voiceguard.live.context import Service
+
+SAFE = ("GET", "HEAD")
+"""Methods that change nothing."""
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks: a machine by its key or its provider's token, or a person by a session."""
+
+    name: str
+    scopes: frozenset[str] = frozenset()
+    roles: frozenset[Role] = frozenset()
+    session: SignedIn | None = None
+    """A person's."""
+
+    @property
+    def is_person(self) -> bool:
+        """Whether somebody is signed in, rather than a machine."""
+        return self.session is not None
+
+    @property
+    def is_supervisor(self) -> bool:
+        """Whether answers to handovers are those of a supervisor."""
+        return "supervise" in self.scopes or Role.SUPERVISOR in self.roles
+
+
+def bearer(connection: HTTPConnection) -> str | None:
+    """The token of `Authorization: Bearer ...` (RFC 6750 section 2.1); None without one."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def presented(connection: HTTPConnection) -> str | None:
+    """The key of a platform that may know no bearer tokens: such a token, or the password of basic authentication
+    (RFC 7617), whose user name nobody looks at; None without either."""
+    scheme, _, credentials = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return bearer(connection)
+    try:
+        _, _, password = b64decode(credentials.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return password or None
+
+
+async def authenticate(store: Store, secret: str | None, path: str) -> Principal:
+    """The key's holder, who may open the websocket of this path.
+
+    Raises AuthenticationError for an unknown key or one without the scope that the path demands.
+    """
+    principal = await _holder(store, secret) if secret else None
+    if principal is None:
+        raise AuthenticationError("a valid API key is needed")
+    rule = ROUTES["WS", path]
+    if not may(rule, principal.scopes, ()):
+        raise AuthenticationError(f"this API key lacks the scope {rule.scope}")
+    return principal
+
+
+async def authenticate_person(service: Service, connection: HTTPConnection, path: str) -> Principal | None:
+    """Whoever is signed in and may open the websocket of this path from a page of this service; None for nobody.
+
+    Raises AuthenticationError for somebody who may not.
+    """
+    session = await signed_in(service, connection)
+    if session is None or not is_own_origin(connection, service.settings.web_origin):
+        return None
+    if not may(ROUTES["WS", path], (), session.roles):
+        raise AuthenticationError("this role may not")
+    return Principal(session.person, roles=session.roles, session=session)
+
+
+async def authorise(connection: HTTPConnection) -> None:
+    """Dependency of the whole application: lets an HTTP request pass only if its route's line names who asks.
+
+    Leaves them in `request.state.principal`. Websockets check themselves, in their protocol's own terms.
+    """
+    if connection.scope["type"] == "websocket":
+        return
+    method = connection.scope["method"]
+    rule = ROUTES.get((method.replace("HEAD", "GET"), connection.scope["route"].path), NOBODY)
+    if rule.is_open:
+        return
+    service: Service = connection.app.state.service
+    secret = bearer(connection)
+    if secret is None:
+        principal = await _signed_in(service, connection, method)
+        if not may(rule, (), principal.roles):
+            raise Problem(403, "forbidden", "Your role does not allow this.")
+    else:
+        principal = await _bearer_of(service, secret)
+        if not may(rule, principal.scopes, principal.roles):
+            challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{rule.scope or ""}"'}
+            raise Problem(403, "forbidden", f"This API key lacks the scope {rule.scope}.", challenge)
+    connection.state.principal = principal
+
+
+async def _signed_in(service: Service, connection: HTTPConnection, method: str) -> Principal:
+    session = await signed_in(service, connection)
+    if session is None:
+        raise Problem(401, "unauthenticated", "An API key or a session is needed.", {"WWW-Authenticate": "Bearer"})
+    if method not in SAFE:
+        if not is_own_origin(connection, service.settings.web_origin) or (
+            connection.headers.get(CSRF_HEADER) != session.csrf
+        ):
+            raise Problem(403, "csrf", "Only this service's own page may ask for this.")
+        await touch(service, session)
+    return Principal(session.person, roles=session.roles, session=session)
+
+
+async def _bearer_of(service: Service, secret: str) -> Principal:
+    principal = await _holder(service.store, secret)
+    if principal is None and service.oidc is not None and service.settings.oidc.api_audience and secret.count(".") == 2:
+        try:
+            claims = await service.oidc.verified_bearer(secret)
+        except ProviderError:
+            late = {"Retry-After": "5"}
+            raise Problem(503, "provider_unavailable", "The token cannot be checked now.", late) from None
+        except AuthenticationError:
+            claims = {}
+        if claims and Role.PLATFORM in roles_of(claims, service.settings.oidc):
+            principal = Principal(str(claims["sub"]), roles=frozenset({Role.PLATFORM}))
+    if principal is None:
+        challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        raise Problem(401, "unauthenticated", "This API key is not valid.", challenge)
+    return principal
+
+
+async def _holder(store: Store, secret: str) -> Principal | None:
+    found = await store.check_key(secret)
+    return None if found is None else Principal(*found)

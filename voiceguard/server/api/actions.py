@@ -1,0 +1,227 @@
+"""The HTTP endpoints [contract]: ask for an action, enter its code, answer its handover, redeem its grant."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import Field
+
+from voiceguard.errors import AuthenticationError, PeerError
+from voiceguard.events import CodeEntered, HandoverAnswered, Reason
+from voiceguard.live.call import LiveCall
+from voiceguard.live.context import Service
+from voiceguard.live.messages import challenge_header
+from voiceguard.server.access.authenticate import Principal
+from voiceguard.server.problems import Problem
+from voiceguard.server.schemas import Body, Identifier, ServiceOf, Short
+
+router = APIRouter()
+
+
+class AskedAction(Body):
+    """What the caller wants."""
+
+    action: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+    parameters: Annotated[dict[Short, Annotated[str, Field(max_length=1000)]], Field(max_length=32)] = {}
+
+
+class NamedCustomer(Body):
+    """Whom the caller claims to be."""
+
+    customer_ref: Identifier
+
+
+class EnteredCode(Body):
+    """A one-time code."""
+
+    code: Annotated[str, Field(pattern=r"^[0-9]{4,10}$", repr=False)]
+
+
+class Answer(Body):
+    """A person's word on a handover."""
+
+    verdict: Literal["accept", "approve", "refuse"]
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class SignedGrant(Body):
+    """A grant as it was given out."""
+
+    grant: Annotated[str, Field(max_length=8192, repr=False)]
+
+
+@router.post("/v1/calls/{call_id}/actions")
+async def ask(
+    call_id: str, body: AskedAction, service: ServiceOf, request: Request, response: Response,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+) -> dict[str, Any]:
+    """Decide on an action, after the windows already cut are answered.
+
+    A repeated Idempotency-Key gets the first answer again. A person who asks gets no grant: what may be redeemed is
+    for the platform, which reads it from the action.
+    """
+    call = await _live(service, call_id)
+    digest = hashlib.sha256(orjson.dumps(body.model_dump(), option=orjson.OPT_SORT_KEYS)).hexdigest()
+    key = idempotency_key or secrets.token_hex(16)
+    try:
+        if key not in call.asked:
+            call.check_room()
+            call.asked[key] = digest, asyncio.create_task(_ask(service, call, body, request.state.principal))
+        asked, answer = call.asked[key]
+        if asked != digest:
+            raise Problem(422, "idempotency_key_reused", "This Idempotency-Key was used with another body.")
+        told = _answered(await asyncio.shield(answer), response)
+        return {name: told[name] for name in told if name != "grant" or not request.state.principal.is_person}
+    except PeerError as error:
+        raise Problem(429, error.code, f"{error}.") from None
+
+
+@router.post("/v1/calls/{call_id}/customer")
+async def name_customer(call_id: str, body: NamedCustomer, service: ServiceOf) -> dict[str, Any]:
+    """Say whom the caller claims to be, where the platform learned it after the stream began; once a call.
+
+    Actions that were asked for before stay as they were decided.
+    """
+    call = await _live(service, call_id)
+    known = await service.known_voices(replace(call.started, customer_ref=body.customer_ref))
+    try:
+        call.name_customer(body.customer_ref, known)
+    except PeerError as error:
+        raise Problem(409, error.code, f"{str(error).capitalize()}.") from None
+    return {"call_id": call_id, "customer_ref": body.customer_ref}
+
+
+@router.get("/v1/actions/{action_id}")
+async def action(action_id: str, service: ServiceOf, response: Response) -> dict[str, Any]:
+    """The latest decision on an action of a live call, for platforms whose stream cannot carry it."""
+    call = service.actions.get(action_id)
+    if call is None or action_id not in call.told:
+        raise Problem(404, "unknown_action", "No live call holds this action.")
+    return _answered(call.told[action_id], response)
+
+
+@router.post("/v1/actions/{action_id}/otp")
+async def enter_code(action_id: str, body: EnteredCode, service: ServiceOf, response: Response) -> dict[str, Any]:
+    """Try a one-time code."""
+    call = _awaiting(service, action_id, "challenged", "No code is awaited for this action.")
+    decision = call.next_decision(action_id)
+    call.receive(CodeEntered(action_id, body.code))
+    return _answered(await _decision(service, call, action_id, decision), response)
+
+
+@router.post("/v1/actions/{action_id}/handover")
+async def answer_handover(
+    action_id: str, body: Answer, service: ServiceOf, request: Request, response: Response
+) -> dict[str, Any]:
+    """A person accepts, approves or refuses a handed-over action, with a reason; each person is a key of its own."""
+    call = _awaiting(service, action_id, "handed_over", "No person's answer is awaited for this action.")
+    principal: Principal = request.state.principal
+    role = "supervisor" if principal.is_supervisor else "agent"
+    decision = call.next_decision(action_id)
+    try:
+        call.answer(
+            HandoverAnswered(action_id, principal.name, role, body.verdict, body.reason), is_person=principal.is_person
+        )
+    except PeerError as error:
+        raise Problem(409, error.code, f"{str(error).capitalize()}.") from None
+    return _answered(await _decision(service, call, action_id, decision), response)
+
+
+@router.post("/v1/grants/redeem")
+async def redeem(body: SignedGrant, service: ServiceOf) -> dict[str, Any]:
+    """Spend a grant: the claims that the caller of this endpoint may now act on, once."""
+    try:
+        claims = service.keys.verify_grant(body.grant, service.now())
+    except AuthenticationError as error:
+        raise Problem(400, "grant_invalid", "This grant is not ours, was changed, or has expired.") from error
+    if not await service.store.redeem_grant(claims["jti"], service.now()):
+        raise Problem(409, "grant_spent", "This grant was redeemed before, or was never recorded.")
+    return {"redeemed": True, "claims": dict(claims)}
+
+
+@router.get("/v1/calls")
+async def calls(service: ServiceOf, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> dict[str, Any]:
+    """Recorded calls, newest first."""
+    return {"calls": await service.store.calls(limit)}
+
+
+@router.get("/v1/calls/{call_id}")
+async def call(call_id: str, service: ServiceOf) -> dict[str, Any]:
+    """One call, with its present risk and decisions while this process holds it."""
+    recorded = await service.store.call(call_id)
+    if recorded is None:
+        raise _unknown_call()
+    view = service.hub.calls.get(call_id)
+    return {**recorded, "live": call_id in service.calls, "risk": None if view is None else view.risk}
+
+
+@router.get("/v1/calls/{call_id}/receipts")
+async def receipts(call_id: str, service: ServiceOf) -> dict[str, Any]:
+    """A receipt for every decision of one call."""
+    if await service.store.call(call_id) is None:
+        raise _unknown_call()
+    return {"receipts": await service.store.receipts(call_id)}
+
+
+async def _ask(service: Service, call: LiveCall, body: AskedAction, by: Principal) -> dict[str, Any]:
+    action_id = secrets.token_hex(16)
+    if by.is_person:
+        call.record("asked_by_person", {"action_id": action_id, "action": body.action, "person": by.name})
+    decision = call.next_decision(action_id)
+    await call.request(action_id, body.action, body.parameters)
+    return await _decision(service, call, action_id, decision)
+
+
+async def _decision(
+    service: Service, call: LiveCall, action_id: str, decision: asyncio.Future[dict[str, Any]]
+) -> dict[str, Any]:
+    """The recorded decision; a person decides when none comes in time."""
+    try:
+        async with asyncio.timeout(service.settings.decision_timeout_s):
+            return await asyncio.shield(decision)
+    except TimeoutError:
+        late = Reason("decision_late", "No decision came in time, so a person decides.")
+        return await call.overrule(action_id, late)
+    except asyncio.CancelledError:
+        if not decision.cancelled():
+            raise
+        raise Problem(409, "call_over", "The call ended before a decision.") from None
+
+
+def _answered(decision: dict[str, Any], response: Response) -> dict[str, Any]:
+    if decision.get("challenge"):
+        # RFC 9110 section 11.6.1 lets any answer say that credentials would change it.
+        response.headers["WWW-Authenticate"] = challenge_header(decision["challenge"]["acr"])
+    response.headers["Cache-Control"] = "no-store"
+    return {key: value for key, value in decision.items() if key != "type"}
+
+
+def _awaiting(service: Service, action_id: str, state: str, otherwise: str) -> LiveCall:
+    call = service.actions.get(action_id)
+    if call is None or action_id not in call.decided:
+        raise Problem(404, "unknown_action", "No live call holds this action.")
+    if action_id in call.overruled:
+        raise Problem(409, "failed_closed", "A fault stopped this action; it can be asked for anew.")
+    if call.decided[action_id].state != state:
+        raise Problem(409, "not_awaited", otherwise)
+    return call
+
+
+async def _live(service: Service, call_id: str) -> LiveCall:
+    """Raises Problem for a call that is over, or that never was."""
+    call = service.calls.get(call_id)
+    if call is not None:
+        return call
+    if await service.store.call(call_id) is None:
+        raise _unknown_call()
+    raise Problem(409, "call_over", "This call is over.")
+
+
+def _unknown_call() -> Problem:
+    return Problem(404, "unknown_call", "No such call.")

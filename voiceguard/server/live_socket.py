@@ -1,0 +1,122 @@
+"""`WS /v1/live`: the live feed over a websocket, for machines with scope `live` and for signed-in people."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+
+import orjson
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from voiceguard.adapters.store import StoreError
+from voiceguard.errors import AuthenticationError
+from voiceguard.live.context import Service
+from voiceguard.live.feed import Follower, Hub
+from voiceguard.server.access.authenticate import Principal, authenticate, authenticate_person, bearer
+from voiceguard.server.access.rules import topics_for
+from voiceguard.server.access.sessions import SignedIn, still_signed_in
+
+PAUSE_S = 0.05
+"""Least time between two writes to one follower: faster is not seen by people."""
+SLOW_S = 10.0
+"""A follower that has not taken one write by then is dropped."""
+LOOK_S = 10.0
+"""Between two looks whether a follower's session still holds."""
+SIGN_IN_S = 10.0
+"""Time for the first message."""
+
+
+async def follow(websocket: WebSocket) -> None:
+    """`WS /v1/live`. Closes with 1008 without a key of scope `live` or the session of somebody who may, or when that
+    session ends; with 1013 when the reader is too slow.
+
+    Whoever cannot send headers may send the key as the first message: `{"type": "authenticate", "key": "..."}`.
+    """
+    service: Service = websocket.app.state.service
+    await websocket.accept()
+    try:
+        async with asyncio.timeout(SIGN_IN_S):
+            principal = await _who(service, websocket)
+    except (AuthenticationError, TimeoutError, KeyError):  # KeyError: a binary message came first
+        await _close(websocket, 1008, "unauthenticated")
+        return
+    except StoreError:
+        await _close(websocket, 1013, "the store cannot be used now")
+        return
+    except WebSocketDisconnect:
+        return
+    hub: Hub = service.hub
+    follower = (
+        hub.join(topics_for(principal.roles), principal.name) if principal.is_person else hub.join()
+    )
+    risk = service.settings.risk
+    thresholds = {"elevated": 100.0 * risk.elevated, "high": 100.0 * risk.high}
+    writer = asyncio.create_task(_write(websocket, hub, follower, thresholds))
+    tasks = {asyncio.create_task(_until_gone(websocket)), writer}
+    if principal.session is not None:
+        tasks.add(over := asyncio.create_task(_until_over(service, principal.session)))
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        hub.leave(follower)
+        ended = principal.session is not None and over.done()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    if ended:
+        await _close(websocket, 1008, "the session is over")
+    try:
+        if not writer.cancelled():
+            writer.result()
+    except TimeoutError:
+        await _close(websocket, 1013, "too slow")
+    except WebSocketDisconnect:
+        pass
+
+
+async def _who(service: Service, websocket: WebSocket) -> Principal:
+    secret = bearer(websocket)
+    person = None if secret else await authenticate_person(service, websocket, "/v1/live")
+    return person or await authenticate(service.store, secret or _key(await websocket.receive_text()), "/v1/live")
+
+
+async def _until_over(service: Service, session: SignedIn) -> None:
+    """Return when the session has ended, or the person's roles are others; a store that refuses says neither."""
+    holds = True
+    while holds:
+        await asyncio.sleep(LOOK_S)
+        with suppress(StoreError):
+            holds = await still_signed_in(service, session)
+
+
+async def _close(websocket: WebSocket, code: int, reason: str) -> None:
+    with suppress(WebSocketDisconnect):  # gone meanwhile
+        await websocket.close(code, reason)
+
+
+def _key(text: str) -> str | None:
+    try:
+        message = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(message, dict) or message.get("type") != "authenticate":
+        return None
+    key = message.get("key")
+    return key if isinstance(key, str) else None
+
+
+async def _until_gone(websocket: WebSocket) -> None:
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def _write(websocket: WebSocket, hub: Hub, follower: Follower, thresholds: Mapping[str, float]) -> None:
+    messages = [{**follower.snapshot(hub.calls.values()), "thresholds": thresholds}]
+    while True:
+        for message in messages:
+            async with asyncio.timeout(SLOW_S):
+                await websocket.send_text(orjson.dumps(message).decode())
+        await asyncio.sleep(PAUSE_S)
+        await follower.wake.wait()
+        messages = follower.take(hub.calls)
