@@ -46,7 +46,7 @@ async def measure(calls: int, seconds: float) -> dict[str, Any]:
             people, now = service.store.people(), service.now()
             await people.add("ann", ["supervisor"], setup="-", expires=now, by="benchmark", now=now)
             await people.open_session("ann", token_digest(token), "totp", now)
-            feeding = asyncio.create_task(_feed(service.hub, calls))
+            feeding = asyncio.create_task(_feed(service.live.hub, calls))
             browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             context = await browser.new_context(viewport={"width": 1280, "height": 800})
             await context.add_cookies([{"name": "voiceguard", "value": token, "url": origin}])

@@ -155,6 +155,16 @@ class Call:
         """Stretches in which the caller spoke, media time in seconds; the last one may grow."""
         return self._track.segments
 
+    @property
+    def heard_s(self) -> float:
+        """Media time of the caller's audio that was heard or passed over, seconds."""
+        return self._track.at_s
+
+    @property
+    def risk(self) -> Risk:
+        """The risk after the newest window whose evidence is in."""
+        return self._risk
+
     def heard_lately(self) -> Samples:
         """The caller's last seconds of net speech, (n,), from the memory in which they wait for a second opinion."""
         return self._track.heard_lately()

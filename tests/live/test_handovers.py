@@ -131,10 +131,10 @@ def test_an_orphan_allows_nothing_until_it_is_taken(tmp_path: Path) -> None:
             asked = (await api.post("/v1/calls/call-1/actions", json={"action": "account_recovery"})).json()
             action_id = asked["action_id"]
             clock.now += 61.0
-            served.service.calls["call-1"].watch_handovers(())
-            shown = served.service.hub.calls["call-1"].handovers[0]["orphaned_at"]
+            served.service.registry.calls["call-1"].tick(())
+            shown = served.service.live.hub.calls["call-1"].handovers[0]["orphaned_at"]
             refused = await answer(served, "ann", action_id, "approve")
-            state = served.service.calls["call-1"].decided[action_id].state
+            state = served.service.registry.calls["call-1"].decisions.decided[action_id].state
             taken = await answer(served, "ann", action_id, "accept")
             allowed = await answer(served, "ann", action_id, "approve")
             await said(socket, "decision", decision="allow")

@@ -16,7 +16,7 @@ from tests.peers.freeswitch import program, running
 from tests.server.endings import until
 from tests.server.serving import serving
 from voiceguard.adapters.models.detectors import load_detectors
-from voiceguard.live.context import Service
+from voiceguard.server.context import WebContext
 from voiceguard.settings import Settings
 
 pytestmark = [
@@ -30,7 +30,7 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 MODULES = {"mod_audio_fork": "uuid_audio_fork", "mod_audio_stream": "uuid_audio_stream"}
 
 
-async def ending(service: Service, call_id: str) -> str:
+async def ending(service: WebContext, call_id: str) -> str:
     """Why the call ended, once that is on record."""
     async with asyncio.timeout(20):
         while True:
@@ -77,9 +77,9 @@ def test_a_call_is_judged(tmp_path: Path, module: str, file: str, rate: str, dec
                 headers = json.dumps({"Authorization": f"Bearer {served.key}"})
                 await freeswitch.api(f"uuid_setvar {call_id} STREAM_EXTRA_HEADERS {headers}")
             assert "OK" in await freeswitch.api(f"{command} {call_id} start {url} stereo {rate} {metadata}")
-            await until(lambda: call_id in served.service.calls, 20.0)
-            call = served.service.calls[call_id]
-            await until(lambda: call._core._track.at_s >= 20.0, 90.0)  # type: ignore[attr-defined]
+            await until(lambda: call_id in served.service.registry.calls, 20.0)
+            call = served.service.registry.calls[call_id]
+            await until(lambda: call.heard_s >= 20.0, 90.0)  # type: ignore[attr-defined]
             await freeswitch.api(f'{command} {call_id} send_text {{"event":"intent","action":"refund"}}')
             await until(lambda: any('"decision"' in body for _, body in freeswitch.events), 30.0)
             bodies = [json.loads(body) for name, body in freeswitch.events if name == f"{module}::json"]
@@ -91,7 +91,7 @@ def test_a_call_is_judged(tmp_path: Path, module: str, file: str, rate: str, dec
             if module == "mod_audio_fork" and decision == "handover":
                 await until(lambda: "mod_audio_fork::transfer" in [name for name, _ in freeswitch.events])
             await freeswitch.api(f"uuid_kill {call_id}")
-            await until(lambda: call_id not in served.service.calls)
+            await until(lambda: call_id not in served.service.registry.calls)
             assert "stopped" == await ending(served.service, call_id)
 
     asyncio.run(run())

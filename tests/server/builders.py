@@ -54,6 +54,8 @@ class ScriptedCore:
     script: dict[type, Callable[[Any], list[Outcome]]]
     seen: list[CallInput] = field(default_factory=list)
     speech: tuple[tuple[float, float], ...] = ()
+    risk: Risk = LOW
+    heard_s: float = 0.0
 
     def heard_lately(self) -> Samples:
         """It hears nothing."""
@@ -106,3 +108,10 @@ class ScriptedKeys:
 
     def sign_grant(self, grant: Any, *_: Any) -> str:
         return "signed:jti-1"
+
+
+class ScriptedVoices:
+    """Keeps no voices."""
+
+    async def voiceprint(self, customer_ref: str) -> None:
+        """Nobody is enrolled."""

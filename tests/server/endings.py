@@ -48,14 +48,14 @@ async def keyed_refund(
     await until(lambda: served.phone.codes)
     for digit in served.phone.codes[0].code:
         await key(digit)
-    call = served.service.calls["call-1"]
-    await until(lambda: call.decided[asked["action_id"]].state == "allowed")
+    call = served.service.registry.calls["call-1"]
+    await until(lambda: call.decisions.decided[asked["action_id"]].state == "allowed")
     return asked
 
 
 async def recorded(served: Served, call_id: str, reason: str) -> list[dict[str, Any]]:
     """The whole record of a call that ended for this reason, once nothing of it is live; the audit finds no fault."""
-    await until(lambda: call_id not in served.service.calls)
+    await until(lambda: call_id not in served.service.registry.calls)
     store = served.service.store
     records = await store.events(call_id)
     assert ("started", "ended", reason) == (records[0]["kind"], records[-1]["kind"], records[-1]["reason"])

@@ -24,9 +24,9 @@ from voiceguard.codecs import g711
 from voiceguard.detectors import Calibrations, speaker, synthetic
 from voiceguard.errors import VoiceguardError
 from voiceguard.events import CodeToDeliver, Samples
-from voiceguard.live.context import Service
 from voiceguard.server.access import rules
 from voiceguard.server.app import create_app
+from voiceguard.server.context import WebContext
 from voiceguard.settings import Settings
 from voiceguard.simulator.demo import listening
 from voiceguard.speech import WindowSpec
@@ -96,7 +96,7 @@ class Phone:
 class Served:
     """A running service, its insides, and a way in for each kind of client."""
 
-    service: Service
+    service: WebContext
     origin: str
     phone: Phone
     voice: Voice
@@ -135,15 +135,19 @@ class Served:
 @asynccontextmanager
 async def serving(
     folder: Path, *, voice: Voice | None = None, detectors: Detectors | None = None,
-    now: Callable[[], float] | None = None, **settings: Any,
+    now: Callable[[], float] | None = None, configured_delivery: bool = False, **settings: Any,
 ) -> AsyncIterator[Served]:
-    """The service over a data folder, on a free port. `settings`: fields of `Settings`."""
+    """The service over a data folder, on a free port. `settings`: fields of `Settings`.
+
+    `configured_delivery`: codes go where the settings say, and not to the `Phone`.
+    """
     voice, phone = voice or Voice(), Phone()
     chosen = Settings(**{"data_dir": folder, "port": 0, **settings})
     clock: dict[str, Any] = {} if now is None else {"now": now}
-    app = create_app(chosen, detectors=detectors or voice.detectors(), deliver=phone, **clock)
+    deliver = None if configured_delivery else phone.deliver
+    app = create_app(chosen, detectors=detectors or voice.detectors(), deliver=deliver, **clock)
     async with listening(app, chosen) as origin:
-        service: Service = app.state.service
+        service: WebContext = app.state.service
         key = await service.store.create_key("everybody", SCOPES)
         yield Served(service, origin, phone, voice, key)
 
@@ -174,12 +178,12 @@ async def said(socket: ClientConnection, kind: str, **wanted: Any) -> dict[str, 
 
 
 async def heard(served: Served, call_id: str, seconds: float) -> None:
-    """Return when the call's every window up to there is answered. Raises TimeoutError after 10 s."""
+    """Return when the call's audio up to there is heard and its every window answered. Raises TimeoutError after 10 s.
+    """
     async with asyncio.timeout(10):
         while True:
-            call = served.service.calls.get(call_id)
-            if call is not None:
-                core: Any = call._core
-                if core._track.at_s >= seconds - 0.02 and not core._windows:
-                    return
+            call = served.service.registry.calls.get(call_id)
+            if call is not None and call.heard_s >= seconds - 0.02:
+                await call.idle()
+                return
             await asyncio.sleep(0.005)

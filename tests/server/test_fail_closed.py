@@ -108,8 +108,7 @@ def test_decision_that_does_not_come(tmp_path: Path) -> None:
             await socket.send(start())
             await speak(socket, 8.0)
             await said(socket, "started")
-            core: Any = served.service.calls["call-1"]._core
-            await until(lambda: core._windows)
+            await until(lambda: served.service.registry.calls["call-1"].heard_s >= 7.98)
             late = await ask(api, "balance_enquiry")
             release.set()
             await heard(served, "call-1", 8.0)
@@ -181,8 +180,8 @@ def test_late_allowance_stays_overruled(tmp_path: Path, monkeypatch: pytest.Monk
             asked = await ask(api, "account_recovery")
             monkeypatch.setattr(store, "record_decision", slow)
             answer = asyncio.create_task(enter(api, served.phone, asked))
-            call = served.service.calls["call-1"]
-            await until(lambda: asked["action_id"] in call.overruled)
+            call = served.service.registry.calls["call-1"]
+            await until(lambda: asked["action_id"] in call.decisions.overruled)
             gate.set()
             entered = (await answer).json()
             told = [await said(socket, "decision") for _ in range(2)]

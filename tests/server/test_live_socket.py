@@ -62,7 +62,7 @@ async def _read_all(socket: ClientConnection) -> list[str | bytes]:
 async def _nobody_follows(hub: Hub) -> None:
     async with asyncio.timeout(10):
         while True:
-            if not hub._followers:
+            if not hub.follower_count:
                 return
             await asyncio.sleep(0.005)
 
@@ -88,7 +88,7 @@ def test_snapshot_then_changes(tmp_path: Path) -> None:
             snapshot = await said(socket, "snapshot")
             (call,) = snapshot["calls"]
             line = call["line"]
-            hub = served.service.hub
+            hub = served.service.live.hub
             hub.calls["call-1"].add_event("intent", 10.0, action="refund")
             hub.changed("call-1")
             change = (await said(socket, "call"))["call"]
@@ -185,7 +185,7 @@ def test_slow_follower_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     async def case(served: Served) -> None:
         async with served.stream("/v1/live", max_size=None, max_queue=None) as socket:
-            await _fall_behind(served.service.hub, socket)
+            await _fall_behind(served.service.live.hub, socket)
             socket.transport.resume_reading()
             read = await _read_all(socket)
         assert (1013, "too slow") == (socket.close_code, socket.close_reason)
@@ -203,7 +203,7 @@ def test_slow_follower_that_dies(
     async def case(served: Served) -> None:
         logging.getLogger("uvicorn.error").addHandler(caplog.handler)
         async with served.stream("/v1/live", max_size=None, max_queue=None) as socket:
-            await _fall_behind(served.service.hub, socket)
+            await _fall_behind(served.service.live.hub, socket)
             socket.transport.abort()
 
     try:
@@ -218,11 +218,11 @@ def test_reader_that_leaves(tmp_path: Path) -> None:
     """A follower that closes is forgotten; what it says after signing in is passed over."""
 
     async def case(served: Served) -> None:
-        hub = served.service.hub
+        hub = served.service.live.hub
         async with served.stream("/v1/live") as socket:
             await said(socket, "snapshot")
             await socket.send("nonsense")
-            assert 1 == len(hub._followers)
+            assert 1 == hub.follower_count
         await _nobody_follows(hub)
 
     _on_server(tmp_path, case)

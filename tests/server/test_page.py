@@ -274,10 +274,10 @@ def test_lost_audio_shows(tmp_path: Path) -> None:
                 await socket.send(json.dumps(text))
             await expect(page.locator(".notes")).to_contain_text("Audio paused")
             await expect(page.locator(".notes")).to_contain_text("Audio resumed")
-            view = served.service.hub.calls["call-1"]
+            view = served.service.live.hub.calls["call-1"]
             for at_s in (11.0, 12.0):
                 view.add_event("media", at_s, media="gap", channel="caller", ms=700.0)
-            served.service.hub.changed("call-1")
+            served.service.live.hub.changed("call-1")
             await expect(page.locator(".line-quality")).to_contain_text("Audio lost: 1.4 s")
             await expect(page.locator(".notes li").first).to_contain_text("Audio lost, 1400 ms (caller)")
 

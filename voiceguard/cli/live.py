@@ -26,6 +26,8 @@ def add(commands: Any) -> None:
     take_config(serve)
     serve.add_argument("--host", help="address to listen on")
     serve.add_argument("--port", type=port, help="port to listen on; 0 takes a free one")
+    serve.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="least level of log lines")
+    serve.add_argument("--log-format", choices=("auto", "json", "text"), help="auto: text on a terminal, else JSON")
     serve.add_argument("--workers", type=int, default=1, help="processes; one, for a call lives in its own")
 
     demo = new_command(commands, "demo", _demo, "stream the sample calls to a server and check every decision")
@@ -46,11 +48,15 @@ def add(commands: Any) -> None:
 def _serve(options: argparse.Namespace) -> bool:
     import uvicorn
 
+    from voiceguard.adapters import logs
     from voiceguard.server.app import create_app, server_config
 
     if options.workers != 1:
         raise ConfigurationError("--workers: a call's API requests must reach its own process, so there is one")
-    settings = read_settings(options, host=options.host, port=options.port)
+    settings = read_settings(
+        options, host=options.host, port=options.port, log_level=options.log_level, log_format=options.log_format
+    )
+    logs.configure(settings.log_level, settings.log_format)
     app = create_app(settings)
     gc.collect()
     gc.freeze()  # what lives as long as the process: looking through it again would stop every call for 70 ms

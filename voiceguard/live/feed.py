@@ -178,6 +178,11 @@ class Hub:
             follower.changed[call_id] = None
             follower.wake.set()
 
+    @property
+    def follower_count(self) -> int:
+        """How many follow the calls now."""
+        return len(self._followers)
+
     def people(self) -> set[str]:
         """Who follows the calls now."""
         return {follower.person for follower in self._followers if follower.person is not None}

@@ -7,11 +7,10 @@ and until somebody takes it nobody's approval counts: nothing is ever allowed by
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from voiceguard.adapters.store import Store
-from voiceguard.events import ActionDecided, Decision, Reason
+from voiceguard.events import ActionDecided
 
 Record = Callable[..., None]
 """A kind of record and its facts, for the call's chain."""
@@ -128,26 +127,3 @@ class Handovers:
             "action_id": handover.action_id, "outcome": handover.outcome, "taken_by": list(handover.taken_by),
             "approved_by": handover.approved_by,
         })
-
-
-def handed_over(decided: ActionDecided, reasons: tuple[Reason, ...]) -> ActionDecided:
-    """The same decision as a handover that failed closed; a denial stays one."""
-    if decided.decision is Decision.DENY:
-        return replace(decided, grant=None, challenge=None)
-    return replace(
-        decided, decision=Decision.HANDOVER, state="handed_over", reasons=reasons, rule="fail_closed",
-        challenge=None, grant=None,
-    )
-
-
-async def unless_locked(store: Store, decided: ActionDecided, now: float) -> ActionDecided:
-    """Deny an allowance whose customer another call has locked out since this action was asked for. Raises StoreError.
-    """
-    assert decided.grant is not None
-    customer = await store.customer(decided.grant.customer_ref)
-    if customer is not None and now >= customer.locked_until:
-        return decided
-    reason = Reason("customer_locked", "Another call locked this customer out, or nobody knows the customer now.")
-    return replace(
-        decided, decision=Decision.DENY, state="denied", reasons=(reason,), rule="customer_locked", grant=None
-    )

@@ -8,6 +8,11 @@ from typing import Any
 from voiceguard.events import ActionDecided, Challenge, Risk, as_record
 
 
+def started_body(call_id: str, models: Mapping[str, str], policy: str) -> dict[str, Any]:
+    """The `started` message; `models` and `policy` as for `risk_body`."""
+    return {"type": "started", "call_id": call_id, "models": dict(models), "policy": policy}
+
+
 def risk_body(call_id: str, risk: Risk, models: Mapping[str, str], policy: str) -> dict[str, Any]:
     """The `risk` message. `models`: role to `<name>@<sha256-12>`; `policy`: first 12 hex digits of its SHA-256."""
     return {"type": "risk", "call_id": call_id, **as_record(risk), "models": dict(models), "policy": policy}

@@ -31,3 +31,6 @@ class Metrics:
         self.media_ms = Counter("voiceguard_media_faults_milliseconds", "Audio lost, repeated or late.", ["kind"],
                                 registry=registry)
         self.store_errors = Counter("voiceguard_store_errors", "Writes that the store refused.", registry=registry)
+        self.job_errors = Counter("voiceguard_job_errors", "Turns of jobs that failed.", ["job"], registry=registry)
+        self.worker_errors = Counter("voiceguard_worker_errors", "Faults that a worker survived.", ["worker"],
+                                     registry=registry)

@@ -1,58 +1,40 @@
-"""What this process knows of voices from elsewhere: looked up when a call starts, kept when one ends."""
+"""Requests for the caller's voice of one call: who asked, and the answer that each waits for."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
-from voiceguard.adapters.store.voices import Voices
-from voiceguard.adapters.voice_index import VectorList, Without
-from voiceguard.events import CallStarted, KnownVoices, Voice
-from voiceguard.settings import LinkingOptions
-
-REFRESH_S = 60.0
-"""Age that the lists in memory may reach: by then every process has what another one listed or erased."""
-_HOUR_S = 3600.0
+from voiceguard.events import VoiceAsked, VoiceTaken
 
 
-@dataclass
-class VoiceDesk:
-    """Lists in memory, and the store behind them."""
+class VoiceRequests:
+    """Open requests of one call. `receive` puts a request to the call."""
 
-    voices: Voices
-    linking: LinkingOptions
-    _watchlist: VectorList = field(default_factory=lambda: VectorList(()))
-    _heard: VectorList = field(default_factory=lambda: VectorList(()))
-    _calls_of: dict[str, frozenset[str]] = field(default_factory=dict)
-    """Customer to those of their calls whose voice is in `_heard`."""
+    def __init__(self, receive: Callable[[VoiceAsked], None]) -> None:
+        self._receive = receive
+        self._open: list[tuple[VoiceAsked, asyncio.Future[VoiceTaken]]] = []
 
-    async def refresh(self, now: float) -> None:
-        """Read the lists anew. Raises StoreError, and the old ones stay."""
-        await self.voices.erase_due(now)
-        # Building a long list takes a second, which no call's audio should wait for.
-        self._watchlist = await asyncio.to_thread(VectorList, await self.voices.listed(now))
-        if not self.linking.legal_basis:
-            return
-        heard = await self.voices.heard(now)
-        self._heard = await asyncio.to_thread(VectorList, [(call_id, voice) for call_id, _, voice in heard])
-        calls_of: dict[str, set[str]] = defaultdict(set)
-        for call_id, customer_ref, _ in heard:
-            calls_of[customer_ref].add(call_id)
-        self._calls_of = {customer: frozenset(calls) for customer, calls in calls_of.items()}
+    def ask(self, asked: VoiceAsked) -> asyncio.Future[VoiceTaken]:
+        """The caller's voice, once all windows before are judged, or why it must not be kept.
 
-    async def known(self, started: CallStarted) -> KnownVoices:
-        """What the voice of this call is compared with. Raises StoreError."""
-        customer = started.customer_ref
-        own = self._calls_of.get(customer or "", frozenset())
-        others = Without(self._heard, own) if self.linking.legal_basis and customer else None
-        return KnownVoices(
-            voiceprint=None if customer is None else await self.voices.voiceprint(customer),
-            watchlist=self._watchlist, others=others,
-        )
+        Cancelled when the call ends without an answer.
+        """
+        future: asyncio.Future[VoiceTaken] = asyncio.get_running_loop().create_future()
+        self._open.append((asked, future))
+        self._receive(asked)
+        return future
 
-    async def remember(self, started: CallStarted, voice: Voice, now: float) -> None:
-        """Keep the voice of a call that ended, where linking is on. Raises StoreError."""
-        if self.linking.legal_basis and started.customer_ref is not None:
-            expires = now + self.linking.kept_h * _HOUR_S
-            await self.voices.remember_heard(started.customer_ref, voice, call_id=started.call_id, expires=expires)
+    def answer(self, taken: VoiceTaken) -> None:
+        """Give the answer to whoever asked for it."""
+        for place, (asked, future) in enumerate(self._open):
+            if asked is taken.asked:
+                del self._open[place]
+                if not future.done():
+                    future.set_result(taken)
+                return
+
+    def cancel(self) -> None:
+        """The call is over: nobody gets an answer any more."""
+        for _, future in self._open:
+            future.cancel()

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import httpx
+import structlog
 import uvicorn
-from fastapi import Depends, FastAPI, Request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse, Response
+from fastapi import Depends, FastAPI
+from sqlalchemy.engine import make_url
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voiceguard.adapters.delivery.otp import ConsoleDelivery, NoDelivery, WebhookDelivery
 from voiceguard.adapters.keys import Keys
+from voiceguard.adapters.logs import described
 from voiceguard.adapters.models.detectors import Detectors, load_detectors
 from voiceguard.adapters.models.scheduler import Scheduler, SchedulerOptions
 from voiceguard.adapters.oidc import Provider
@@ -27,34 +29,28 @@ from voiceguard.adapters.policy_files import read_policy
 from voiceguard.adapters.store import Store
 from voiceguard.call import Call
 from voiceguard.errors import ConfigurationError
-from voiceguard.events import CallEnded
-from voiceguard.live.context import Deliver, Service
-from voiceguard.live.voices import VoiceDesk
+from voiceguard.events import CallEnded, CodeToDeliver
+from voiceguard.live.context import LiveContext
+from voiceguard.live.gallery import VoiceGallery
+from voiceguard.live.jobs import CHECKPOINT, Jobs
+from voiceguard.live.registry import Registry
 from voiceguard.measures.drift import Drift
-from voiceguard.server import live_socket, problems, streams
+from voiceguard.server import health, live_socket, problems, streams
 from voiceguard.server.access import oidc, sign_in, users
 from voiceguard.server.access.authenticate import authorise
 from voiceguard.server.access.rules import Role
 from voiceguard.server.api import actions, calls, labels, registrations, voices
+from voiceguard.server.context import WebContext
+from voiceguard.server.middleware import HEADERS, guarded_by_limits
 from voiceguard.server.streams.audiosocket import audiosocket
 from voiceguard.settings import Settings
 
 PAGE = Path(__file__).with_name("page")
-HEADERS: Mapping[str, str] = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
-"""On every HTTP answer."""
-
-MAX_BODY_BYTES = 65536
 PROVIDER_TIMEOUT_S = 5.0
+Deliver = Callable[[CodeToDeliver], Awaitable[None]]
+"""Brings a one-time code to the customer; raises VoiceguardError when it cannot."""
+
+log = structlog.get_logger()
 
 
 def create_app(
@@ -90,27 +86,25 @@ def create_app(
             if settings.oidc.issuer:
                 client = await stack.enter_async_context(httpx.AsyncClient(timeout=PROVIDER_TIMEOUT_S))
                 provider = Provider(settings.oidc, client, now)
-            service = app.state.service = Service(
-                settings=settings, store=store, scheduler=scheduler, keys=keys,
-                deliver=delivery,
+            live = LiveContext(
+                settings=settings, store=store, scheduler=scheduler, keys=keys, deliver=delivery,
                 new_call=lambda started, known: Call(
                     started, settings, policy, detectors.specs, detectors.calibrations, os.urandom, known, shadow
                 ),
-                voices=VoiceDesk(store.voices(detectors.versions["speaker"]), settings.linking),
-                models=detectors.versions, policy=policy.sha256[:12], rules=policy, now=now,
-                drift=Drift(detectors.reference), oidc=provider,
+                models=detectors.versions, rules=policy, now=now,
+                voices=VoiceGallery(store.voices(detectors.versions["speaker"]), settings.linking),
+                drift=Drift(detectors.reference),
             )
-            clocks = [asyncio.create_task(clock) for clock in (
-                service.tick(), service.seal(), service.refresh_voices()
-            )]
-            async with audiosocket(service):
-                yield
-            for call in list(service.calls.values()):
-                await call.close(CallEnded("shutdown"))
-            for clock in clocks:
-                clock.cancel()
-            await asyncio.gather(*clocks, return_exceptions=True)
-            await service.checkpoint()
+            registry = Registry(live)
+            async with Jobs(registry) as jobs:
+                context = app.state.service = WebContext(live, registry, jobs, oidc=provider)
+                async with audiosocket(context):
+                    log.info("service started", **_described(settings, live))
+                    yield
+                for call in list(registry.calls.values()):
+                    await call.close(CallEnded("shutdown"))
+            await jobs.turn(CHECKPOINT)
+            log.info("service stopped")
 
     app = FastAPI(
         title="voiceguard", lifespan=lifespan, dependencies=[Depends(authorise)],
@@ -127,15 +121,15 @@ def create_app(
     app.include_router(oidc.router)
     app.include_router(users.router)
     app.include_router(registrations.router)
-    for path, door in streams.ROUTES.items():
-        app.add_api_websocket_route(path, door)
+    for path, endpoint in streams.ROUTES.items():
+        app.add_api_websocket_route(path, endpoint)
     app.add_api_websocket_route("/v1/live", live_socket.follow)
-    app.add_api_route("/healthz", _healthz)
-    app.add_api_route("/readyz", _readyz)
-    app.add_api_route("/metrics", _metrics)
-    app.add_api_route("/.well-known/jwks.json", _jwks)
+    app.add_api_route("/healthz", health.healthz)
+    app.add_api_route("/readyz", health.readyz)
+    app.add_api_route("/metrics", health.metrics)
+    app.add_api_route("/.well-known/jwks.json", health.jwks)
     app.mount("/console", StaticFiles(directory=PAGE, html=True), name="console")
-    app.add_middleware(_guarded)
+    app.add_middleware(guarded_by_limits)
     return app
 
 
@@ -150,74 +144,25 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
 
 def _delivery(settings: Settings, stack: AsyncExitStack) -> Deliver:
     if settings.otp_console:
-        return ConsoleDelivery(print)
+        return ConsoleDelivery(print).deliver
     if settings.otp_webhook_url is None:
-        return NoDelivery()
+        return NoDelivery().deliver
     assert settings.otp_webhook_secret is not None
     webhook = WebhookDelivery(settings.otp_webhook_url, settings.otp_webhook_secret.get_secret_value())
     stack.push_async_callback(webhook.aclose)
-    return webhook
+    return webhook.deliver
 
 
-async def _healthz() -> Response:
-    """The process answers."""
-    return JSONResponse({"status": "ok"})
+def _described(settings: Settings, live: LiveContext) -> dict[str, Any]:
+    """What an engineer wants to know of a service that starts; the database's password is hidden."""
+    return {
+        "address": f"{settings.host}:{settings.port}", "data_dir": str(settings.data_dir.resolve()),
+        "database": make_url(settings.store_url).render_as_string(hide_password=True),
+        "policy": live.policy, "models": dict(live.models), "version": version("voiceguard-callguard"),
+    }
 
 
-async def _readyz(request: Request) -> Response:
-    """The store answers, and there is room for a call; 503 otherwise."""
-    service: Service = request.app.state.service
-    await service.store.calls(1)
-    if len(service.calls) >= service.settings.max_calls:
-        raise problems.Problem(503, "full", "No more calls can be taken now.")
-    return JSONResponse({"status": "ready", "calls": len(service.calls), "policy": service.policy})
-
-
-async def _metrics(request: Request) -> Response:
-    """Prometheus text format."""
-    service: Service = request.app.state.service
-    for quantity, index in service.drift.index().items():
-        service.metrics.drift.labels(quantity).set(index)
-    return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
-
-
-async def _jwks(request: Request) -> Response:
-    """The public keys that verify grants (RFC 7517)."""
-    service: Service = request.app.state.service
-    return JSONResponse(service.keys.jwks(), headers={"Cache-Control": "public, max-age=300"})
-
-
-async def _fault(_: Request, __: Exception) -> Response:
-    """What nobody foresaw. Starlette sends this answer from outside of every middleware, so it brings its headers."""
+async def _fault(request: Request, error: Exception) -> Response:
+    """Answer 500. Starlette sends this from outside of every middleware, so it brings its headers."""
+    log.error("a request failed", method=request.method, route=problems.route_of(request), **described(error))
     return problems.problem_response(500, "internal_error", "The service has a fault, which it has logged.", HEADERS)
-
-
-def _guarded(app: ASGIApp) -> ASGIApp:
-    """Security headers on every answer, and no body read that is too large or of unknown length."""
-
-    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await app(scope, receive, send)
-            return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
-                if scope["path"].startswith("/console"):  # its files keep their names from one version to the next
-                    headers["Cache-Control"] = "no-cache"
-            await send(message)
-
-        refusal = _refuse_body(scope)
-        await (refusal or app)(scope, receive, send_with_headers)
-
-    return guarded
-
-
-def _refuse_body(scope: Scope) -> Response | None:
-    headers = Headers(scope=scope)
-    if "transfer-encoding" in headers:
-        return problems.problem_response(411, "length_required", "Send the body with a Content-Length.")
-    if int(headers.get("content-length", "0")) > MAX_BODY_BYTES:
-        return problems.problem_response(413, "too_large", f"A body has at most {MAX_BODY_BYTES} bytes.")
-    return None

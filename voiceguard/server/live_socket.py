@@ -11,11 +11,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from voiceguard.adapters.store import StoreError
 from voiceguard.errors import AuthenticationError
-from voiceguard.live.context import Service
 from voiceguard.live.feed import Follower, Hub
 from voiceguard.server.access.authenticate import Principal, authenticate, authenticate_person, bearer
 from voiceguard.server.access.rules import topics_for
 from voiceguard.server.access.sessions import SignedIn, still_signed_in
+from voiceguard.server.context import WebContext
 
 PAUSE_S = 0.05
 """Least time between two writes to one follower: faster is not seen by people."""
@@ -33,7 +33,7 @@ async def follow(websocket: WebSocket) -> None:
 
     Whoever cannot send headers may send the key as the first message: `{"type": "authenticate", "key": "..."}`.
     """
-    service: Service = websocket.app.state.service
+    service: WebContext = websocket.app.state.service
     await websocket.accept()
     try:
         async with asyncio.timeout(SIGN_IN_S):
@@ -46,7 +46,7 @@ async def follow(websocket: WebSocket) -> None:
         return
     except WebSocketDisconnect:
         return
-    hub: Hub = service.hub
+    hub: Hub = service.live.hub
     follower = (
         hub.join(topics_for(principal.roles), principal.name) if principal.is_person else hub.join()
     )
@@ -75,13 +75,13 @@ async def follow(websocket: WebSocket) -> None:
         pass
 
 
-async def _who(service: Service, websocket: WebSocket) -> Principal:
+async def _who(service: WebContext, websocket: WebSocket) -> Principal:
     secret = bearer(websocket)
     person = None if secret else await authenticate_person(service, websocket, "/v1/live")
     return person or await authenticate(service.store, secret or _key(await websocket.receive_text()), "/v1/live")
 
 
-async def _until_over(service: Service, session: SignedIn) -> None:
+async def _until_over(service: WebContext, session: SignedIn) -> None:
     """Return when the session has ended, or the person's roles are others; a store that refuses says neither."""
     holds = True
     while holds:

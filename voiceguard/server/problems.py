@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from voiceguard.adapters.store import StoreError
+from voiceguard.live.registry import CallOver, UnknownAction, UnknownCall
+
+log = structlog.get_logger()
 
 
 class Problem(Exception):
@@ -30,11 +34,19 @@ def problem_response(status: int, code: str, detail: str, headers: Mapping[str, 
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
+def route_of(request: Request) -> str:
+    """The route's template: a path itself may name a customer, which no log may."""
+    return str(getattr(request.scope.get("route"), "path", "no such route"))
+
+
 def install(app: FastAPI) -> None:
     """Make every error of `app` a problem."""
 
     @app.exception_handler(Problem)
-    async def _problem(_: Request, problem: Problem) -> Response:
+    async def _problem(request: Request, problem: Problem) -> Response:
+        if problem.status in (401, 403):
+            log.warning("request refused", method=request.method, route=route_of(request), status=problem.status,
+                        code=problem.code, reason=problem.detail)
         return problem_response(problem.status, problem.code, problem.detail, problem.headers)
 
     @app.exception_handler(RequestValidationError)
@@ -47,6 +59,18 @@ def install(app: FastAPI) -> None:
     async def _http(_: Request, error: HTTPException) -> Response:
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_").replace("-", "_")
         return problem_response(error.status_code, code, str(error.detail), error.headers)
+
+    @app.exception_handler(UnknownCall)
+    async def _unknown_call(_: Request, error: UnknownCall) -> Response:
+        return problem_response(404, "unknown_call", str(error))
+
+    @app.exception_handler(UnknownAction)
+    async def _unknown_action(_: Request, error: UnknownAction) -> Response:
+        return problem_response(404, "unknown_action", str(error))
+
+    @app.exception_handler(CallOver)
+    async def _call_over(_: Request, error: CallOver) -> Response:
+        return problem_response(409, "call_over", str(error))
 
     @app.exception_handler(StoreError)
     async def _store(_: Request, __: StoreError) -> Response:

@@ -8,15 +8,15 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from voiceguard.ingest.fields import IDENTIFIER
-from voiceguard.live.context import Service
+from voiceguard.server.context import WebContext
 
 
-def _service(request: Request) -> Service:
-    service: Service = request.app.state.service
+def _service(request: Request) -> WebContext:
+    service: WebContext = request.app.state.service
     return service
 
 
-ServiceOf = Annotated[Service, Depends(_service)]
+ServiceOf = Annotated[WebContext, Depends(_service)]
 Identifier = Annotated[str, StringConstraints(pattern=f"^{IDENTIFIER.pattern}$")]
 Short = Annotated[str, Field(min_length=1, max_length=200)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.dataclasses import dataclass
@@ -60,6 +61,8 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8765, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     public_origin: str | None = Field(None, description="Origin that callers see when a proxy stands in front.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level of log lines.")
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else JSON.")
     data_dir: Path = Field(Path("data"), description="Folder of the database and the signing key.")
     database_url: str | None = Field(None, description="SQLAlchemy URL; empty: SQLite in data_dir.")
     policy_file: Path | None = Field(None, description="Policy to enforce; empty: the shipped default.")

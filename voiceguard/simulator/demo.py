@@ -151,7 +151,7 @@ async def run(callset: Path, *, speed: float = 1.0, keep: bool = False, say: Cal
         settings = Settings(data_dir=Path(folder), port=0, twilio=TwilioOptions(stream_secret=SecretStr(secret)))
         phones = Phones(say)
         detectors = load_detectors(settings)
-        app = create_app(settings, deliver=phones, detectors=detectors)
+        app = create_app(settings, deliver=phones.deliver, detectors=detectors)
         async with listening(app, settings) as origin:
             store = app.state.service.store
             key = await store.create_key("platform", ("stream", "actions", "grants"))
@@ -161,7 +161,7 @@ async def run(callset: Path, *, speed: float = 1.0, keep: bool = False, say: Cal
             for fraudster in listed:
                 recorder = Recorder(store, settings, read_policy(settings.policy_file), detectors)
                 await recorder.put_on_watchlist([fraudster.audio], Listing(fraudster.reason), author="fraud desk")
-                await app.state.service.voices.refresh(time.time())
+                await app.state.service.live.voices.refresh(time.time())
                 say(f"on the watch list: the voice of {fraudster.reason}")
             say(f"agents' desk: {origin}/console/\n")
             watcher = Watcher(say)

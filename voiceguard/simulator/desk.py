@@ -14,8 +14,8 @@ import pyotp
 from websockets.exceptions import WebSocketException
 
 from voiceguard.analysis.callsets.callset import Intent, LabelledCall, Transcript
-from voiceguard.live.context import Service
 from voiceguard.server.access.password_policy import new_recovery_codes, recovery_digest
+from voiceguard.server.context import WebContext
 from voiceguard.simulator.connection import answer, dialled, open_call
 from voiceguard.simulator.player import Player
 from voiceguard.simulator.protocols.native import NativeLine
@@ -28,7 +28,7 @@ BYE_S = 6.0
 OVER = ("allow", "deny")
 
 
-async def seat(service: Service, name: str, roles: Sequence[str]) -> str:
+async def seat(service: WebContext, name: str, roles: Sequence[str]) -> str:
     """Make a person with a password and codes that are each good once; what they sign in with, for a throw-away data
     folder alone."""
     people, now, setup = service.store.people(), service.now(), secrets.token_hex(16)

@@ -196,3 +196,19 @@ def test_model_that_nobody_loaded() -> None:
     (missing,) = answers({}, [request(1, "speaker_embedding")])
 
     assert ScoreMissing(1, "speaker_embedding", "model_missing") == missing
+
+
+def test_model_that_returns_too_few_rows_is_missing_and_its_lane_goes_on() -> None:
+    """Rows that cannot be matched to windows are no scores, and the next windows are scored."""
+    gives = [np.zeros((1, 1), np.float32), np.ones((2, 1), np.float32)]
+
+    async def run() -> list[Any]:
+        async with Scheduler({"synthetic_voice": lambda _: gives.pop(0)}, SchedulerOptions()) as scheduler:
+            return [
+                await asyncio.gather(*(scheduler.score(request(number)) for number in pair))
+                for pair in ((1, 2), (3, 4))
+            ]
+
+    short, whole = asyncio.run(run())
+    assert ["model_error", "model_error"] == [answer.reason for answer in short]
+    assert [1.0, 1.0] == [float(answer.output[0]) for answer in whole]

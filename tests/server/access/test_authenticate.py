@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from voiceguard.adapters.delivery.otp import WebhookDelivery
 from voiceguard.errors import ConfigurationError
 from voiceguard.measures import drift
 from voiceguard.server.access.rules import PEOPLE, PUBLIC, ROUTES, SCOPES, Role
-from voiceguard.server.app import HEADERS, _delivery, create_app
+from voiceguard.server.app import HEADERS, create_app
 from voiceguard.settings import Settings
 
 BODIES: dict[str, Any] = {
@@ -255,16 +254,13 @@ def test_codes_are_printed_only_where_that_is_wanted(
 ) -> None:
     """A service that nobody told how to deliver codes hands over, and prints none."""
     async def run() -> str:
-        async with serving(tmp_path, **settings) as served:
-            app_settings = served.service.settings
-            async with AsyncExitStack() as stack:
-                served.service.deliver = _delivery(app_settings, stack)
-                async with served.call() as socket, served.api() as api:
-                    await api.post("/v1/calls/call-1/actions", json={"action": "refund"})
+        async with serving(tmp_path, configured_delivery=True, **settings) as served:
+            async with served.call() as socket, served.api() as api:
+                await api.post("/v1/calls/call-1/actions", json={"action": "refund"})
+                told = await said(socket, "decision")
+                if settings == {}:
                     told = await said(socket, "decision")
-                    if settings == {}:
-                        told = await said(socket, "decision")
-                    return str(told["decision"])
+                return str(told["decision"])
 
     assert outcome == asyncio.run(run())
     assert ("one-time code for customer-1, refund" in capsys.readouterr().out) == (outcome == "step_up")

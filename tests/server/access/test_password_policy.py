@@ -71,8 +71,3 @@ def test_recovery_codes_read_by_people() -> None:
 def test_tokens_kept_tell_nothing_of_each_other() -> None:
     """The digest that is kept, the page's token and a recovery code's digest are of three kinds."""
     assert 3 == len({password_policy.token_digest("a"), password_policy.csrf_token("a"), recovery_digest("a")})
-
-
-def test_one_password_typed_on_two_systems() -> None:
-    """Letters that one system composes and another does not are the same."""
-    assert password_policy.normalised("u\u0308ber") == password_policy.normalised("\u00fcber")

@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.server.desk import session_token
 from tests.server.serving import Served, said, serving
+from voiceguard.live.jobs import delete_expired_sessions
 from voiceguard.server import live_socket
 from voiceguard.server.access.password_policy import token_digest
 from voiceguard.server.access.sessions import cookie_name, is_own_origin, origin_of
@@ -86,7 +87,7 @@ def test_ended_sessions_are_forgotten(tmp_path: Path) -> None:
             people, old = served.service.store.people(), await session_token(served, "ann")
             times.append(times[-1] + 1801.0)
             new = await session_token(served, "ben")
-            await served.service.forget_sessions()
+            await delete_expired_sessions(served.service.registry)
             return [await people.session(token_digest(token)) is not None for token in (old, new)]
 
     assert [False, True] == asyncio.run(run())

@@ -65,7 +65,7 @@ def test_customer_is_named_in_the_call(tmp_path: Path) -> None:
             refs = ("customer-1", "customer-1", "other")
             named = [await api.post(CUSTOMER, json={"customer_ref": ref}) for ref in refs]
             after = await allowed(served, api, "refund")
-            shown = served.service.hub.calls["call-1"].customer_ref
+            shown = served.service.live.hub.calls["call-1"].customer_ref
         store = served.service.store
         kept = await store.call("call-1"), await store.verify_audit(served.service.keys.verify)
         erased = await store.erase_customer("customer-1", author="ann", reason="asked", now=1.0)
@@ -89,7 +89,7 @@ def test_nobody_is_named(path: str, body: Any, status: int, tmp_path: Path) -> N
     async def use(served: Served, api: httpx.AsyncClient) -> tuple[int, Any]:
         async with served.call(customer_ref=None):
             answer = await api.post(path, json=body)
-            return answer.status_code, served.service.calls["call-1"].started.customer_ref
+            return answer.status_code, served.service.registry.calls["call-1"].started.customer_ref
 
     assert (status, None) == on(tmp_path, use)
 
@@ -99,7 +99,7 @@ def test_nobody_is_named_once_the_call_is_over(tmp_path: Path) -> None:
     async def use(served: Served, api: httpx.AsyncClient) -> httpx.Response:
         async with served.call(customer_ref=None):
             pass
-        await until(lambda: "call-1" not in served.service.calls)
+        await until(lambda: "call-1" not in served.service.registry.calls)
         return await api.post(CUSTOMER, json={"customer_ref": "customer-1"})
 
     answer = on(tmp_path, use)
@@ -389,7 +389,7 @@ def test_one_call_asks_for_so_many_actions(tmp_path: Path, monkeypatch: pytest.M
             refused = await api.post(ACTIONS, json={"action": "refund"})
             await socket.send(json.dumps({"type": "intent", "action": "refund"}))
             told = await said(socket, "error")
-            kept = len(served.service.calls["call-1"].asked)
+            kept = len(served.service.registry.calls["call-1"].answers)
             return decisions, refused.status_code, refused.json()["code"], told["code"], kept
 
     assert (["allow", "allow"], 429, "too_many_actions", "too_many_actions", 2) == on(tmp_path, use)

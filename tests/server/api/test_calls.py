@@ -69,7 +69,7 @@ def test_an_agent_asks_and_gets_no_grant(tmp_path: Path) -> None:
             for digit in code:
                 await socket.send(json.dumps({"type": "dtmf", "digit": digit}))
             allowed = await said(socket, "decision", decision="allow", action="account_recovery")
-            seen = str([event for event in served.service.hub.calls["call-1"].events])
+            seen = str([event for event in served.service.live.hub.calls["call-1"].events])
         return asked, entered, opened, allowed, code, seen, await records(served, "asked_by_person")
 
     asked, entered, opened, allowed, code, seen, kept = on(tmp_path, use, llr=-2.0)
@@ -100,7 +100,7 @@ def test_a_look_at_the_voice(tmp_path: Path) -> None:
     seen, forbidden, over, silent, kept = on(tmp_path, use)
     assert len(base64.b64decode(seen["levels"])) == seen["bands"] * seen["frames"]
     assert 4.0 < seen["seconds"] <= 8.0
-    assert (403, 404, "no_speech") == (forbidden, over, silent)
+    assert (403, 409, "no_speech") == (forbidden, over, silent)
     assert ["sue"] == [record["person"] for record in kept]
 
 
@@ -110,12 +110,12 @@ def test_a_proposal_counts_once_somebody_else_agrees(tmp_path: Path) -> None:
         async with served.call():
             async with browser(served, await session_token(served)) as page:
                 proposed = await page.post("/v1/calls/call-1/watchlist/proposal", json={"reason": f"said {CARD}"})
-            before = await served.service.voices.voices.listed(served.service.now())
+            before = await served.service.live.voices.voices.listed(served.service.now())
             async with browser(served, await session_token(served, "ana", ["analyst"])) as page:
                 entry_id = proposed.json()["entry_id"]
                 (entry,) = (await page.get("/v1/watchlist")).json()["entries"]
                 reviewed = await page.post(f"/v1/watchlist/{entry_id}/review", json={"days": 30})
-            after = await served.service.voices.voices.listed(served.service.now())
+            after = await served.service.live.voices.voices.listed(served.service.now())
         return proposed, before, entry, reviewed, after, await records(served, "watchlist_proposed")
 
     proposed, before, entry, reviewed, after, kept = on(tmp_path, use)

@@ -158,7 +158,7 @@ def test_calls_are_linked_only_where_there_is_a_legal_basis(tmp_path: Path) -> N
         for number, customer in enumerate(("customer-1", "customer-1", "customer-2"), 1):
             async with served.call(f"call-{number}", customer, seconds=20):
                 risk = (await api.get(f"/v1/calls/call-{number}")).json()["risk"]
-            await served.service.voices.refresh(served.service.now())
+            await served.service.live.voices.refresh(served.service.now())
         return [item["source"] for item in risk["evidence"]], await kinds(served, "call-3")
 
     linked, recorded = on(tmp_path / "on", use, linking=LinkingOptions(legal_basis="fraud prevention, register no. 7"))
@@ -175,7 +175,7 @@ def test_one_customers_calls_are_not_linked_with_each_other(tmp_path: Path) -> N
         for number in range(1, 4):
             async with served.call(f"call-{number}", seconds=20):
                 pass
-            await served.service.voices.refresh(served.service.now())
+            await served.service.live.voices.refresh(served.service.now())
         return await kinds(served, "call-3")
 
     assert "voice_matched" not in on(tmp_path, use, linking=LinkingOptions(legal_basis="fraud prevention"))

@@ -254,8 +254,8 @@ def test_whole_call(tmp_path: Path) -> None:
                 await until(lambda: served.phone.codes)
                 for digit in served.phone.codes[0].code:
                     await socket.send(line.digit(digit))
-                call = served.service.calls[CALL]
-                await until(lambda: call.decided[asked["action_id"]].state == "allowed")
+                call = served.service.registry.calls[CALL]
+                await until(lambda: call.decisions.decided[asked["action_id"]].state == "allowed")
                 grant = (await api.get(f"/v1/actions/{asked['action_id']}")).json()["grant"]
                 assert 200 == (await api.post("/v1/grants/redeem", json={"grant": grant})).status_code
                 await socket.send(line.closing())
@@ -292,7 +292,7 @@ def test_connection_probe(tmp_path: Path) -> None:
                 await socket.send(line.closing())
                 assert {} == (await said(socket, line, "closed"))["parameters"]
                 await closed(socket, 1000)
-            assert ([], {}) == (await served.service.store.calls(), served.service.calls)
+            assert ([], {}) == (await served.service.store.calls(), served.service.registry.calls)
 
     asyncio.run(run())
 
@@ -318,7 +318,7 @@ def test_pause_until_it_matters(tmp_path: Path) -> None:
                 await until(lambda: served.phone.codes)
                 for digit in served.phone.codes[0].code:
                     await socket.send(line.digit(digit))
-                decided = served.service.calls[CALL].decided
+                decided = served.service.registry.calls[CALL].decisions.decided
                 await until(lambda: decided[asked["action_id"]].decision != "step_up")
                 assert ("handover", "code_alone") == (
                     decided[asked["action_id"]].decision, decided[asked["action_id"]].rule

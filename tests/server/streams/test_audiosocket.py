@@ -8,6 +8,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -81,8 +82,8 @@ def test_whole_call(tmp_path: Path) -> None:
                 await until(lambda: served.phone.codes)
                 for digit in served.phone.codes[0].code:
                     writer.write(made.digit(digit))  # type: ignore[arg-type]
-                call = served.service.calls["call-1"]
-                await until(lambda: call.decided[asked["action_id"]].state == "allowed")
+                call = served.service.registry.calls["call-1"]
+                await until(lambda: call.decisions.decided[asked["action_id"]].state == "allowed")
             records = await recorded(served, "call-1", "stopped")
             assert ("customer-1", {"queue": "billing"}) == (records[0]["customer_ref"], records[0]["metadata"])
             assert ["step_up", "allow"] == [item["decision"] for item in records if item["kind"] == "decision"]
@@ -117,7 +118,7 @@ def test_wideband(tmp_path: Path) -> None:
             async with dialled(served) as (_, writer):
                 writer.writelines([*made.opening(), *[message(0x12, bytes(640))] * 50])  # type: ignore[list-item]
                 await heard(served, "call-1", 0.95)
-                assert 16000 == served.service.calls["call-1"].started.rate_hz
+                assert 16000 == served.service.registry.calls["call-1"].started.rate_hz
             await recorded(served, "call-1", "stopped")
 
     asyncio.run(run())
@@ -144,7 +145,7 @@ def test_a_uuid_opens_one_call(tmp_path: Path) -> None:
             made = line(await announce(served))
             async with dialled(served) as (_, writer):
                 await speak(writer, made, 0.1)
-                await until(lambda: "call-1" in served.service.calls)
+                await until(lambda: "call-1" in served.service.registry.calls)
                 async with dialled(served) as (reader, again):
                     await speak(again, made, 0.1)
                     await hung_up(reader)
@@ -283,9 +284,10 @@ def test_a_taken_port_is_told(tmp_path: Path) -> None:
     async def run() -> None:
         async with serving(tmp_path, audiosocket=PORT) as served:
             taken = AudioSocketOptions(port=served.service.audiosocket_port)
-            served.service.settings = served.service.settings.model_copy(update={"audiosocket": taken})
+            settings = served.service.settings.model_copy(update={"audiosocket": taken})
+            context = replace(served.service, live=replace(served.service.live, settings=settings))
             with pytest.raises(ConfigurationError, match="cannot listen"):
-                async with audiosocket(served.service):
+                async with audiosocket(context):
                     pass
 
     asyncio.run(run())

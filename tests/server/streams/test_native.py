@@ -36,7 +36,7 @@ def test_started_names_models_and_policy(tmp_path: Path) -> None:
         async with serving(tmp_path) as served, served.stream() as socket:
             await socket.send(start())
             assert {
-                "type": "started", "call_id": "call-1", "models": MODELS, "policy": served.service.policy,
+                "type": "started", "call_id": "call-1", "models": MODELS, "policy": served.service.live.policy,
             } == json.loads(await socket.recv())
 
     asyncio.run(run())
@@ -51,7 +51,7 @@ def test_no_number_before_enough_speech(tmp_path: Path) -> None:
             assert {
                 "type": "risk", "call_id": "call-1", "at_s": 0.0, "net_speech_s": 0.0, "score": None,
                 "band": "unknown", "state": "insufficient_speech", "evidence": [], "models": MODELS,
-                "policy": served.service.policy,
+                "policy": served.service.live.policy,
             } == await said(socket, "risk")
 
     asyncio.run(run())

@@ -101,7 +101,7 @@ def test_slow_store_is_no_stall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             async with served.stream() as socket:
                 await socket.send(start())
                 await socket.send(json.dumps({"type": "stop"}))
-                await until(lambda: "call-1" in served.service.calls)
+                await until(lambda: "call-1" in served.service.registry.calls)
                 asyncio.get_running_loop().call_later(0.5, gate.set)
                 await said(socket, "stopped", reason="stopped")
             await recorded(served, "call-1", "stopped")

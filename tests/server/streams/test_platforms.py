@@ -165,7 +165,7 @@ def test_replayed_proof_is_refused(tmp_path: Path, protocol: str) -> None:
             line = line_to(served, protocol)
             async with served.stream(line.path, headers=dict(line.headers)) as socket:
                 await opened(socket, line)
-                await until(lambda: "call-1" in served.service.calls)
+                await until(lambda: "call-1" in served.service.registry.calls)
                 await hang_up(line, socket)
                 await socket.wait_closed()
             await recorded(served, "call-1", "stopped")

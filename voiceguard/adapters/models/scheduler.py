@@ -13,14 +13,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
+from voiceguard.adapters.logs import described
+from voiceguard.errors import ModelError
 from voiceguard.events import Samples, ScoreMissing, ScoreReceived, ScoreRequested, Task
 
 Scorer = Callable[[Sequence[Samples]], NDArray[np.float32]]
 """Windows of net speech to raw outputs (batch, ...); whatever it raises is a missing score. Runs in a worker thread."""
 
 Answer = ScoreReceived | ScoreMissing
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class _Job:
 
 @dataclass(eq=False)
 class _Lane:
+    task: Task
     scorer: Scorer
     queue: asyncio.Queue[_Job]
     worker: asyncio.Task[None] | None = None
@@ -55,7 +61,7 @@ class Scheduler:
         # A core that two models share gives both their scores late, one after the other only the second.
         self._pool = ThreadPoolExecutor(_cores(), "scorer")
         self._lanes = {
-            task: _Lane(scorer, asyncio.Queue(self._options.max_waiting)) for task, scorer in scorers.items()
+            task: _Lane(task, scorer, asyncio.Queue(self._options.max_waiting)) for task, scorer in scorers.items()
         }
 
     async def __aenter__(self) -> Scheduler:
@@ -103,7 +109,10 @@ class Scheduler:
             windows = [job.request.window.samples for job in jobs]
             try:
                 outputs = await loop.run_in_executor(self._pool, lane.scorer, windows)
-            except Exception:  # whatever a model raises, its lane must live on for the next window
+                if len(outputs) != len(windows):
+                    raise ModelError(f"the model gave {len(outputs)} scores for {len(windows)} windows")
+            except Exception as error:  # whatever a model raises, its lane must live on for the next window
+                log.error("a model failed", worker=lane.task, **described(error))
                 outputs = None
             for index, job in enumerate(jobs):
                 if not job.answer.done():

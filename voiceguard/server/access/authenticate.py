@@ -5,7 +5,6 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
 
@@ -14,10 +13,8 @@ from voiceguard.adapters.store import Store
 from voiceguard.errors import AuthenticationError
 from voiceguard.server.access.rules import NOBODY, ROUTES, Role, may
 from voiceguard.server.access.sessions import CSRF_HEADER, SignedIn, is_own_origin, signed_in, touch
+from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
-
-if TYPE_CHECKING:
-    from voiceguard.live.context import Service
 
 SAFE = ("GET", "HEAD")
 """Methods that change nothing."""
@@ -77,7 +74,7 @@ async def authenticate(store: Store, secret: str | None, path: str) -> Principal
     return principal
 
 
-async def authenticate_person(service: Service, connection: HTTPConnection, path: str) -> Principal | None:
+async def authenticate_person(service: WebContext, connection: HTTPConnection, path: str) -> Principal | None:
     """Whoever is signed in and may open the websocket of this path from a page of this service; None for nobody.
 
     Raises AuthenticationError for somebody who may not.
@@ -101,7 +98,7 @@ async def authorise(connection: HTTPConnection) -> None:
     rule = ROUTES.get((method.replace("HEAD", "GET"), connection.scope["route"].path), NOBODY)
     if rule.is_open:
         return
-    service: Service = connection.app.state.service
+    service: WebContext = connection.app.state.service
     secret = bearer(connection)
     if secret is None:
         principal = await _signed_in(service, connection, method)
@@ -115,7 +112,7 @@ async def authorise(connection: HTTPConnection) -> None:
     connection.state.principal = principal
 
 
-async def _signed_in(service: Service, connection: HTTPConnection, method: str) -> Principal:
+async def _signed_in(service: WebContext, connection: HTTPConnection, method: str) -> Principal:
     session = await signed_in(service, connection)
     if session is None:
         raise Problem(401, "unauthenticated", "An API key or a session is needed.", {"WWW-Authenticate": "Bearer"})
@@ -128,7 +125,7 @@ async def _signed_in(service: Service, connection: HTTPConnection, method: str) 
     return Principal(session.person, roles=session.roles, session=session)
 
 
-async def _bearer_of(service: Service, secret: str) -> Principal:
+async def _bearer_of(service: WebContext, secret: str) -> Principal:
     principal = await _holder(service.store, secret)
     if principal is None and service.oidc is not None and service.settings.oidc.api_audience and secret.count(".") == 2:
         try:

@@ -12,9 +12,9 @@ from starlette.responses import RedirectResponse, Response
 
 from voiceguard.adapters.oidc import Flow, Provider, ProviderError, roles_of
 from voiceguard.errors import AuthenticationError
-from voiceguard.live.context import Service
 from voiceguard.server.access.rules import PEOPLE
 from voiceguard.server.access.sessions import cookie_name, open_session, origin_of
+from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
 from voiceguard.server.schemas import ServiceOf
 
@@ -65,7 +65,7 @@ async def callback(service: ServiceOf, request: Request) -> Response:
     return response
 
 
-async def _vouched(service: Service, claims: Any) -> str:
+async def _vouched(service: WebContext, claims: Any) -> str:
     options = service.settings.oidc
     roles = roles_of(claims, options) & PEOPLE
     name = str(claims.get(options.name_claim) or "").lower()
@@ -79,7 +79,7 @@ async def _vouched(service: Service, claims: Any) -> str:
     return found
 
 
-def _provider(service: Service) -> Provider:
+def _provider(service: WebContext) -> Provider:
     if service.oidc is None:
         raise Problem(404, "no_provider", "No identity provider is configured.")
     return service.oidc
@@ -89,7 +89,7 @@ def _flow_cookie(origin: str) -> str:
     return f"{cookie_name(origin)}-oidc"
 
 
-def _flow(service: Service, cookie: str) -> Flow:
+def _flow(service: WebContext, cookie: str) -> Flow:
     try:
         return Flow(*orjson.loads(service.keys.cipher.decrypt(cookie.encode(), ttl=FLOW_S)))
     except (InvalidToken, ValueError, TypeError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -49,11 +48,6 @@ def wait_after(failures: int, free: int = FREE_TRIES) -> float:
 def wait_after_from_address(failures: int) -> float:
     """The same for a network address."""
     return wait_after(failures, FREE_TRIES_OF_ADDRESS)
-
-
-def normalised(password: str) -> str:
-    """The same characters for the same keys on every system (RFC 8265 section 4.2, NFC)."""
-    return unicodedata.normalize("NFC", password)
 
 
 def why_bad(password: str, name: str) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
@@ -12,9 +11,7 @@ from starlette.responses import Response
 
 from voiceguard.server.access.password_policy import SessionLimits, csrf_token, is_over, token_digest
 from voiceguard.server.access.rules import PEOPLE, Role
-
-if TYPE_CHECKING:
-    from voiceguard.live.context import Service
+from voiceguard.server.context import WebContext
 
 CSRF_HEADER = "x-csrf-token"
 SEEN_S = 30.0
@@ -56,7 +53,7 @@ def cookie_name(origin: str) -> str:
 
 
 async def open_session(
-    service: Service, connection: HTTPConnection, response: Response, name: str, method: str
+    service: WebContext, connection: HTTPConnection, response: Response, name: str, method: str
 ) -> None:
     """Sign somebody in: a new token in the cookie, and its digest in the store."""
     token = secrets.token_urlsafe(32)
@@ -68,27 +65,27 @@ async def open_session(
     )
 
 
-async def signed_in(service: Service, connection: HTTPConnection) -> SignedIn | None:
+async def signed_in(service: WebContext, connection: HTTPConnection) -> SignedIn | None:
     """Who holds the cookie that came with a request; None without one, and when its session is over."""
     name = cookie_name(origin_of(connection, service.settings.web_origin))
     token = connection.cookies.get(name)
     return None if token is None else await _lookup(service, token_digest(token), csrf_token(token))
 
 
-async def still_signed_in(service: Service, session: SignedIn) -> bool:
+async def still_signed_in(service: WebContext, session: SignedIn) -> bool:
     """Whether a session holds yet, with the same roles."""
     now = await _lookup(service, session.digest, session.csrf)
     return now is not None and now.roles == session.roles
 
 
-async def touch(service: Service, session: SignedIn) -> None:
+async def touch(service: WebContext, session: SignedIn) -> None:
     """The person did something, so the time to be idle begins anew."""
     found = await service.store.people().session(session.digest)
     if found is not None and service.now() - found.seen_at >= SEEN_S:
         await service.store.people().touch(session.digest, service.now())
 
 
-async def close_session(service: Service, session: SignedIn, connection: HTTPConnection, response: Response) -> None:
+async def close_session(service: WebContext, session: SignedIn, connection: HTTPConnection, response: Response) -> None:
     """Sign somebody out."""
     await service.store.people().close_session(session.digest, service.now())
     origin = origin_of(connection, service.settings.web_origin)
@@ -97,7 +94,7 @@ async def close_session(service: Service, session: SignedIn, connection: HTTPCon
     )
 
 
-async def _lookup(service: Service, digest: str, csrf: str) -> SignedIn | None:
+async def _lookup(service: WebContext, digest: str, csrf: str) -> SignedIn | None:
     found = await service.store.people().session(digest)
     desk = service.settings.desk
     limits = SessionLimits(desk.session_idle_s, desk.session_absolute_s)

@@ -13,16 +13,15 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from voiceguard.adapters.store.users import Person
-from voiceguard.live.context import Service
 from voiceguard.policy.otp import totp_step
 from voiceguard.server.access import password_policy
 from voiceguard.server.access.authenticate import Principal
 from voiceguard.server.access.sessions import SignedIn, close_session, is_own_origin, open_session, signed_in, touch
+from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
 from voiceguard.server.schemas import Body, ServiceOf
 
 router = APIRouter()
-_KEEP = {"Cache-Control": "no-store"}
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Secret = Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
 
@@ -53,7 +52,6 @@ class FinishedSetUp(SetUp):
 async def whoami(service: ServiceOf, request: Request, response: Response) -> dict[str, Any]:
     """Who is signed in, which roles they have and what a page has to send beside the cookie; `person` is null for
     nobody."""
-    response.headers.update(_KEEP)
     session = await signed_in(service, request)
     return {"oidc": service.oidc is not None, **({"person": None} if session is None else _described(session))}
 
@@ -61,7 +59,6 @@ async def whoami(service: ServiceOf, request: Request, response: Response) -> di
 @router.post("/v1/session")
 async def sign_in(body: Credentials, service: ServiceOf, request: Request, response: Response) -> dict[str, Any]:
     """Sign in. What was wrong is not said, and takes as long whatever it was."""
-    response.headers.update(_KEEP)
     _check_origin(service, request)
     people, name = service.store.people(), body.name.strip().lower()
     by_name, by_address = f"name:{name}", f"address:{request.client.host if request.client else ''}"
@@ -95,7 +92,6 @@ async def seen(service: ServiceOf, request: Request) -> None:
 @router.post("/v1/setup")
 async def begin_set_up(body: SetUp, service: ServiceOf, request: Request, response: Response) -> dict[str, Any]:
     """Whose set-up link it is, and the authenticator's secret as text, as URI and as QR code (rows of 0 and 1)."""
-    response.headers.update(_KEEP)
     _check_origin(service, request)
     person = await _holder(service, body.token)
     assert person.totp_secret is not None
@@ -111,7 +107,6 @@ async def finish_set_up(
 ) -> dict[str, Any]:
     """Take the password, once a code shows that the authenticator works; signs in, and tells the recovery codes, once.
     """
-    response.headers.update(_KEEP)
     _check_origin(service, request)
     people, now, digest = service.store.people(), service.now(), password_policy.token_digest(body.token)
     person = await _holder(service, body.token)
@@ -134,7 +129,7 @@ async def finish_set_up(
     return {"person": person.name, "recovery_codes": codes}
 
 
-async def _second_factor(service: Service, person: Person, code: str) -> str | None:
+async def _second_factor(service: WebContext, person: Person, code: str) -> str | None:
     """How the person proved to hold the second factor; None for a wrong or used code."""
     people = service.store.people()
     if len(code) == 6 and code.isdecimal() and person.totp_secret is not None:
@@ -144,7 +139,7 @@ async def _second_factor(service: Service, person: Person, code: str) -> str | N
     return "recovery_code" if spent else None
 
 
-async def _try_once(service: Service, waits: Mapping[str, Callable[[int], float]]) -> None:
+async def _try_once(service: WebContext, waits: Mapping[str, Callable[[int], float]]) -> None:
     wait = await service.store.people().try_once(waits, service.now())
     if wait > 0:
         raise Problem(
@@ -153,7 +148,7 @@ async def _try_once(service: Service, waits: Mapping[str, Callable[[int], float]
         )
 
 
-async def _holder(service: Service, token: str) -> Person:
+async def _holder(service: WebContext, token: str) -> Person:
     person = await service.store.people().setting_up(
         password_policy.token_digest(token), new_secret=pyotp.random_base32(), now=service.now()
     )
@@ -166,7 +161,7 @@ def _ended() -> Problem:
     return Problem(404, "set_up_ended", "This set-up link has been used or has expired. Ask for a new one.")
 
 
-def _check_origin(service: Service, request: Request) -> None:
+def _check_origin(service: WebContext, request: Request) -> None:
     """No other site may sign anybody in, not even to the wrong account."""
     if "origin" in request.headers and not is_own_origin(request, service.settings.web_origin):
         raise Problem(403, "other_origin", "Only this service's own page may ask for this.")

@@ -15,9 +15,10 @@ from pydantic import Field
 from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.events import CodeEntered, HandoverAnswered, Reason
 from voiceguard.live.call import LiveCall
-from voiceguard.live.context import Service
 from voiceguard.live.messages import challenge_header
+from voiceguard.live.registry import UnknownAction, UnknownCall
 from voiceguard.server.access.authenticate import Principal
+from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
 from voiceguard.server.schemas import Body, Identifier, ServiceOf, Short
 
@@ -66,14 +67,14 @@ async def ask(
     A repeated Idempotency-Key gets the first answer again. A person who asks gets no grant: what may be redeemed is
     for the platform, which reads it from the action.
     """
-    call = await _live(service, call_id)
+    call = await service.registry.live(call_id)
     digest = hashlib.sha256(orjson.dumps(body.model_dump(), option=orjson.OPT_SORT_KEYS)).hexdigest()
     key = idempotency_key or secrets.token_hex(16)
     try:
-        if key not in call.asked:
-            call.check_room()
-            call.asked[key] = digest, asyncio.create_task(_ask(service, call, body, request.state.principal))
-        asked, answer = call.asked[key]
+        if key not in call.answers:
+            call.check_action_limit()
+            call.answers[key] = digest, asyncio.create_task(_ask(service, call, body, request.state.principal))
+        asked, answer = call.answers[key]
         if asked != digest:
             raise Problem(422, "idempotency_key_reused", "This Idempotency-Key was used with another body.")
         told = _answered(await asyncio.shield(answer), response)
@@ -88,8 +89,8 @@ async def name_customer(call_id: str, body: NamedCustomer, service: ServiceOf) -
 
     Actions that were asked for before stay as they were decided.
     """
-    call = await _live(service, call_id)
-    known = await service.known_voices(replace(call.started, customer_ref=body.customer_ref))
+    call = await service.registry.live(call_id)
+    known = await service.registry.known_voices(replace(call.started, customer_ref=body.customer_ref))
     try:
         call.name_customer(body.customer_ref, known)
     except PeerError as error:
@@ -100,17 +101,17 @@ async def name_customer(call_id: str, body: NamedCustomer, service: ServiceOf) -
 @router.get("/v1/actions/{action_id}")
 async def action(action_id: str, service: ServiceOf, response: Response) -> dict[str, Any]:
     """The latest decision on an action of a live call, for platforms whose stream cannot carry it."""
-    call = service.actions.get(action_id)
-    if call is None or action_id not in call.told:
-        raise Problem(404, "unknown_action", "No live call holds this action.")
-    return _answered(call.told[action_id], response)
+    told = service.registry.holding(action_id).decisions.told
+    if action_id not in told:
+        raise UnknownAction("This action is not decided yet.")
+    return _answered(told[action_id], response)
 
 
 @router.post("/v1/actions/{action_id}/otp")
 async def enter_code(action_id: str, body: EnteredCode, service: ServiceOf, response: Response) -> dict[str, Any]:
     """Try a one-time code."""
     call = _awaiting(service, action_id, "challenged", "No code is awaited for this action.")
-    decision = call.next_decision(action_id)
+    decision = call.decisions.next(action_id)
     call.receive(CodeEntered(action_id, body.code))
     return _answered(await _decision(service, call, action_id, decision), response)
 
@@ -123,7 +124,7 @@ async def answer_handover(
     call = _awaiting(service, action_id, "handed_over", "No person's answer is awaited for this action.")
     principal: Principal = request.state.principal
     role = "supervisor" if principal.is_supervisor else "agent"
-    decision = call.next_decision(action_id)
+    decision = call.decisions.next(action_id)
     try:
         call.answer(
             HandoverAnswered(action_id, principal.name, role, body.verdict, body.reason), is_person=principal.is_person
@@ -156,30 +157,30 @@ async def call(call_id: str, service: ServiceOf) -> dict[str, Any]:
     """One call, with its present risk and decisions while this process holds it."""
     recorded = await service.store.call(call_id)
     if recorded is None:
-        raise _unknown_call()
-    view = service.hub.calls.get(call_id)
-    return {**recorded, "live": call_id in service.calls, "risk": None if view is None else view.risk}
+        raise UnknownCall("No such call.")
+    view = service.live.hub.calls.get(call_id)
+    return {**recorded, "live": call_id in service.registry.calls, "risk": None if view is None else view.risk}
 
 
 @router.get("/v1/calls/{call_id}/receipts")
 async def receipts(call_id: str, service: ServiceOf) -> dict[str, Any]:
     """A receipt for every decision of one call."""
     if await service.store.call(call_id) is None:
-        raise _unknown_call()
+        raise UnknownCall("No such call.")
     return {"receipts": await service.store.receipts(call_id)}
 
 
-async def _ask(service: Service, call: LiveCall, body: AskedAction, by: Principal) -> dict[str, Any]:
+async def _ask(service: WebContext, call: LiveCall, body: AskedAction, by: Principal) -> dict[str, Any]:
     action_id = secrets.token_hex(16)
     if by.is_person:
-        call.record("asked_by_person", {"action_id": action_id, "action": body.action, "person": by.name})
-    decision = call.next_decision(action_id)
+        call.recorder.add("asked_by_person", {"action_id": action_id, "action": body.action, "person": by.name})
+    decision = call.decisions.next(action_id)
     await call.request(action_id, body.action, body.parameters)
     return await _decision(service, call, action_id, decision)
 
 
 async def _decision(
-    service: Service, call: LiveCall, action_id: str, decision: asyncio.Future[dict[str, Any]]
+    service: WebContext, call: LiveCall, action_id: str, decision: asyncio.Future[dict[str, Any]]
 ) -> dict[str, Any]:
     """The recorded decision; a person decides when none comes in time."""
     try:
@@ -198,30 +199,15 @@ def _answered(decision: dict[str, Any], response: Response) -> dict[str, Any]:
     if decision.get("challenge"):
         # RFC 9110 section 11.6.1 lets any answer say that credentials would change it.
         response.headers["WWW-Authenticate"] = challenge_header(decision["challenge"]["acr"])
-    response.headers["Cache-Control"] = "no-store"
     return {key: value for key, value in decision.items() if key != "type"}
 
 
-def _awaiting(service: Service, action_id: str, state: str, otherwise: str) -> LiveCall:
-    call = service.actions.get(action_id)
-    if call is None or action_id not in call.decided:
-        raise Problem(404, "unknown_action", "No live call holds this action.")
-    if action_id in call.overruled:
+def _awaiting(service: WebContext, action_id: str, state: str, otherwise: str) -> LiveCall:
+    call = service.registry.holding(action_id)
+    if action_id not in call.decisions.decided:
+        raise UnknownAction("This action is not decided yet.")
+    if action_id in call.decisions.overruled:
         raise Problem(409, "failed_closed", "A fault stopped this action; it can be asked for anew.")
-    if call.decided[action_id].state != state:
+    if call.decisions.decided[action_id].state != state:
         raise Problem(409, "not_awaited", otherwise)
     return call
-
-
-async def _live(service: Service, call_id: str) -> LiveCall:
-    """Raises Problem for a call that is over, or that never was."""
-    call = service.calls.get(call_id)
-    if call is not None:
-        return call
-    if await service.store.call(call_id) is None:
-        raise _unknown_call()
-    raise Problem(409, "call_over", "This call is over.")
-
-
-def _unknown_call() -> Problem:
-    return Problem(404, "unknown_call", "No such call.")

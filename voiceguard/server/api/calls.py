@@ -12,8 +12,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from voiceguard.adapters.store.voices import Listing
-from voiceguard.live.call import LiveCall
-from voiceguard.live.context import Service
+from voiceguard.live.registry import UnknownAction
 from voiceguard.server.access.authenticate import Principal
 from voiceguard.server.api.spectrogram import described, spectrogram
 from voiceguard.server.api.voices import ask_voice
@@ -26,7 +25,6 @@ LINES = 8
 """Of the transcript, the last ones, that go with a handover."""
 AMOUNT = re.compile(r"[0-9]{1,7}([.,][0-9]{2})?( ?[A-Z]{3})?")
 """Of money, which no mask may hide from whoever approves it."""
-_KEEP = {"Cache-Control": "no-store"}
 
 
 class Proposal(Body):
@@ -38,7 +36,7 @@ class Proposal(Body):
 @router.get("/v1/policy")
 async def policy(service: ServiceOf) -> dict[str, Any]:
     """Which actions there are, and what their tiers demand."""
-    rules = service.rules
+    rules = service.live.rules
     return {
         "version": rules.version, "sha256": rules.sha256[:12], "actions": dict(rules.actions),
         "tiers": {
@@ -52,15 +50,14 @@ async def policy(service: ServiceOf) -> dict[str, Any]:
 async def context(action_id: str, service: ServiceOf, request: Request, response: Response) -> dict[str, Any]:
     """What somebody who took a handover needs to decide it, and no more: personal data is masked, and what was shown
     to whom is recorded."""
-    response.headers.update(_KEEP)
     principal: Principal = request.state.principal
-    call = service.actions.get(action_id)
-    handover = None if call is None else call.handovers.by_action.get(action_id)
-    if call is None or handover is None:
-        raise Problem(404, "unknown_action", "No live call has handed this action over.")
+    call = service.registry.holding(action_id)
+    handover = call.handovers.by_action.get(action_id)
+    if handover is None:
+        raise UnknownAction("No live call has handed this action over.")
     if principal.name not in handover.taken_by:
         raise Problem(409, "not_taken", "Take the handover over first.")
-    view, asked = service.hub.calls[call.started.call_id], call.requested[action_id]
+    view, asked = call.view, call.requested[action_id]
     said = [event for event in view.events if event["kind"] == "transcript"][-LINES:]
     shown = {
         "parameters": {
@@ -72,7 +69,7 @@ async def context(action_id: str, service: ServiceOf, request: Request, response
         "consent": sorted(call.started.consent),
         "instructions_heard": any(event["kind"] == "flag" for event in view.events),
     }
-    call.record("handover_shown", {
+    call.recorder.add("handover_shown", {
         "action_id": action_id, "person": principal.name, "fields": sorted(shown), "lines": len(said),
     })
     return {"action_id": action_id, "call_id": call.started.call_id, **shown}
@@ -82,14 +79,13 @@ async def context(action_id: str, service: ServiceOf, request: Request, response
 async def look(call_id: str, service: ServiceOf, request: Request, response: Response) -> dict[str, Any]:
     """A spectrogram of the caller's last seconds of speech, from the memory in which they lie anyway: base64 of one
     byte a point, band by band. It is recorded who looked, and nothing else is kept."""
-    response.headers.update(_KEEP)
     principal: Principal = request.state.principal
-    call = _live(service, call_id)
+    call = await service.registry.live(call_id)
     samples = call.heard_lately()
     picture = await asyncio.to_thread(spectrogram, samples)
     if not picture.shape[1]:
         raise Problem(404, "no_speech", "Of this call no speech is in memory.")
-    call.record("spectrogram_shown", {"person": principal.name, "seconds": len(samples) / 8000})
+    call.recorder.add("spectrogram_shown", {"person": principal.name, "seconds": len(samples) / 8000})
     return {
         **described(samples), "bands": picture.shape[0], "frames": picture.shape[1],
         "levels": base64.b64encode(picture.tobytes()).decode(),
@@ -103,17 +99,10 @@ async def propose(call_id: str, body: Proposal, service: ServiceOf, request: Req
     reason = mask(body.reason)
     taken, _ = await ask_voice(service, call_id, "watchlist", principal.name)
     assert taken.voice is not None
-    entry_id = await service.voices.voices.list_voice(
+    entry_id = await service.live.voices.voices.list_voice(
         taken.voice, Listing(reason), call_id=call_id, author=principal.name, now=service.now(), proposed=True
     )
-    if (call := service.calls.get(call_id)) is not None:
-        call.record("watchlist_proposed", {"entry_id": entry_id, "person": principal.name})
-        service.hub.note(call_id, "proposal", person=principal.name)
+    if (call := service.registry.calls.get(call_id)) is not None:
+        call.recorder.add("watchlist_proposed", {"entry_id": entry_id, "person": principal.name})
+        service.live.hub.note(call_id, "proposal", person=principal.name)
     return {"entry_id": entry_id}
-
-
-def _live(service: Service, call_id: str) -> LiveCall:
-    call = service.calls.get(call_id)
-    if call is None:
-        raise Problem(404, "not_live", "No such call is live.")
-    return call

@@ -31,7 +31,7 @@ async def give(call_id: str, body: Found, service: ServiceOf, request: Request) 
         call_id, body.verdict, author=principal.name, note=mask(body.note), at=at
     ):
         raise Problem(404, "unknown_call", "No such call.")
-    service.hub.note(call_id, "verdict", verdict=body.verdict, author=principal.name)
+    service.live.hub.note(call_id, "verdict", verdict=body.verdict, author=principal.name)
     return {"call_id": call_id, "verdict": body.verdict, "author": principal.name, "at": at}
 
 
@@ -41,5 +41,4 @@ async def listed(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
     """Verdicts, newest first."""
-    response.headers["Cache-Control"] = "no-store"
     return {"verdicts": await service.store.verdicts().list(call_id=call_id, limit=limit)}

@@ -28,7 +28,6 @@ class Announced(Body):
 @router.post("/v1/audiosocket/calls", status_code=201)
 async def register(body: Announced, service: ServiceOf, response: Response) -> dict[str, Any]:
     """A UUID that opens this one call, within a minute; whoever knows it can speak as the call."""
-    response.headers["Cache-Control"] = "no-store"
     now, life_s = service.now(), service.settings.audiosocket.registration_s
     call = Registered(body.call_id, body.customer_ref, frozenset(body.consent), body.metadata)
     uuid = str(await service.store.registrations().register(call, now=now, life_s=life_s))

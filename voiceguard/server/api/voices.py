@@ -9,15 +9,14 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from voiceguard.adapters.store.voices import Listing
-from voiceguard.events import CallStarted, VoiceTaken
-from voiceguard.live.context import Service
+from voiceguard.events import CallStarted, VoiceAsked, VoiceTaken
 from voiceguard.server.access.authenticate import Principal
+from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
 from voiceguard.server.schemas import Body, ServiceOf
 
 router = APIRouter()
 Reason = Annotated[str, Field(min_length=1, max_length=500)]
-_KEEP = {"Cache-Control": "no-store"}
 
 
 class Suspicion(Body):
@@ -42,7 +41,7 @@ async def enrol(call_id: str, service: ServiceOf, request: Request) -> dict[str,
     if started.customer_ref is None:
         raise Problem(409, "no_customer", "This call claims no customer whose voice it could be.")
     assert taken.voice is not None
-    voiceprint_id = await service.voices.voices.enrol(
+    voiceprint_id = await service.live.voices.voices.enrol(
         started.customer_ref, taken.voice, call_id=call_id, author=_name(request), now=service.now()
     )
     return {
@@ -54,8 +53,7 @@ async def enrol(call_id: str, service: ServiceOf, request: Request) -> dict[str,
 @router.get("/v1/customers/{customer_ref}/voiceprints")
 async def voiceprints(customer_ref: str, service: ServiceOf, response: Response) -> dict[str, Any]:
     """Every voiceprint a customer ever had, newest first, without the voice."""
-    response.headers.update(_KEEP)
-    return {"voiceprints": await service.voices.voices.voiceprint_history(customer_ref)}
+    return {"voiceprints": await service.live.voices.voices.voiceprint_history(customer_ref)}
 
 
 @router.delete("/v1/customers/{customer_ref}/voiceprint", status_code=204)
@@ -64,7 +62,7 @@ async def forget(
     reason: Annotated[str, Query(min_length=1, max_length=500)] = "not said",
 ) -> None:
     """Erase a customer's voice and its key."""
-    if not await service.voices.voices.forget_voiceprint(
+    if not await service.live.voices.voices.forget_voiceprint(
         customer_ref, author=_name(request), reason=reason, now=service.now()
     ):
         raise Problem(404, "no_voiceprint", "No voice of this customer is kept.")
@@ -79,27 +77,26 @@ async def put_on_watchlist(call_id: str, body: Suspicion, service: ServiceOf, re
         raise Problem(422, "bad_listing", f"{error}.") from None
     taken, _ = await ask_voice(service, call_id, "watchlist", _name(request))
     assert taken.voice is not None
-    entry_id = await service.voices.voices.list_voice(
+    entry_id = await service.live.voices.voices.list_voice(
         taken.voice, listing, call_id=call_id, author=_name(request), now=service.now()
     )
-    await service.voices.refresh(service.now())
+    await service.live.voices.refresh(service.now())
     return {"entry_id": entry_id}
 
 
 @router.get("/v1/watchlist")
 async def watchlist(service: ServiceOf, response: Response) -> dict[str, Any]:
     """Every entry there ever was, newest first, without the voice."""
-    response.headers.update(_KEEP)
-    return {"entries": await service.voices.voices.watchlist_history()}
+    return {"entries": await service.live.voices.voices.watchlist_history()}
 
 
 @router.post("/v1/watchlist/{entry_id}/review")
 async def review(entry_id: str, body: Review, service: ServiceOf, request: Request) -> dict[str, Any]:
     """Keep an entry until the next review; another person than its author has to."""
     now = service.now()
-    if not await service.voices.voices.review_listed(entry_id, author=_name(request), days=body.days, now=now):
+    if not await service.live.voices.voices.review_listed(entry_id, author=_name(request), days=body.days, now=now):
         raise Problem(404, "not_reviewable", "No such entry is in force that somebody else put there.")
-    await service.voices.refresh(now)
+    await service.live.voices.refresh(now)
     return {"entry_id": entry_id}
 
 
@@ -109,21 +106,19 @@ async def take_off(
     reason: Annotated[str, Query(min_length=1, max_length=500)] = "not said",
 ) -> None:
     """Take a voice off the list and erase it."""
-    if not await service.voices.voices.unlist(entry_id, author=_name(request), reason=reason, now=service.now()):
+    if not await service.live.voices.voices.unlist(entry_id, author=_name(request), reason=reason, now=service.now()):
         raise Problem(404, "unknown_entry", "No such entry is on the list.")
-    await service.voices.refresh(service.now())
+    await service.live.voices.refresh(service.now())
 
 
 async def ask_voice(
-    service: Service, call_id: str, purpose: Literal["enrol", "watchlist"], author: str
+    service: WebContext, call_id: str, purpose: Literal["enrol", "watchlist"], author: str
 ) -> tuple[VoiceTaken, CallStarted]:
     """The live caller's voice. Raises Problem when there is none, or when it must not be kept."""
-    call = service.calls.get(call_id)
-    if call is None:
-        raise Problem(404, "not_live", "No such call is live.")
+    call = await service.registry.live(call_id)
     try:
         async with asyncio.timeout(service.settings.decision_timeout_s):
-            taken = await call.ask_voice(purpose, author)
+            taken = await call.voices.ask(VoiceAsked(purpose, author))
     except TimeoutError:
         raise Problem(503, "too_late", "The voice was not judged in time.") from None
     if taken.refusals:

@@ -8,15 +8,15 @@ from starlette.websockets import WebSocket
 
 from voiceguard.adapters.store import StoreError
 from voiceguard.errors import AuthenticationError, PeerError
-from voiceguard.live.context import Service
 from voiceguard.server.access.authenticate import authenticate, presented
+from voiceguard.server.context import WebContext
 from voiceguard.server.streams.websocket import refuse_upgrade
 
 
 async def accepted(websocket: WebSocket, path: str, subprotocols: Collection[str] = ()) -> bool:
     """Accept the websocket of whoever holds a key for this path, with the first subprotocol offered that is among
     these (RFC 6455 section 4.2.2); False when it was refused before the upgrade, which these platforms report."""
-    service: Service = websocket.app.state.service
+    service: WebContext = websocket.app.state.service
     try:
         await authenticate(service.store, presented(websocket), path)
     except AuthenticationError as error:

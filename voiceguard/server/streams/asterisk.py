@@ -9,7 +9,7 @@ from starlette.websockets import WebSocket
 from voiceguard.errors import AuthenticationError
 from voiceguard.events import CallStarted
 from voiceguard.ingest.asterisk_ws import AsteriskCodec
-from voiceguard.live.context import Service
+from voiceguard.server.context import WebContext
 from voiceguard.server.streams.api_key_auth import accepted
 from voiceguard.server.streams.audiosocket import as_registered, claim
 from voiceguard.server.streams.session import Session
@@ -21,7 +21,7 @@ PATH = "/v1/stream/asterisk"
 async def asterisk(websocket: WebSocket) -> None:
     """`WS /v1/stream/asterisk`: a call that Asterisk's websocket channel dials out; an API key with scope `stream` as
     the password of websocket_client.conf, and, where the settings demand it, a registered call for each stream."""
-    service: Service = websocket.app.state.service
+    service: WebContext = websocket.app.state.service
     if not await accepted(websocket, PATH, ["media"]):
         return
     codec = AsteriskCodec(dict(websocket.query_params), options=service.settings.ingest)

@@ -17,7 +17,7 @@ from voiceguard.ingest.audiohook import AudioHookCodec
 from voiceguard.ingest.audiohook_auth import NONCE_LIFE_S, UpgradeRequest, verify_upgrade
 from voiceguard.ingest.audiohook_messages import UUID
 from voiceguard.ingest.fields import bad
-from voiceguard.live.context import Service
+from voiceguard.server.context import WebContext
 from voiceguard.server.streams.session import Frame, Session
 from voiceguard.server.streams.websocket import WebSocketTransport, refuse_upgrade
 
@@ -35,7 +35,7 @@ _sleep = asyncio.sleep
 
 async def audiohook(websocket: WebSocket) -> None:
     """`WS /v1/stream/audiohook`: Genesys AudioHook; refused before the upgrade without API key and signature."""
-    service: Service = websocket.app.state.service
+    service: WebContext = websocket.app.state.service
     began = _monotonic()
     try:
         await _authenticate(service, websocket)
@@ -86,7 +86,7 @@ def _identity(websocket: WebSocket, name: str) -> str:
     return value
 
 
-async def _authenticate(service: Service, websocket: WebSocket) -> None:
+async def _authenticate(service: WebContext, websocket: WebSocket) -> None:
     keys = service.settings.audiohook.keys
     secrets = {key.api_key.get_secret_value(): key.secret for key in keys}
     nonce = verify_upgrade(_upgrade(service, websocket), secrets, service.now(), os.urandom(32))
@@ -101,7 +101,7 @@ async def _authenticate(service: Service, websocket: WebSocket) -> None:
         raise AuthenticationError("this signature was used before")
 
 
-def _upgrade(service: Service, websocket: WebSocket) -> UpgradeRequest:
+def _upgrade(service: WebContext, websocket: WebSocket) -> UpgradeRequest:
     origin = service.settings.public_origin
     if origin is not None:
         scheme, authority = urlsplit(origin).scheme, urlsplit(origin).netloc

@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from uuid import UUID
 
+import structlog
+
 from voiceguard.adapters.store import StoreError
 from voiceguard.adapters.store.registrations import Registered
 from voiceguard.errors import AuthenticationError, ConfigurationError, PeerError
 from voiceguard.events import CallStarted
 from voiceguard.ingest.audiosocket import AudioSocketCodec, Messages
-from voiceguard.live.context import Service
+from voiceguard.server.context import WebContext
 from voiceguard.server.streams.session import Closed, Frame, Session
 
 READ_BYTES = 65536
@@ -54,7 +56,7 @@ class TcpTransport:
 
 
 @asynccontextmanager
-async def audiosocket(service: Service) -> AsyncIterator[None]:
+async def audiosocket(service: WebContext) -> AsyncIterator[None]:
     """Listen where the settings say, or nowhere; in the end, every call of it ends as the service does.
 
     Raises ConfigurationError where nobody can listen.
@@ -69,6 +71,7 @@ async def audiosocket(service: Service) -> AsyncIterator[None]:
         task = asyncio.current_task()
         assert task is not None
         calls.add(task)
+        structlog.contextvars.bind_contextvars(protocol="audiosocket")
         try:
             transport = TcpTransport(reader, writer, Messages(service.settings.ingest.max_binary_bytes))
             await Session(
@@ -93,12 +96,12 @@ async def audiosocket(service: Service) -> AsyncIterator[None]:
         await asyncio.gather(*calls, return_exceptions=True)
 
 
-async def admit(service: Service, started: CallStarted) -> CallStarted:
+async def admit(service: WebContext, started: CallStarted) -> CallStarted:
     """The call as it was registered; raises AuthenticationError for one that was not, or that came before."""
     return as_registered(started, await claim(service, UUID(started.call_id)))
 
 
-async def claim(service: Service, uuid: UUID) -> Registered:
+async def claim(service: WebContext, uuid: UUID) -> Registered:
     """What was registered under this UUID, once; raises PeerError."""
     try:
         registered = await service.store.registrations().claim(uuid, service.now())

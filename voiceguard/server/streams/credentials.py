@@ -10,20 +10,20 @@ from starlette.websockets import WebSocket
 from voiceguard.adapters.store import StoreError
 from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.ingest.stream_token import check_stream_token
-from voiceguard.live.context import Service
+from voiceguard.server.context import WebContext
 
 NONCE_LIFE_S = 86_400.0
 """For how long a nonce is remembered whose token or JWT ends sooner."""
 
 
-def public_url(service: Service, websocket: WebSocket) -> str:
+def public_url(service: WebContext, websocket: WebSocket) -> str:
     """The URL as the platform saw it: the public origin, the path and the query."""
     url = websocket.url
     origin = service.settings.public_origin or f"{url.scheme}://{url.netloc}"
     return origin + url.path + (f"?{url.query}" if url.query else "")
 
 
-async def use_once(service: Service, platform: str, nonce: str, expires: float | None = None) -> None:
+async def use_once(service: WebContext, platform: str, nonce: str, expires: float | None = None) -> None:
     """Spend a nonce. `expires`: Unix seconds, default a day from now; inf: it is remembered for ever.
 
     Raises AuthenticationError when it was spent before, and PeerError("store_unavailable") when that cannot be known.
@@ -38,7 +38,7 @@ async def use_once(service: Service, platform: str, nonce: str, expires: float |
         raise AuthenticationError("this proof was used before")
 
 
-async def spend_stream_token(service: Service, secret: SecretStr, token: str, call_id: str) -> None:
+async def spend_stream_token(service: WebContext, secret: SecretStr, token: str, call_id: str) -> None:
     """Let a call in by a stream token for it. Raises PeerError."""
     nonce = check_stream_token(token, call_id, service.now(), secret.get_secret_value())
     await use_once(service, "stream token", nonce)

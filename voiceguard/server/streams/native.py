@@ -7,15 +7,15 @@ from starlette.websockets import WebSocket
 from voiceguard.adapters.store import StoreError
 from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.ingest.native import NativeCodec
-from voiceguard.live.context import Service
 from voiceguard.server.access.authenticate import authenticate, bearer
+from voiceguard.server.context import WebContext
 from voiceguard.server.streams.session import Session
 from voiceguard.server.streams.websocket import WebSocketTransport, turn_away
 
 
 async def native(websocket: WebSocket) -> None:
     """`WS /v1/stream/native`: our own protocol; the platform's API key with scope `stream` in the header."""
-    service: Service = websocket.app.state.service
+    service: WebContext = websocket.app.state.service
     await websocket.accept()
     codec = NativeCodec(options=service.settings.ingest)
     try:

@@ -9,7 +9,7 @@ from starlette.websockets import WebSocket
 from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.ingest.plivo import PlivoCodec
 from voiceguard.ingest.plivo_auth import verify_signature
-from voiceguard.live.context import Service
+from voiceguard.server.context import WebContext
 from voiceguard.server.streams.credentials import public_url, use_once
 from voiceguard.server.streams.session import Session
 from voiceguard.server.streams.websocket import WebSocketTransport, refuse_upgrade
@@ -17,7 +17,7 @@ from voiceguard.server.streams.websocket import WebSocketTransport, refuse_upgra
 
 async def plivo(websocket: WebSocket) -> None:
     """`WS /v1/stream/plivo`: refused before the upgrade without a right signature whose nonce was never seen."""
-    service: Service = websocket.app.state.service
+    service: WebContext = websocket.app.state.service
     secret, headers = service.settings.plivo.auth_token, websocket.headers
     nonce = headers.get("x-plivo-signature-v3-nonce")
     try:

@@ -8,11 +8,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
+import structlog
+
 from voiceguard.errors import PeerError
 from voiceguard.events import CallEnded, CallStarted, FaultReported, IntentDeclared, ReplyDue, WireEvent
 from voiceguard.live.call import LiveCall
-from voiceguard.live.context import Service
+from voiceguard.server.context import WebContext
 from voiceguard.server.streams.outbox import Outbox
+
+log = structlog.get_logger()
 
 DRAIN_S = 2.0
 """Time a reader has for the last messages before its connection closes."""
@@ -63,7 +67,7 @@ class Session:
     """
 
     def __init__(
-        self, service: Service, transport: Transport, codec: Codec,
+        self, service: WebContext, transport: Transport, codec: Codec,
         admit: Callable[[CallStarted], Awaitable[CallStarted | None]] | None = None, *, ends_by_closing: bool = False,
     ) -> None:
         self._service = service
@@ -153,18 +157,10 @@ class Session:
             self._call.receive(event)
 
     async def _start(self, started: CallStarted) -> None:
-        service = self._service
         if self._admit is not None:
             started = await self._admit(started) or started
-        known = await service.known_voices(started)
-        if started.call_id in service.calls:
-            raise PeerError("call_exists", "a call with this call_id is live")
-        if len(service.calls) >= service.settings.max_calls:
-            raise PeerError("too_many_calls", "no more calls can be taken now", close_code=1013)
-        self._outbox.put({
-            "type": "started", "call_id": started.call_id, "models": dict(service.models), "policy": service.policy,
-        })
-        self._call = await LiveCall.open(service, started, self._outbox.put, known)
+        structlog.contextvars.bind_contextvars(call_id=started.call_id)
+        self._call = await self._service.registry.open(started, self._outbox.put)
 
     async def _end(self, ended: CallEnded) -> None:
         call, self._call = self._call, None
@@ -173,6 +169,7 @@ class Session:
             self._outbox.put({"type": "stopped", "call_id": call.started.call_id, "reason": ended.reason})
 
     def _refuse(self, error: PeerError) -> int:
+        log.warning("stream refused", code=error.code, reason=str(error))
         self._service.metrics.refused.labels(error.code).inc()
         self._outbox.put({"type": "error", "code": error.code, "text": str(error)})
         return error.close_code

@@ -7,7 +7,7 @@ from starlette.websockets import WebSocket
 
 from voiceguard.errors import AuthenticationError
 from voiceguard.events import CallStarted
-from voiceguard.live.context import Service
+from voiceguard.server.context import WebContext
 from voiceguard.server.streams.credentials import spend_stream_token
 from voiceguard.server.streams.session import Codec, Session
 from voiceguard.server.streams.websocket import WebSocketTransport, refuse_upgrade
@@ -15,7 +15,7 @@ from voiceguard.server.streams.websocket import WebSocketTransport, refuse_upgra
 
 async def serve_tokened(websocket: WebSocket, codec: Codec, secret: SecretStr | None, token: str | None) -> None:
     """Serve the one call that the token names. Without a token or the secret that checks it, the upgrade is refused."""
-    service: Service = websocket.app.state.service
+    service: WebContext = websocket.app.state.service
     if secret is None or not token:
         await refuse_upgrade(service, websocket, AuthenticationError("no stream token is given or configured"))
         return

@@ -9,8 +9,8 @@ from voiceguard.events import CallStarted
 from voiceguard.ingest.stream_token import check_stream_token
 from voiceguard.ingest.twilio import SIGNALWIRE, TwilioCodec
 from voiceguard.ingest.twilio_auth import verify_signature
-from voiceguard.live.context import Service
 from voiceguard.server.access.authenticate import bearer
+from voiceguard.server.context import WebContext
 from voiceguard.server.streams.credentials import public_url, use_once
 from voiceguard.server.streams.session import Session
 from voiceguard.server.streams.stream_token_auth import serve_tokened
@@ -19,7 +19,7 @@ from voiceguard.server.streams.websocket import WebSocketTransport, refuse_upgra
 
 async def twilio(websocket: WebSocket) -> None:
     """`WS /v1/stream/twilio`: Twilio Media Streams; refused before the upgrade without a right signature."""
-    service: Service = websocket.app.state.service
+    service: WebContext = websocket.app.state.service
     options = service.settings.twilio
     nonces: list[str] = []
     try:
@@ -48,12 +48,12 @@ async def twilio(websocket: WebSocket) -> None:
 
 async def signalwire(websocket: WebSocket) -> None:
     """`WS /v1/stream/signalwire`: a stream token as the bearer token; SignalWire signs no upgrade."""
-    service: Service = websocket.app.state.service
+    service: WebContext = websocket.app.state.service
     codec = TwilioCodec(options=service.settings.ingest, dialect=SIGNALWIRE)
     await serve_tokened(websocket, codec, service.settings.signalwire.stream_secret, bearer(websocket))
 
 
-def _check_signature(service: Service, websocket: WebSocket) -> None:
+def _check_signature(service: WebContext, websocket: WebSocket) -> None:
     options = service.settings.twilio
     verify_signature(
         public_url(service, websocket), websocket.headers.get("x-twilio-signature"),

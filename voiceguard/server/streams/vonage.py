@@ -7,7 +7,7 @@ from starlette.websockets import WebSocket
 from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.ingest.vonage import VonageCodec
 from voiceguard.ingest.vonage_auth import verify_jwt
-from voiceguard.live.context import Service
+from voiceguard.server.context import WebContext
 from voiceguard.server.streams.credentials import use_once
 from voiceguard.server.streams.session import Session
 from voiceguard.server.streams.websocket import WebSocketTransport, refuse_upgrade
@@ -15,7 +15,7 @@ from voiceguard.server.streams.websocket import WebSocketTransport, refuse_upgra
 
 async def vonage(websocket: WebSocket) -> None:
     """`WS /v1/stream/vonage`: refused before the upgrade without a JWT that Vonage signed just now, for one use."""
-    service: Service = websocket.app.state.service
+    service: WebContext = websocket.app.state.service
     options = service.settings.vonage
     try:
         if options.signature_secret is None:

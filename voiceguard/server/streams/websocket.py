@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import structlog
 from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from voiceguard.errors import PeerError
-from voiceguard.live.context import Service
+from voiceguard.errors import AuthenticationError, PeerError
+from voiceguard.server.context import WebContext
 from voiceguard.server.streams.session import Closed, Codec, Frame
+
+log = structlog.get_logger()
 
 ORDERLY = (1000, 1001, 1005)
 """Close frames that end a stream as it should: normal, going away, and without a code (RFC 6455 section 7.4.1)."""
@@ -50,19 +53,31 @@ class WebSocketTransport:
                 raise Closed from None
 
 
-async def turn_away(service: Service, websocket: WebSocket, codec: Codec, error: PeerError) -> None:
+async def turn_away(service: WebContext, websocket: WebSocket, codec: Codec, error: PeerError) -> None:
     """Refuse an accepted websocket in its protocol's terms."""
-    service.metrics.refused.labels(error.code).inc()
+    _note(service, websocket, error)
     for frame in codec.encode({"type": "error", "code": error.code, "text": str(error)}):
         await (websocket.send_text(frame) if isinstance(frame, str) else websocket.send_bytes(frame))
     await websocket.close(error.close_code)
 
 
-async def refuse_upgrade(service: Service, websocket: WebSocket, error: PeerError, status: int = 403) -> None:
+async def refuse_upgrade(service: WebContext, websocket: WebSocket, error: PeerError, status: int = 403) -> None:
     """Answer with this HTTP status instead of 101: for protocols that have no error message, or before anything is
     read."""
-    service.metrics.refused.labels(error.code).inc()
+    _note(service, websocket, error)
     if status == 403:  # what closing means here; uvicorn logs an error of its own beside any other answer
         await websocket.close(error.close_code)
     else:
         await websocket.send_denial_response(Response(status_code=status))
+
+
+def _note(service: WebContext, websocket: WebSocket, error: PeerError) -> None:
+    """Count and log a refused stream, with what an engineer needs to mend the platform's set-up."""
+    service.metrics.refused.labels(error.code).inc()
+    url = websocket.url
+    origin = service.settings.public_origin or f"{url.scheme}://{url.netloc}"
+    hint = ""
+    if isinstance(error, AuthenticationError) and service.settings.public_origin is None:
+        hint = "; a proxy that changes host or scheme needs the setting public_origin"
+    # The query may hold tokens and customers.
+    log.warning("stream refused", code=error.code, reason=f"{error}{hint}", address=origin + url.path)

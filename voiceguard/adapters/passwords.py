@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from dataclasses import dataclass, field
 
 from argon2 import PasswordHasher, profiles
 from argon2.exceptions import InvalidHashError, VerificationError
-
-from voiceguard.server.access.password_policy import normalised
 
 AT_ONCE = 2
 """More would let strangers who guess passwords take the cores that listen to calls."""
@@ -44,3 +43,8 @@ class Passwords:
             return self.hasher.verify(kept, password)
         except (VerificationError, InvalidHashError):
             return False
+
+
+def normalised(password: str) -> str:
+    """The same characters for the same keys on every system (RFC 8265 section 4.2, NFC)."""
+    return unicodedata.normalize("NFC", password)

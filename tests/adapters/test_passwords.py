@@ -6,7 +6,7 @@ import asyncio
 
 from argon2 import PasswordHasher
 
-from voiceguard.server.access.passwords import Passwords
+from voiceguard.adapters.passwords import Passwords, normalised
 
 
 def test_right_wrong_and_nobodys() -> None:
@@ -30,3 +30,8 @@ def test_old_parameters_are_noticed() -> None:
 
     assert Passwords().is_stale(weak)
     assert not Passwords().is_stale(Passwords().hasher.hash("seven quiet herons"))
+
+
+def test_one_password_typed_on_two_systems() -> None:
+    """Letters that one system composes and another does not are the same."""
+    assert normalised("u\u0308ber") == normalised("\u00fcber")

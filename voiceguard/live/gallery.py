@@ -1,0 +1,66 @@
+"""The voice gallery: voices of other calls that a caller's is compared with.
+
+It is read when a call starts and added to when one ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from voiceguard.adapters.store.voices import Voices
+from voiceguard.adapters.voice_index import VectorList, Without
+from voiceguard.events import CallStarted, KnownVoices, Voice
+from voiceguard.settings import LinkingOptions
+
+REFRESH_S = 60.0
+"""Age that the lists in memory may reach: by then every process has what another one listed or erased."""
+_HOUR_S = 3600.0
+
+
+@dataclass
+class VoiceGallery:
+    """Lists of voices in memory, and the store behind them."""
+
+    voices: Voices
+    linking: LinkingOptions
+    _watchlist: VectorList = field(default_factory=lambda: VectorList(()))
+    _heard: VectorList = field(default_factory=lambda: VectorList(()))
+    _calls_of: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Customer to those of their calls whose voice is in `_heard`."""
+
+    @property
+    def is_linking(self) -> bool:
+        """Whether voices of ended calls are kept to find the same voice under several customers."""
+        return bool(self.linking.legal_basis)
+
+    async def refresh(self, now: float) -> None:
+        """Read the lists anew. Raises StoreError, and the old ones stay."""
+        await self.voices.erase_due(now)
+        # Building a long list takes a second, which no call's audio should wait for.
+        self._watchlist = await asyncio.to_thread(VectorList, await self.voices.listed(now))
+        if not self.is_linking:
+            return
+        heard = await self.voices.heard(now)
+        self._heard = await asyncio.to_thread(VectorList, [(call_id, voice) for call_id, _, voice in heard])
+        calls_of: dict[str, set[str]] = defaultdict(set)
+        for call_id, customer_ref, _ in heard:
+            calls_of[customer_ref].add(call_id)
+        self._calls_of = {customer: frozenset(calls) for customer, calls in calls_of.items()}
+
+    async def known(self, started: CallStarted) -> KnownVoices:
+        """What the voice of this call is compared with. Raises StoreError."""
+        customer = started.customer_ref
+        own = self._calls_of.get(customer or "", frozenset())
+        others = Without(self._heard, own) if self.is_linking and customer else None
+        return KnownVoices(
+            voiceprint=None if customer is None else await self.voices.voiceprint(customer),
+            watchlist=self._watchlist, others=others,
+        )
+
+    async def remember(self, started: CallStarted, voice: Voice, now: float) -> None:
+        """Keep the voice of a call that ended, where linking is on. Raises StoreError."""
+        if self.is_linking and started.customer_ref is not None:
+            expires = now + self.linking.kept_h * _HOUR_S
+            await self.voices.remember_heard(started.customer_ref, voice, call_id=started.call_id, expires=expires)

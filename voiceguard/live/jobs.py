@@ -1,0 +1,113 @@
+"""The jobs that run beside the calls: one table, each turn guarded, logged and counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+
+from voiceguard.adapters.logs import described
+from voiceguard.adapters.store import StoreError
+from voiceguard.live.gallery import REFRESH_S
+from voiceguard.live.registry import Registry
+
+CHECKPOINT_S = 60.0
+MISSED_PERIODS = 5
+"""A job without a good turn for so many periods is late."""
+_LEAST_LATE_S = 10.0
+"""A shorter pause of the event loop makes no job late."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One line of the table."""
+
+    name: str
+    period_s: float
+    scope: Literal["process", "cluster"]
+    """`process`: every process runs it; `cluster`: it changes the store, so one process at a time is enough."""
+    run: Callable[[Registry], Awaitable[None]]
+
+
+async def time_outs(registry: Registry) -> None:
+    """Let every call's time-outs fire."""
+    registry.tick()
+
+
+async def refresh_voices(registry: Registry) -> None:
+    """Read the lists of voices anew. Raises StoreError."""
+    await registry.context.voices.refresh(registry.context.now())
+
+
+async def checkpoint(registry: Registry) -> None:
+    """Sign a checkpoint over all chains that moved. Raises StoreError; the next one covers the same records."""
+    await registry.context.store.checkpoint(registry.context.keys.sign, registry.context.now())
+
+
+async def delete_expired_sessions(registry: Registry) -> None:
+    """Delete sessions that ended by themselves. Raises StoreError."""
+    now, desk = registry.context.now(), registry.context.settings.desk
+    await registry.context.store.people().forget_sessions(
+        created_before=now - desk.session_absolute_s, seen_before=now - desk.session_idle_s
+    )
+
+
+CHECKPOINT = Job("audit checkpoint", CHECKPOINT_S, "cluster", checkpoint)
+JOBS: Sequence[Job] = (
+    Job("time-outs", 0.25, "process", time_outs),
+    Job("voice lists", REFRESH_S, "process", refresh_voices),
+    CHECKPOINT,
+    Job("expired sessions", CHECKPOINT_S, "cluster", delete_expired_sessions),
+)
+
+
+class Jobs:
+    """Runs a table of jobs, each in a task of its own; use as an async context manager."""
+
+    def __init__(self, registry: Registry, jobs: Sequence[Job] = JOBS) -> None:
+        self._registry = registry
+        self._jobs = jobs
+        self._tasks: list[asyncio.Task[None]] = []
+        self._good_at: dict[str, float] = {}
+        """Name to the loop's time of the last turn without a fault."""
+
+    async def __aenter__(self) -> Jobs:
+        now = asyncio.get_running_loop().time()
+        self._good_at = {job.name: now for job in self._jobs}
+        self._tasks = [asyncio.create_task(self._repeat(job), name=f"job:{job.name}") for job in self._jobs]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def late(self) -> list[str]:
+        """Names of the jobs that had no good turn for `MISSED_PERIODS` periods."""
+        now = asyncio.get_running_loop().time()
+        return [
+            job.name for job in self._jobs
+            if now - self._good_at[job.name] > max(MISSED_PERIODS * job.period_s, _LEAST_LATE_S)
+        ]
+
+    async def turn(self, job: Job) -> None:
+        """Run a job once; what it raises is counted and logged."""
+        metrics = self._registry.context.metrics
+        try:
+            await job.run(self._registry)
+        except Exception as error:  # whatever a job raises, its next turn must come
+            metrics.store_errors.inc(isinstance(error, StoreError))
+            metrics.job_errors.labels(job.name).inc()
+            log.error("a job failed and will be tried again", job=job.name, **described(error))
+        else:
+            self._good_at[job.name] = asyncio.get_running_loop().time()
+
+    async def _repeat(self, job: Job) -> None:
+        while True:
+            await self.turn(job)
+            await asyncio.sleep(job.period_s)

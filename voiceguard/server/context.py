@@ -1,0 +1,55 @@
+"""What the HTTP and websocket endpoints of one process share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from voiceguard.adapters.keys import Keys
+from voiceguard.adapters.oidc import Provider
+from voiceguard.adapters.passwords import Passwords
+from voiceguard.adapters.store import Store
+from voiceguard.live.context import LiveContext
+from voiceguard.live.jobs import Jobs
+from voiceguard.live.metrics import Metrics
+from voiceguard.live.registry import Registry
+from voiceguard.settings import Settings
+
+
+@dataclass
+class WebContext:
+    """The live calls and what they need, and who may sign in."""
+
+    live: LiveContext
+    registry: Registry
+    jobs: Jobs
+    oidc: Provider | None = None
+    """The identity provider that vouches for people, where one is configured."""
+    passwords: Passwords = field(default_factory=Passwords)
+    audiosocket_port: int | None = None
+    """TCP port of the AudioSocket listener, while it listens."""
+
+    @property
+    def settings(self) -> Settings:
+        """Every setting of the service."""
+        return self.live.settings
+
+    @property
+    def store(self) -> Store:
+        """The database."""
+        return self.live.store
+
+    @property
+    def keys(self) -> Keys:
+        """Signing keys, and the cipher of customers' data."""
+        return self.live.keys
+
+    @property
+    def metrics(self) -> Metrics:
+        """Prometheus metrics of this process."""
+        return self.live.metrics
+
+    @property
+    def now(self) -> Callable[[], float]:
+        """The wall clock, Unix seconds."""
+        return self.live.now
