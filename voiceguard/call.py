@@ -33,6 +33,7 @@ from voiceguard.events import (
     CodeEntered,
     CodeToDeliver,
     DtmfReceived,
+    EarlierStream,
     HandoverAnswered,
     IntentNoticed,
     KnownVoices,
@@ -84,15 +85,20 @@ _TOO_SHORT = Reason("insufficient_speech", f"Less than {LEAST_LISTED_S} s of the
 class Call:
     """One call. `receive` takes every event of it, from `CallStarted` to `CallEnded`.
 
+    A further `CallStarted` is the same call on another stream, after a break of any length: evidence, voices, wrong
+    codes and open questions go on.
+
     `entropy(n)` gives n unpredictable bytes, for one-time codes and grants. `known`: voices from elsewhere that the
-    caller's is compared with. `shadow`: a draft policy, asked beside the one in force.
+    caller's is compared with. `shadow`: a draft policy, asked beside the one in force. `earlier`: what is on record of
+    this call from before the process started.
     """
 
     def __init__(
         self, started: CallStarted, settings: Settings, policy: Policy, specs: Sequence[WindowSpec],
         calibrations: Calibrations, entropy: Callable[[int], bytes], known: KnownVoices | None = None,
-        shadow: Policy | None = None,
+        shadow: Policy | None = None, earlier: EarlierStream | None = None,
     ) -> None:
+        self._streams = 0
         self._purposes = started.consent
         self._known = known or KnownVoices()
         self._told: set[object] = set()
@@ -103,10 +109,14 @@ class Call:
         self._decoder = StreamDecoder(started.encoding, started.rate_hz)
         self._track = SpeechTrack(settings.speech, specs)
         self._calibrations = calibrations
-        self._risk_model = RiskModel(settings.risk, self._consent)
+        self._risk_model = RiskModel(settings.risk, self._consent, earlier.log_odds_delta if earlier else 0.0)
         self._speaker_change = SpeakerChange(self._voice_changed)
         self._policy = policy
-        self._engine = ActionEngine(policy, call_id=started.call_id, entropy=entropy, shadow=shadow)
+        self._engine = ActionEngine(
+            policy, call_id=started.call_id, entropy=entropy, shadow=shadow,
+            wrong_codes=earlier.wrong_codes if earlier else 0,
+        )
+        self._require_consent = settings.require_consent
         self._paused = False
         self._injection = False
         self._windows: deque[tuple[int, Window]] = deque()
@@ -122,7 +132,7 @@ class Call:
         """What follows from one event; `now` is Unix seconds. Raises PeerError for audio its encoding cannot hold."""
         match event:
             case CallStarted():
-                return [RiskChanged(self._risk)]
+                return [self._take_stream(event)]
             case AudioReceived("caller", payload=payload):
                 return self._hear(payload)
             case MediaGap():
@@ -168,6 +178,21 @@ class Call:
     def heard_lately(self) -> Samples:
         """The caller's last seconds of net speech, (n,), from the memory in which they wait for a second opinion."""
         return self._track.heard_lately()
+
+    def _take_stream(self, started: CallStarted) -> RiskChanged:
+        """Hear the call on a new stream; on a second one, as after a pause whose length nobody knows."""
+        self._streams += 1
+        if self._streams > 1:
+            self._purposes |= started.consent
+            self._consent = not self._require_consent or "voice_analysis" in self._purposes
+            self._risk_model.consent = self._consent
+            self._wire_rate_hz = started.rate_hz
+            self._decoder = StreamDecoder(started.encoding, started.rate_hz)
+            self._paused = False
+            self._track.skip(0)
+            self._risk_model.pause(self._track.net_s)
+            self._risk = self._risk_model.risk(self._track.at_s, self._track.net_s)
+        return RiskChanged(self._risk)
 
     # ── audio → windows ──────────────────────────────────────────────────────────────────────────────────────────────
 

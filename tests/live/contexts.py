@@ -16,7 +16,8 @@ def context(**changes: Any) -> LiveContext:
     """A context; `changes` stand in for its scripted parts."""
     log: list[tuple[str, Any]] = []
     parts: dict[str, Any] = {
-        "settings": Settings(), "store": ScriptedStore(log), "scheduler": Scheduler({}), "keys": ScriptedKeys(),
+        "settings": Settings(resume_s=0.0), "store": ScriptedStore(log), "scheduler": Scheduler({}),
+        "keys": ScriptedKeys(),
         "deliver": ScriptedDelivery(log).deliver, "new_call": lambda *_: ScriptedCore({}),
         "models": {"synthetic": "m@0"}, "rules": read_policy(None), "now": lambda: 100.0,
         "voices": VoiceGallery(ScriptedVoices(), LinkingOptions()),  # type: ignore[arg-type]

@@ -27,7 +27,7 @@ def test_one_call_whose_time_outs_raise_does_not_stop_the_others() -> None:
     cores = {"bad": bad, "good": good}
 
     async def run() -> None:
-        registry = Registry(context(new_call=lambda started, _: cores[started.call_id]))
+        registry = Registry(context(new_call=lambda started, *_: cores[started.call_id]))
         for call_id in cores:
             await registry.open(replace(STARTED, call_id=call_id), lambda _: None)
         for _ in range(3):

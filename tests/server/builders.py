@@ -85,6 +85,9 @@ class ScriptedStore:
         self._refuse()
         self.log.append(("recorded", decision.decision))
 
+    async def call(self, call_id: str) -> None:
+        """No call is on record."""
+
     async def customer(self, ref: str) -> CustomerFacts:
         self._refuse()
         return CustomerFacts(ref)

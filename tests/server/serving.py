@@ -135,20 +135,22 @@ class Served:
 @asynccontextmanager
 async def serving(
     folder: Path, *, voice: Voice | None = None, detectors: Detectors | None = None,
-    now: Callable[[], float] | None = None, configured_delivery: bool = False, **settings: Any,
+    now: Callable[[], float] | None = None, configured_delivery: bool = False,
+    key_name: str = "everybody", **settings: Any,
 ) -> AsyncIterator[Served]:
     """The service over a data folder, on a free port. `settings`: fields of `Settings`.
 
     `configured_delivery`: codes go where the settings say, and not to the `Phone`.
     """
     voice, phone = voice or Voice(), Phone()
-    chosen = Settings(**{"data_dir": folder, "port": 0, **settings})
+    # A lost stream ends its call at once, unless a test is about what comes after.
+    chosen = Settings(**{"data_dir": folder, "port": 0, "reconnect_s": 0.0, **settings})
     clock: dict[str, Any] = {} if now is None else {"now": now}
     deliver = None if configured_delivery else phone.deliver
     app = create_app(chosen, detectors=detectors or voice.detectors(), deliver=deliver, **clock)
     async with listening(app, chosen) as origin:
         service: WebContext = app.state.service
-        key = await service.store.create_key("everybody", SCOPES)
+        key = await service.store.create_key(key_name, SCOPES)
         yield Served(service, origin, phone, voice, key)
 
 

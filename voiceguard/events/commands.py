@@ -54,5 +54,15 @@ class VoiceAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierStream:
+    """What is on record of a call whose process ended: the least that a new stream of it goes on with."""
+
+    log_odds_delta: float
+    """What the evidence added to the log-odds of fraud at the last recorded risk, nats."""
+    wrong_codes: int
+    """Wrong codes in a row at the last recorded decision."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """Lets time-outs fire when nothing else happens."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from voiceguard.adapters.store import StoreError
+from voiceguard.call import Call
 from voiceguard.errors import PeerError
 from voiceguard.events import (
     ActionDecided,
@@ -23,6 +24,7 @@ from voiceguard.events import (
     HandoverAnswered,
     KnownVoices,
     MediaNoted,
+    MediaPaused,
     Outcome,
     Reason,
     RiskChanged,
@@ -47,6 +49,10 @@ MAX_ACTIONS = 200
 """What one call may ask for: each is kept until its end."""
 
 
+def _nowhere(_: Mapping[str, Any]) -> None:
+    """Take a message that no stream waits for."""
+
+
 class LiveCall:
     """One call from its start to its end; `voiceguard.live.registry` opens it.
 
@@ -55,10 +61,12 @@ class LiveCall:
 
     def __init__(
         self, context: LiveContext, started: CallStarted, send: Callable[[Mapping[str, Any]], None],
-        known: KnownVoices, on_closed: Callable[[LiveCall, str], None],
+        core: Call, on_closed: Callable[[LiveCall, str], None],
     ) -> None:
         call_id = started.call_id
         self.started = started
+        self.lost_at: float | None = None
+        """Unix seconds since when the call has no stream; None while it has one."""
         self.requested: dict[str, ActionRequested] = {}
         """What was asked for, by action id."""
         self.answers: dict[str, tuple[str, asyncio.Task[dict[str, Any]]]] = {}
@@ -66,12 +74,13 @@ class LiveCall:
         self.view = CallView(call_id, started.customer_ref, context.now())
         self.recorder = Recorder(context, call_id)
         self.handovers = Handovers(self.recorder.add, context.settings.desk.orphan_s)
-        self.decisions = Decisions(context, call_id, self.recorder, send, self._decision_told)
+        self.decisions = Decisions(context, call_id, self.recorder, self._tell, self._decision_told)
         self.voices = VoiceRequests(self.receive)
         self._context = context
         self._send = send
+        self._on_replaced: Callable[[], None] = lambda: None
         self._on_closed = on_closed
-        self._call = context.new_call(started, known)
+        self._call = core
         self._scoring = Scoring(context, self.receive)
         self._closing: asyncio.Task[None] | None = None
         self._over = False
@@ -84,6 +93,36 @@ class LiveCall:
         self.recorder.add("started", as_record(self.started))
         self.receive(self.started)
         await self.recorder.flush()
+
+    def on_replaced(self, told: Callable[[], None]) -> None:
+        """Say what is called when another stream takes this call over."""
+        self._on_replaced = told
+
+    def attach(
+        self, started: CallStarted, send: Callable[[Mapping[str, Any]], None], on_replaced: Callable[[], None]
+    ) -> None:
+        """Go on with another stream; the one before, if it is still there, is told that it was replaced."""
+        self._on_replaced()
+        self._send, self._on_replaced = send, on_replaced
+        lost_s = 0.0 if self.lost_at is None else self._context.now() - self.lost_at
+        self.lost_at = None
+        self.started = replace(
+            started, customer_ref=self.started.customer_ref, consent=self.started.consent | started.consent,
+            metadata={**self.started.metadata, **started.metadata},
+        )
+        facts = {"encoding": started.encoding, "consent": sorted(self.started.consent), "lost_s": round(lost_s, 1)}
+        self.recorder.add("stream_resumed", facts)
+        self.view.add_event("media", self._call.heard_s, media="stream_resumed", channel=None, ms=1000.0 * lost_s)
+        self.receive(started)
+        for message in self.decisions.told.values():
+            send(message)
+
+    def lose_stream(self, reason: str) -> None:
+        """The stream broke: the call waits for another, paused."""
+        self._send, self._on_replaced, self.lost_at = _nowhere, lambda: None, self._context.now()
+        self.recorder.add("stream_lost", {"reason": reason})
+        self.view.add_event("media", self._call.heard_s, media="stream_lost", channel=None, ms=0.0)
+        self.receive(MediaPaused())
 
     def receive(self, event: CallInput) -> None:
         """One event in; its outcomes are on their way when this returns."""
@@ -158,7 +197,7 @@ class LiveCall:
                 body = risk_body(self.started.call_id, risk, self._context.models, self._context.policy)
                 self.recorder.add("risk", {name: body[name] for name in body if name not in ("type", "call_id")})
                 self.view.add_risk(body)
-                self._send(body)
+                self._tell(body)
             case ActionDecided() | CodeToDeliver():
                 self.decisions.put(outcome)
             case _:
@@ -173,6 +212,9 @@ class LiveCall:
                     self._context.metrics.media_ms.labels(outcome.kind).inc(outcome.ms)
         self._context.hub.changed(self.started.call_id)
 
+    def _tell(self, message: Mapping[str, Any]) -> None:
+        self._send(message)
+
     def _decision_told(self, decided: ActionDecided, body: Mapping[str, Any]) -> None:
         shown = {name: body[name] for name in body if name not in ("type", "call_id", "grant", "risk")}
         self.view.add_event("decision", decided.risk.at_s, **shown, person=decided.person)
@@ -184,6 +226,11 @@ class LiveCall:
         self._context.hub.changed(self.started.call_id)
 
     # ── what is in memory ────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def core(self) -> Call:
+        """The call itself, which another stream of it may go on with after this one ended."""
+        return self._call
 
     @property
     def heard_s(self) -> float:

@@ -9,7 +9,7 @@ from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.models.scheduler import Scheduler
 from voiceguard.adapters.store import Store
 from voiceguard.call import Call
-from voiceguard.events import CallStarted, CodeToDeliver, KnownVoices
+from voiceguard.events import CallStarted, CodeToDeliver, EarlierStream, KnownVoices
 from voiceguard.live.feed import Hub
 from voiceguard.live.gallery import VoiceGallery
 from voiceguard.live.metrics import Metrics
@@ -28,7 +28,7 @@ class LiveContext:
     keys: Keys
     deliver: Callable[[CodeToDeliver], Awaitable[None]]
     """Brings a one-time code to the customer; raises VoiceguardError when it cannot."""
-    new_call: Callable[[CallStarted, KnownVoices], Call]
+    new_call: Callable[[CallStarted, KnownVoices, EarlierStream | None], Call]
     models: Mapping[str, str]
     """Role to `<name>@<sha256-12>`."""
     rules: Policy

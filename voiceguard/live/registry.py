@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
 from voiceguard.adapters.logs import described
 from voiceguard.adapters.store import StoreError
+from voiceguard.call import Call
 from voiceguard.errors import PeerError, VoiceguardError
-from voiceguard.events import CallStarted, KnownVoices
+from voiceguard.events import CallEnded, CallStarted, KnownVoices
 from voiceguard.live.call import LiveCall
 from voiceguard.live.context import LiveContext
+from voiceguard.live.earlier import RecordedCall, read_recorded
 from voiceguard.live.messages import started_body
 
 log = structlog.get_logger()
@@ -30,36 +35,98 @@ class UnknownAction(VoiceguardError):
     """No live call holds this action."""
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A call that ended lately, as another stream of it would find it."""
+
+    core: Call
+    started: CallStarted
+    owner: str
+    at: float
+    """Unix seconds of the end."""
+
+
 class Registry:
-    """Opens calls and finds them again."""
+    """Opens calls, finds them again, and lets a further stream of a call go on where the one before stopped."""
 
     def __init__(self, context: LiveContext) -> None:
         self.context = context
         self.calls: dict[str, LiveCall] = {}
         """Call id to the call, while it is live."""
+        self._owners: dict[str, str] = {}
+        """Call id to who opened it."""
+        self._ended: OrderedDict[str, Ended] = OrderedDict()
+        """Calls that ended within `resume_s`, oldest first."""
+        self._closing: set[asyncio.Task[None]] = set()
 
     @property
     def is_full(self) -> bool:
         """Whether no more calls are taken now."""
         return len(self.calls) >= self.context.settings.max_calls
 
-    async def open(self, started: CallStarted, send: Callable[[Mapping[str, Any]], None]) -> LiveCall:
-        """Take a call live: its start is told through `send` and recorded.
+    async def open(
+        self, started: CallStarted, send: Callable[[Mapping[str, Any]], None], *, owner: str = "",
+        on_replaced: Callable[[], None] = lambda: None,
+    ) -> LiveCall:
+        """Take a stream in: of a new call, or of one that is live or ended lately, which then goes on.
 
-        Raises PeerError for a call id that is live, and when no more calls can be taken.
+        `owner`: the protocol and key that the stream came with. `on_replaced` is called when another stream of the
+        call takes over. Raises PeerError for a call of another owner or customer, and when no more calls can be taken.
         """
-        context = self.context
+        context, call_id = self.context, started.call_id
         known = await self.known_voices(started)
-        if started.call_id in self.calls:
-            raise PeerError("call_exists", "a call with this call_id is live")
+        recorded = None if call_id in self.calls or call_id in self._ended else await self._recorded(call_id)
+        live, ended = self.calls.get(call_id), self._ended.get(call_id)
+        if live is not None:
+            _check_same(started, live.started, owner, self._owners[call_id])
+            send(started_body(call_id, context.models, context.policy))
+            if started.customer_ref is not None and live.started.customer_ref is None:
+                live.name_customer(started.customer_ref, known)
+            live.attach(started, send, on_replaced)
+            await live.recorder.flush()
+            return live
         if self.is_full:
             raise PeerError("too_many_calls", "no more calls can be taken now", close_code=1013)
-        send(started_body(started.call_id, context.models, context.policy))
-        call = self.calls[started.call_id] = LiveCall(context, started, send, known, self._forget)
+        if ended is not None:
+            _check_same(started, ended.started, owner, ended.owner)
+            started = _goes_on(started, ended.started)
+            core = ended.core
+            core.receive(known, context.now())
+            del self._ended[call_id]
+        else:
+            if recorded is not None and recorded.customer_ref is not None:
+                if started.customer_ref not in (None, recorded.customer_ref):
+                    raise PeerError("other_customer", "this call claims another customer")
+                started = replace(started, customer_ref=recorded.customer_ref)
+            core = context.new_call(started, known, None if recorded is None else recorded.earlier)
+        send(started_body(call_id, context.models, context.policy))
+        call = self.calls[call_id] = LiveCall(context, started, send, core, self._forget)
+        call.on_replaced(on_replaced)
+        self._owners[call_id] = owner
         context.hub.start(call.view)
         context.metrics.calls_live.inc()
         await call.start()
         return call
+
+    def goes_on(self, call_id: str) -> bool:
+        """Whether a further stream of this call would go on with it."""
+        return call_id in self.calls or call_id in self._ended
+
+    async def lose(self, call: LiveCall, ended: CallEnded) -> None:
+        """A call's stream ended. What stopped in order ends; what broke waits `reconnect_s` for another stream."""
+        if ended.reason in ("stopped", "shutdown") or self.context.settings.reconnect_s == 0.0:
+            await call.close(ended)
+        else:
+            call.lose_stream(ended.reason)
+
+    async def _recorded(self, call_id: str) -> RecordedCall | None:
+        """What is on record of a call that an earlier process had, within `resume_s`."""
+        try:
+            return await read_recorded(self.context.store, call_id, self.context.now() - self.context.settings.resume_s)
+        except StoreError as error:
+            self.context.metrics.store_errors.inc()
+            log.warning("the record of a call cannot be read", call_id=call_id, **described(error))
+            return None
 
     async def known_voices(self, started: CallStarted) -> KnownVoices:
         """What a call's voice is compared with; nothing when the store cannot be asked: it would only add risk."""
@@ -88,16 +155,47 @@ class Registry:
 
     def tick(self) -> None:
         """Let the time-outs of every call fire; a fault in one call is logged and leaves the others alone."""
-        present = self.context.hub.people()
+        present, now, settings = self.context.hub.people(), self.context.now(), self.context.settings
+        while self._ended and next(iter(self._ended.values())).at < now - settings.resume_s:
+            self._ended.popitem(last=False)
         for call in list(self.calls.values()):
             try:
                 call.tick(present)
+                if call.lost_at is not None and now - call.lost_at >= settings.reconnect_s:
+                    self._close(call, CallEnded("vanished"))
             except Exception as error:  # one call must not stop the time-outs of all others
                 self.context.metrics.worker_errors.labels("time-outs").inc()
                 log.error("a call's time-outs failed", call_id=call.started.call_id, **described(error))
 
+    def _close(self, call: LiveCall, ended: CallEnded) -> None:
+        task = asyncio.create_task(call.close(ended))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
     def _forget(self, call: LiveCall, reason: str) -> None:
-        del self.calls[call.started.call_id]
+        call_id, settings = call.started.call_id, self.context.settings
+        del self.calls[call_id]
+        owner = self._owners.pop(call_id)
+        if settings.resume_s > 0.0 and reason != "shutdown":
+            self._ended[call_id] = Ended(call.core, call.started, owner, self.context.now())
+            while len(self._ended) > settings.max_calls:
+                self._ended.popitem(last=False)
         self.context.hub.end(call.started.call_id, reason)
         self.context.metrics.calls_live.dec()
         self.context.metrics.calls.labels(reason).inc()
+
+
+def _check_same(started: CallStarted, before: CallStarted, owner: str, owner_before: str) -> None:
+    """Raises PeerError for a further stream that is not of the same call."""
+    if owner != owner_before:
+        raise PeerError("call_exists", "a call with this call_id came by another key or protocol")
+    if None not in (started.customer_ref, before.customer_ref) and started.customer_ref != before.customer_ref:
+        raise PeerError("other_customer", "this call claims another customer")
+
+
+def _goes_on(started: CallStarted, before: CallStarted) -> CallStarted:
+    """The start of a further stream with what the call had: customer, consent and metadata."""
+    return replace(
+        started, customer_ref=before.customer_ref or started.customer_ref, consent=before.consent | started.consent,
+        metadata={**before.metadata, **started.metadata},
+    )

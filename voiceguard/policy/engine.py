@@ -132,13 +132,14 @@ class ActionEngine:
     """
 
     def __init__(
-        self, policy: Policy, *, call_id: str, entropy: Callable[[int], bytes], shadow: Policy | None = None
+        self, policy: Policy, *, call_id: str, entropy: Callable[[int], bytes], shadow: Policy | None = None,
+        wrong_codes: int = 0,
     ) -> None:
         self._policy, self._shadow = policy, shadow
         self._call_id = call_id
         self._entropy = entropy
         self._actions: dict[str, _Action] = {}
-        self._wrong = 0
+        self._wrong = min(wrong_codes, policy.challenge.tries - 1)
         self._locked_until = 0.0
         self._last_step = -1
 

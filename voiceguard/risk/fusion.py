@@ -95,6 +95,8 @@ class RiskModel:
 
     options: RiskOptions = field(default_factory=RiskOptions)
     consent: bool = True
+    earlier: float = 0.0
+    """What an earlier stream of this call added to the log-odds, nats: the evidence never adds less than this."""
 
     def __post_init__(self) -> None:
         self._sources = {
@@ -168,11 +170,17 @@ class RiskModel:
             if source.windows
         )
         shift = sum(item.contribution for item in evidence)
+        if self.earlier > max(0.0, shift):
+            rest = self.earlier - shift
+            evidence, shift = (*evidence, Evidence("earlier_stream", rest, 1.0, rest, 1)), self.earlier
         posterior = _posterior(self.options.prior, shift)
         state = self._state(net_speech_s, shift, bool(self._sources["synthetic_voice"].windows))
         band = self._band(posterior)
         silent = state in (RiskState.NO_CONSENT, RiskState.INSUFFICIENT_SPEECH)
-        if silent or (state is RiskState.DETECTOR_UNAVAILABLE and band is not Band.HIGH):
+        known_high = band is Band.HIGH and (
+            state is RiskState.DETECTOR_UNAVAILABLE or (state is RiskState.INSUFFICIENT_SPEECH and self.earlier > 0.0)
+        )
+        if (silent or state is RiskState.DETECTOR_UNAVAILABLE) and not known_high:
             return Risk(at_s, net_speech_s, None, Band.UNKNOWN, state, evidence)
         return Risk(at_s, net_speech_s, round(100.0 * posterior), band, state, evidence)
 

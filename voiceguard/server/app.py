@@ -88,8 +88,9 @@ def create_app(
                 provider = Provider(settings.oidc, client, now)
             live = LiveContext(
                 settings=settings, store=store, scheduler=scheduler, keys=keys, deliver=delivery,
-                new_call=lambda started, known: Call(
-                    started, settings, policy, detectors.specs, detectors.calibrations, os.urandom, known, shadow
+                new_call=lambda started, known, earlier: Call(
+                    started, settings, policy, detectors.specs, detectors.calibrations, os.urandom, known, shadow,
+                    earlier,
                 ),
                 models=detectors.versions, rules=policy, now=now,
                 voices=VoiceGallery(store.voices(detectors.versions["speaker"]), settings.linking),

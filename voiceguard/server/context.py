@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.oidc import Provider
 from voiceguard.adapters.passwords import Passwords
 from voiceguard.adapters.store import Store
+from voiceguard.adapters.store.registrations import Registered
 from voiceguard.live.context import LiveContext
 from voiceguard.live.jobs import Jobs
 from voiceguard.live.metrics import Metrics
@@ -26,6 +28,8 @@ class WebContext:
     oidc: Provider | None = None
     """The identity provider that vouches for people, where one is configured."""
     passwords: Passwords = field(default_factory=Passwords)
+    claims: dict[UUID, Registered] = field(default_factory=dict)
+    """Registrations that opened a call, so that a further stream of it is let in; the oldest are forgotten."""
     audiosocket_port: int | None = None
     """TCP port of the AudioSocket listener, while it listens."""
 

@@ -99,10 +99,10 @@ def test_a_broken_socket_is_no_stop(tmp_path: Path) -> None:
 
 
 def test_registered_call(tmp_path: Path) -> None:
-    """What was registered counts, and not what the stream says; its UUID opens one stream."""
+    """What was registered counts, and not what the stream says; its UUID opens one call."""
 
     async def run() -> None:
-        async with serving(tmp_path, asterisk=AsteriskOptions(only_registered=True)) as served:
+        async with serving(tmp_path, asterisk=AsteriskOptions(only_registered=True), resume_s=0.0) as served:
             uuid = await announced(served, call_id="call-1", customer_ref="customer-1", metadata={"queue": "billing"})
             said = {"registered": uuid, "customer_ref": "customer-2", "call_id": "call-2", "trunk": "north"}
             path = "/v1/stream/asterisk?" + urlencode(said)
@@ -168,7 +168,7 @@ def test_stopping_hangs_up(tmp_path: Path) -> None:
     """A service that stops says so."""
 
     async def run() -> list[str | bytes]:
-        async with serving(tmp_path, stall_s=0.3) as served:
+        async with serving(tmp_path, stall_s=0.3, hold_s=0.3) as served:
             async with served.stream("/v1/stream/asterisk") as socket:
                 await socket.send(AsteriskLine("call-1", None).opening()[0])
                 said = await words(socket)

@@ -138,17 +138,19 @@ def test_unregistered_uuid_is_hung_up(tmp_path: Path) -> None:
 
 
 def test_a_uuid_opens_one_call(tmp_path: Path) -> None:
-    """Who shows it again is hung up, while the call lasts and after it."""
+    """A further connection goes on with the call while it is remembered, and is hung up afterwards."""
 
     async def run() -> None:
-        async with serving(tmp_path, audiosocket=PORT) as served:
+        async with serving(tmp_path, audiosocket=PORT, resume_s=0.0) as served:
             made = line(await announce(served))
             async with dialled(served) as (_, writer):
                 await speak(writer, made, 0.1)
                 await until(lambda: "call-1" in served.service.registry.calls)
+                first = served.service.registry.calls["call-1"]
                 async with dialled(served) as (reader, again):
                     await speak(again, made, 0.1)
-                    await hung_up(reader)
+                    await until(lambda: any(event.get("media") == "stream_resumed" for event in first.view.events))
+                    assert [first] == list(served.service.registry.calls.values())
             await recorded(served, "call-1", "stopped")
             async with dialled(served) as (reader, again):
                 await speak(again, made, 0.1)
@@ -234,7 +236,7 @@ def test_silence_is_a_stall(tmp_path: Path) -> None:
     """Where nothing comes we hang up, a call or not."""
 
     async def run() -> None:
-        async with serving(tmp_path, audiosocket=PORT, stall_s=0.2) as served:
+        async with serving(tmp_path, audiosocket=PORT, stall_s=0.2, hold_s=0.2) as served:
             made = line(await announce(served))
             async with dialled(served) as (reader, writer), dialled(served) as (unspoken, _):
                 await speak(writer, made, 0.1)

@@ -90,7 +90,7 @@ def test_slow_store_is_no_stall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """A client is not blamed for the time that the store takes: only its own silence is a stall."""
 
     async def run() -> None:
-        async with serving(tmp_path, stall_s=0.2) as served:
+        async with serving(tmp_path, stall_s=0.2, hold_s=0.2) as served:
             append, gate = served.service.store.append, asyncio.Event()
 
             async def slow(*records: Any) -> None:

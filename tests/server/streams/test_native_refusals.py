@@ -134,15 +134,15 @@ def test_key_without_scope_is_refused(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_live_call_id_is_taken(tmp_path: Path) -> None:
-    """A second stream cannot take over a live call's id, and does the first no harm."""
+def test_live_call_of_another_customer_refuses_the_stream(tmp_path: Path) -> None:
+    """A second stream cannot make a live call that of somebody else, and does the first no harm."""
 
     async def run() -> None:
         async with serving(tmp_path) as served:
             async with served.call() as first:
                 async with served.stream() as second:
                     await second.send(start(customer_ref="customer-2"))
-                    await refused(second, "call_exists", 1008)
+                    await refused(second, "other_customer", 1008)
                 await first.send(json.dumps({"type": "intent", "action": "balance_enquiry"}))
                 assert "allow" == (await said(first, "decision"))["decision"]
             records = await recorded(served, "call-1", "stopped")
@@ -189,7 +189,7 @@ def test_stalled_stream_is_closed(tmp_path: Path) -> None:
     """A client that falls silent is told so after `stall_s`, and its call ends as stalled."""
 
     async def run() -> None:
-        async with serving(tmp_path, stall_s=0.2) as served:
+        async with serving(tmp_path, stall_s=0.2, hold_s=0.2) as served:
             async with served.stream() as socket:
                 await socket.send(start())
                 await speak(socket, 2.0)
@@ -203,7 +203,7 @@ def test_stream_that_never_starts_is_closed(tmp_path: Path) -> None:
     """A client that connects and says nothing is not kept."""
 
     async def run() -> None:
-        async with serving(tmp_path, stall_s=0.2) as served, served.stream() as socket:
+        async with serving(tmp_path, stall_s=0.2, hold_s=0.2) as served, served.stream() as socket:
             await refused(socket, "stalled", 1008)
 
     asyncio.run(run())

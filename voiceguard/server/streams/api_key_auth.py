@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import structlog
 from starlette.websockets import WebSocket
 
 from voiceguard.adapters.store import StoreError
@@ -18,7 +19,9 @@ async def accepted(websocket: WebSocket, path: str, subprotocols: Collection[str
     these (RFC 6455 section 4.2.2); False when it was refused before the upgrade, which these platforms report."""
     service: WebContext = websocket.app.state.service
     try:
-        await authenticate(service.store, presented(websocket), path)
+        principal = await authenticate(service.store, presented(websocket), path)
+        websocket.state.key = principal.name
+        structlog.contextvars.bind_contextvars(key=principal.name)
     except AuthenticationError as error:
         await refuse_upgrade(service, websocket, error, 401)
         return False

@@ -24,6 +24,8 @@ READ_BYTES = 65536
 class TcpTransport:
     """An accepted TCP connection; its frames are AudioSocket's messages."""
 
+    owner = "audiosocket"
+
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, messages: Messages) -> None:
         self._reader, self._writer, self._messages = reader, writer, messages
 
@@ -102,12 +104,18 @@ async def admit(service: WebContext, started: CallStarted) -> CallStarted:
 
 
 async def claim(service: WebContext, uuid: UUID) -> Registered:
-    """What was registered under this UUID, once; raises PeerError."""
+    """What was registered under this UUID: once, and again for a further stream of the same call. Raises PeerError."""
     try:
         registered = await service.store.registrations().claim(uuid, service.now())
     except StoreError:
         raise PeerError("store_unavailable", "calls cannot be looked up now", close_code=1013) from None
-    if registered is None:
+    if registered is not None:
+        service.claims[uuid] = registered
+        if len(service.claims) > 2 * service.settings.max_calls:
+            del service.claims[next(iter(service.claims))]
+        return registered
+    registered = service.claims.get(uuid)
+    if registered is None or not service.registry.goes_on(registered.call_id or str(uuid)):
         raise AuthenticationError("no call is registered under this UUID")
     return registered
 

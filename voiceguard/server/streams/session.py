@@ -11,7 +11,16 @@ from typing import Any, Protocol
 import structlog
 
 from voiceguard.errors import PeerError
-from voiceguard.events import CallEnded, CallStarted, FaultReported, IntentDeclared, ReplyDue, WireEvent
+from voiceguard.events import (
+    CallEnded,
+    CallStarted,
+    FaultReported,
+    IntentDeclared,
+    MediaPaused,
+    MediaResumed,
+    ReplyDue,
+    WireEvent,
+)
 from voiceguard.live.call import LiveCall
 from voiceguard.server.context import WebContext
 from voiceguard.server.streams.outbox import Outbox
@@ -46,6 +55,9 @@ class Closed(Exception):
 class Transport(Protocol):
     """What carries the frames."""
 
+    owner: str
+    """The protocol, and the name of the key that opened the stream, where it came by one of ours."""
+
     async def receive(self) -> Frame:
         """The next frame. Raises Closed."""
         ...
@@ -77,6 +89,7 @@ class Session:
         self._ends_by_closing = ends_by_closing
         self._outbox = Outbox()
         self._call: LiveCall | None = None
+        self._is_replaced = False
 
     async def run(self) -> None:
         """Serve the stream; returns when the socket is closed, and the call's record is complete by then."""
@@ -117,12 +130,28 @@ class Session:
     async def _next(self) -> tuple[list[WireEvent], bool]:
         """The events of the next frame, and whether it is the connection's end."""
         try:
-            # Only the client's own silence is a stall, not the time that the store takes.
-            async with asyncio.timeout(self._service.settings.stall_s):
-                frame = await self._transport.receive()
+            frame = await self._receive()
         except Closed as closed:
             return self._lost(closed), True
         return self._codec.receive_text(frame) if isinstance(frame, str) else self._codec.receive_binary(frame), False
+
+    async def _receive(self) -> Frame:
+        """The next frame. A started call whose stream falls silent is paused, as on hold, and goes on with the next
+        frame. Raises Closed, and TimeoutError for a silence that is too long."""
+        settings = self._service.settings
+        try:
+            # Only the client's own silence is a stall, not the time that the store takes.
+            async with asyncio.timeout(min(settings.stall_s, settings.hold_s)):
+                return await self._transport.receive()
+        except TimeoutError:
+            if self._call is None or settings.hold_s <= settings.stall_s:
+                raise
+        self._call.receive(MediaPaused())
+        async with asyncio.timeout(settings.hold_s - settings.stall_s):
+            frame = await self._transport.receive()
+        if self._call is not None:
+            self._call.receive(MediaResumed())
+        return frame
 
     def _lost(self, closed: Closed) -> list[WireEvent]:
         events = self._codec.connection_lost()
@@ -149,6 +178,8 @@ class Session:
         if isinstance(event, FaultReported):
             self._service.metrics.reported.labels(event.code).inc()
             return
+        if self._is_replaced:
+            raise PeerError("replaced", "another stream goes on with this call")
         if self._call is None:
             raise PeerError("not_started", "the call has not started")
         if isinstance(event, IntentDeclared):
@@ -160,13 +191,20 @@ class Session:
         if self._admit is not None:
             started = await self._admit(started) or started
         structlog.contextvars.bind_contextvars(call_id=started.call_id)
-        self._call = await self._service.registry.open(started, self._outbox.put)
+        self._call = await self._service.registry.open(
+            started, self._outbox.put, owner=self._transport.owner, on_replaced=self._replace
+        )
 
     async def _end(self, ended: CallEnded) -> None:
         call, self._call = self._call, None
         if call is not None:
-            await call.close(ended)
+            await self._service.registry.lose(call, ended)
             self._outbox.put({"type": "stopped", "call_id": call.started.call_id, "reason": ended.reason})
+
+    def _replace(self) -> None:
+        """Another stream took the call over: nothing of this one reaches it any more."""
+        self._call, self._is_replaced = None, True
+        log.warning("stream replaced by another one of its call")
 
     def _refuse(self, error: PeerError) -> int:
         log.warning("stream refused", code=error.code, reason=str(error))

@@ -21,6 +21,7 @@ class WebSocketTransport:
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
+        self.owner = f"{websocket.url.path} {getattr(websocket.state, 'key', '')}"
 
     async def receive(self) -> Frame:
         """The next text or binary message."""
