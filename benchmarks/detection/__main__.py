@@ -25,8 +25,11 @@ from benchmarks.detection.scoring import (
     tempered,
 )
 from benchmarks.detection.text import as_text, cost_lines
+from benchmarks.results_file import as_lines, commit
 
 ENOUGH_S = 8.0
+_LEVELS = 5
+"""Of the results that are spread over lines: models, a model, its lines, a line, a condition."""
 
 
 def main() -> None:
@@ -66,8 +69,10 @@ def main() -> None:
         )
     if not arguments.quick:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        for model in report["models"].values():
+            model["measured_at_commit"] = commit()
         report["models"] = kept(arguments.out, report["models"])
-        arguments.out.write_text(json.dumps(report, indent=1) + "\n")
+        arguments.out.write_text(as_lines(report, _LEVELS) + "\n")
 
 
 def measure_cost_anew(folders: Sequence[Path], out: Path) -> None:
@@ -76,7 +81,7 @@ def measure_cost_anew(folders: Sequence[Path], out: Path) -> None:
     for folder in folders:
         report["models"][load_detector(folder).model.version]["cost"] = cost(folder)
     print("\n".join(cost_lines(report["models"])))
-    out.write_text(json.dumps(report, indent=1) + "\n")
+    out.write_text(as_lines(report, _LEVELS) + "\n")
 
 
 def measure(folder: Path, data: Path, jobs: int, *, quick: bool) -> dict[str, Any]:
