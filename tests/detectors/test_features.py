@@ -50,14 +50,6 @@ def test_narrow_bins_tell_single_harmonics(hz: float, bin_: int) -> None:
     assert bins[(bin_ + 8) % 128] < bins[bin_] - np.log(1e4)
 
 
-@pytest.mark.parametrize(("hz", "bin_"), [(31.25, 0), (1000.0, 31), (3968.75, 126)])
-def test_linear_bins_reach_the_whole_band(hz: float, bin_: int) -> None:
-    """A tone fills its own bin of 31.25 Hz, up to the edge of the telephone's band."""
-    tone = np.sin(2 * np.pi * hz * np.arange(16000) / 8000).astype(np.float32)
-
-    assert features.linear128(tone)[20:-20].mean(axis=0).argmax() == bin_
-
-
 def test_spectra_look_at_the_same_moments() -> None:
     """A click is loudest in the same frame of each."""
     click = np.random.default_rng(4).standard_normal(8000).astype(np.float32) * np.float32(1e-3)
@@ -65,7 +57,7 @@ def test_spectra_look_at_the_same_moments() -> None:
 
     loudest = [int(spectrum(click).mean(axis=1).argmax()) for spectrum in features.SPECTRA.values()]
 
-    assert loudest == [49, 49, 49]
+    assert loudest == [49, 49]
 
 
 @pytest.mark.parametrize("spectrum", features.SPECTRA.values())

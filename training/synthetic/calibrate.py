@@ -19,7 +19,8 @@ def main() -> None:
     """Write ``calibration.json``: scale, offset, limit."""
     settings = read_settings("calibrate")
     clips = read_clips(settings.work)
-    held_out = np.load(settings.made / "held_out.npy")
+    # Plain mu-law and a random line, the first two views: a call is not always as bad as the hard ones.
+    held_out = np.load(settings.made / "held_out.npy")[:2]
     # Vocoder copies are a laboratory case: evidence is weighed for the attacks that callers meet.
     rows = ~clips.spoof | clips.is_attack
     raw, labels = held_out[:, rows].reshape(-1), np.tile(clips.spoof[rows], len(held_out))

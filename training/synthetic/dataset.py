@@ -52,8 +52,8 @@ class Clips:
     def only(self, rows: NDArray[np.intp]) -> Clips:
         """Clips by their places, without their pairs."""
         samples = [self.samples[place] for place in rows]
-        columns = (self.spoof, self.source, self.page, self.system, self.kind, self.speaker, np.full(len(self.spoof), -1))
-        return Clips(samples, *(column[rows] for column in columns))
+        columns = (self.spoof, self.source, self.page, self.system, self.kind, self.speaker)
+        return Clips(samples, *(column[rows] for column in columns), pair=np.full(len(rows), -1))
 
     @property
     def is_attack(self) -> NDArray[np.bool_]:
@@ -133,9 +133,9 @@ def read_noises(work: Path) -> list[Samples]:
 def window(samples: Samples, view: str, noises: list[Samples], rng: np.random.Generator) -> Samples:
     """Up to 4 s of net speech of a clip, as `view` says.
 
-    A view begins with the line, ``pcmu``, a random one (``line``) or one of three hard ones (``hard``: GSM, Opus or noise
-    at 10 dB); then ``-pace`` plays the clip up to a tenth faster
-    or slower, pitch and all, and ``-crop`` takes a random 2 to 4 s in place of the first 4.
+    A view begins with the line, ``pcmu``, a random one (``line``) or one of three hard ones (``hard``: GSM, Opus or
+    noise at 10 dB); then ``-pace`` plays the clip up to a tenth faster or slower, pitch and all, and ``-crop`` takes a
+    random 2 to 4 s in place of the first 4.
     """
     line, *ways = view.split("-")
     if "pace" in ways:

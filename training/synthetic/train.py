@@ -72,7 +72,7 @@ def valued(settings: Settings, clips: int) -> tuple[Basis, Floats]:
     """Every clip's numbers in every view, in the directions in which they differ most: (views, clips, directions)."""
     if not texture_file(settings).exists():
         _write_texture(settings)
-    files, kept = embed(settings, clips), settings.made / "basis.npz"
+    files, kept = embed(settings, clips), settings.layers / "basis.npz"
     if not kept.exists():
         views = (np.concatenate([np.load(path) for path in paths]) for paths in files)
         basis = basis_of(views, settings.config["judge_directions"], _ROWS, settings.seed)
@@ -123,7 +123,7 @@ class _Numbers(nn.Module):
 
 def texture_file(settings: Settings) -> Path:
     """The layers that ship, without their judge."""
-    return settings.made / "texture.onnx"
+    return settings.layers / "texture.onnx"
 
 
 def embed(settings: Settings, clips: int) -> list[list[Path]]:
@@ -135,7 +135,7 @@ def embed(settings: Settings, clips: int) -> list[list[Path]]:
 
 def _embedded(settings: Settings, number: int, start: int) -> Path:
     """The file of one view's numbers of 500 clips from `start` on; made once."""
-    path = settings.made / f"numbers-{number}-{settings.config['train']['views'][number]}-{start:05d}.npy"
+    path = settings.layers / f"numbers-{number}-{settings.config['train']['views'][number]}-{start:05d}.npy"
     if not path.exists():
         texture = _texture(texture_file(settings))
         windows = _windows(settings, number, start)

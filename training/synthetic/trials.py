@@ -1,7 +1,7 @@
 """Other ways to judge the network's numbers, by the folds of ``train``: rows of RESULTS.md.
 
-``python -m training.synthetic.trials [--config F] [--way NAME …]`` after ``train``; keeps each way's scores of clips that
-its fits had not seen in the model's folder, ``trials/NAME.npy``, and prints a row for each.
+``python -m training.synthetic.trials [--config F] [--way NAME …]`` after ``train``; prints a row for each way, and
+keeps its scores of clips that its fits had not seen in the model's folder, ``trials/NAME.npy``.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ WAYS: dict[str, Way] = {
     "plain": by(_PLAIN),
     "one view": first_views(by(_PLAIN), 1),
     "two views": first_views(by(_PLAIN), 2),
+    "steps: 1200": by(replace(_PLAIN, steps=1200)),
     "steps: 3600": by(replace(_PLAIN, steps=3600)),
     "steps: 7200": by(replace(_PLAIN, steps=7200)),
     "mixup 0.2": by(replace(_PLAIN, mixed=0.2)),

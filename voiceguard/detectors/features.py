@@ -9,8 +9,7 @@ of twice the size would give is worked out directly. Bands above 4 kHz, where a 
 of what the bands below the edge do: to a network that has never heard empty bands they would be a strange microphone.
 The speaker encoder needs all 80; for the detector `fbank61_16k` leaves the made-up ones out.
 
-`narrow128` beside it has the single harmonics of a voice, which Kaldi's windows are too short for; `linear128`, for
-the second opinion, all bands up to 4 kHz at even width.
+`narrow128` beside it has the single harmonics of a voice, which Kaldi's windows are too short for.
 """
 
 from __future__ import annotations
@@ -78,8 +77,8 @@ def fbank61_16k(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.log(np.maximum(power @ _triangles(), _POWER_FLOOR)), dtype=np.float32)
 
 
-_LONG_FRAME_SAMPLES, _LOWEST_NARROW_BIN = 512, 4
-_MIDDLE_FRAME_SAMPLES, _LOWEST_LINEAR_BIN = 256, 1
+_LONG_FRAME_SAMPLES = 512
+_LOWEST_BIN = 4
 _FAINT = np.float32(1e-6)
 
 
@@ -90,30 +89,20 @@ def narrow128(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     and its mean removed; pre-emphasis 0.97, Hann window; the waveform is mirrored at its ends. Raises ValueError on
     fewer than 200 samples.
     """
-    return _bins(samples, _LONG_FRAME_SAMPLES, _LOWEST_NARROW_BIN)
-
-
-def linear128(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The same in bins of 31.25 Hz from there to 4 kHz over frames of 32 ms: the upper bands as finely as the lower."""
-    return _bins(samples, _MIDDLE_FRAME_SAMPLES, _LOWEST_LINEAR_BIN)
-
-
-def _bins(samples: NDArray[np.float32], frame_samples: int, lowest: int) -> NDArray[np.float32]:
     if samples.ndim != 1 or len(samples) < _FRAME_SAMPLES:
         raise ValueError(f"bins need one channel of at least {_FRAME_SAMPLES} samples")
-    beyond = (frame_samples - _FRAME_SAMPLES) // 2
+    beyond = (_LONG_FRAME_SAMPLES - _FRAME_SAMPLES) // 2
     emphasised = np.append(samples[:1], samples[1:] - np.float32(_PRE_EMPHASIS) * samples[:-1])
     mirrored = np.pad(emphasised, beyond, mode="reflect")
-    frames = np.lib.stride_tricks.sliding_window_view(mirrored, frame_samples)[::_HOP_SAMPLES]
-    spectrum = rfft((frames - frames.mean(axis=1, keepdims=True)) * _hann(frame_samples), axis=1)
-    heard = spectrum[:, lowest : lowest + BINS]
+    frames = np.lib.stride_tricks.sliding_window_view(mirrored, _LONG_FRAME_SAMPLES)[::_HOP_SAMPLES]
+    spectrum = rfft((frames - frames.mean(axis=1, keepdims=True)) * _hann(), axis=1)
+    heard = spectrum[:, _LOWEST_BIN : _LOWEST_BIN + BINS]
     return np.asarray(np.log(heard.real**2 + heard.imag**2 + _FAINT), dtype=np.float32)
 
 
 SPECTRA: Mapping[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     "fbank61_16k": fbank61_16k,
     "narrow128": narrow128,
-    "linear128": linear128,
 }
 """What a model's papers may name as its front end."""
 
@@ -140,8 +129,8 @@ def _povey() -> NDArray[np.float32]:
 
 
 @cache
-def _hann(samples: int) -> NDArray[np.float32]:
-    return np.hanning(samples).astype(np.float32)
+def _hann() -> NDArray[np.float32]:
+    return np.hanning(_LONG_FRAME_SAMPLES).astype(np.float32)
 
 
 @cache

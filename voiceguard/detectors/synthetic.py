@@ -30,11 +30,11 @@ class Calibration:
 
 
 def prepare(
-    windows: Sequence[NDArray[np.float32]], spectra: Sequence[str] = ("fbank61_16k", "narrow128")
+    windows: Sequence[NDArray[np.float32]], spectra: Sequence[str] = tuple(SPECTRA)
 ) -> NDArray[np.float32]:
     """Model input (batch, 398, bands) for windows of net speech at 8 kHz, each (n,); shorter ones are repeated to 4 s.
 
-    The bands are those of the named spectra side by side, 61 for ``fbank61_16k`` and 128 for each of the others. Every
+    The bands are those of the named spectra side by side, 61 for ``fbank61_16k`` and 128 for ``narrow128``. Every
     window has one level, and every band a mean of zero over it: neither gain nor the line's colour tells. Raises
     ValueError for no windows, and for an empty window or one longer than 4 s.
     """
