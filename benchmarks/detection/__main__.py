@@ -40,6 +40,7 @@ def main() -> None:
         "--model", type=Path, action="append",
         help="folder of a model, may be given again, the others in --out stay; default: the shipped ones and baselines",
     )
+    parser.add_argument("--line", choices=LINES, action="append", help="may be given again; default: all of them")
     parser.add_argument("--quick", action="store_true", help="mu-law and 4 s alone; prints, writes no --out")
     parser.add_argument("--cost", action="store_true", help="what a window costs alone; other figures of --out stay")
     parser.add_argument("--plots", type=Path, help="folder for det.svg and reliability.svg")
@@ -56,7 +57,7 @@ def main() -> None:
         if "reference" in load_detector(folder).model.card and not arguments.quick:
             telephone = [clip for clip in read_clips(arguments.data) if is_telephone(clip)]
             model["drift"] = stability(folder, arguments.data, telephone)
-        model["lines"] = measure(folder, arguments.data, arguments.jobs, quick=arguments.quick)
+        model["lines"] = measure(folder, arguments.data, arguments.line or LINES, arguments.jobs, quick=arguments.quick)
     print(as_text(report))
     if arguments.plots:
         clips = read_clips(arguments.data)
@@ -84,12 +85,12 @@ def measure_cost_anew(folders: Sequence[Path], out: Path) -> None:
     out.write_text(as_lines(report, _LEVELS) + "\n")
 
 
-def measure(folder: Path, data: Path, jobs: int, *, quick: bool) -> dict[str, Any]:
-    """Figures by line and net speech."""
+def measure(folder: Path, data: Path, through: Sequence[LineName], jobs: int, *, quick: bool) -> dict[str, Any]:
+    """Figures by line and net speech; quick: of the first line and 4 s alone."""
     clips = read_clips(data)
     calls = join_voices(clips)
     lines: dict[str, Any] = {}
-    for line in LINES[:1] if quick else LINES:
+    for line in through[:1] if quick else through:
         lines[line] = {
             extent: _after(folder, data, clips, line, extent, jobs)
             for extent in CLIP_SECONDS if not quick or extent == "after_4_s"
