@@ -25,8 +25,11 @@ from benchmarks.detection.scoring import (
     tempered,
 )
 from benchmarks.detection.text import as_text, cost_lines
+from benchmarks.results_file import as_lines, commit
 
 ENOUGH_S = 8.0
+_LEVELS = 5
+"""Of the results that are spread over lines: models, a model, its lines, a line, a condition."""
 
 
 def main() -> None:
@@ -37,6 +40,7 @@ def main() -> None:
         "--model", type=Path, action="append",
         help="folder of a model, may be given again, the others in --out stay; default: the shipped ones and baselines",
     )
+    parser.add_argument("--line", choices=LINES, action="append", help="may be given again; default: all of them")
     parser.add_argument("--quick", action="store_true", help="mu-law and 4 s alone; prints, writes no --out")
     parser.add_argument("--cost", action="store_true", help="what a window costs alone; other figures of --out stay")
     parser.add_argument("--plots", type=Path, help="folder for det.svg and reliability.svg")
@@ -53,7 +57,7 @@ def main() -> None:
         if "reference" in load_detector(folder).model.card and not arguments.quick:
             telephone = [clip for clip in read_clips(arguments.data) if is_telephone(clip)]
             model["drift"] = stability(folder, arguments.data, telephone)
-        model["lines"] = measure(folder, arguments.data, arguments.jobs, quick=arguments.quick)
+        model["lines"] = measure(folder, arguments.data, arguments.line or LINES, arguments.jobs, quick=arguments.quick)
     print(as_text(report))
     if arguments.plots:
         clips = read_clips(arguments.data)
@@ -66,8 +70,10 @@ def main() -> None:
         )
     if not arguments.quick:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        for model in report["models"].values():
+            model["measured_at_commit"] = commit()
         report["models"] = kept(arguments.out, report["models"])
-        arguments.out.write_text(json.dumps(report, indent=1) + "\n")
+        arguments.out.write_text(as_lines(report, _LEVELS) + "\n")
 
 
 def measure_cost_anew(folders: Sequence[Path], out: Path) -> None:
@@ -76,15 +82,15 @@ def measure_cost_anew(folders: Sequence[Path], out: Path) -> None:
     for folder in folders:
         report["models"][load_detector(folder).model.version]["cost"] = cost(folder)
     print("\n".join(cost_lines(report["models"])))
-    out.write_text(json.dumps(report, indent=1) + "\n")
+    out.write_text(as_lines(report, _LEVELS) + "\n")
 
 
-def measure(folder: Path, data: Path, jobs: int, *, quick: bool) -> dict[str, Any]:
-    """Figures by line and net speech."""
+def measure(folder: Path, data: Path, through: Sequence[LineName], jobs: int, *, quick: bool) -> dict[str, Any]:
+    """Figures by line and net speech; quick: of the first line and 4 s alone."""
     clips = read_clips(data)
     calls = join_voices(clips)
     lines: dict[str, Any] = {}
-    for line in LINES[:1] if quick else LINES:
+    for line in through[:1] if quick else through:
         lines[line] = {
             extent: _after(folder, data, clips, line, extent, jobs)
             for extent in CLIP_SECONDS if not quick or extent == "after_4_s"

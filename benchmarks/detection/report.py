@@ -16,7 +16,10 @@ from voiceguard.measures import metrics
 from voiceguard.risk import RiskOptions
 
 ATTACKS = ("tts", "clone", "vc")
-TELEPHONE_SOURCES = ("hyke-india-ivr", "cslu-numbers-sample", "callytics-csvd")
+TELEPHONE_SOURCES = (
+    "hyke-india-ivr", "cslu-numbers-sample", "callytics-csvd", "nu-dialogue/moshi-finetune", "dennisguse/ITU-T_pesq",
+    "googleapis/nodejs-speech",
+)  # fmt: skip
 FALSE_ALARMS = 0.05
 """Share of genuine recordings flagged at the second threshold that misses are counted at."""
 _SEED = 20261123
@@ -51,12 +54,12 @@ class Scores:
     @property
     def telephone(self) -> _Rows:
         """Genuine speech from real telephone lines."""
-        return self.genuine & np.isin(self.source, TELEPHONE_SOURCES)
+        return self.genuine & (self.kind == "phone") & np.isin(self.source, TELEPHONE_SOURCES)
 
 
 def is_telephone(recording: Recording) -> bool:
     """Whether a recording is genuine speech from a real telephone line."""
-    return recording.label == "bonafide" and recording.source in TELEPHONE_SOURCES
+    return recording.label == "bonafide" and recording.kind == "phone" and recording.source in TELEPHONE_SOURCES
 
 
 def gather(recordings: Sequence[Recording], llr: Sequence[float]) -> Scores:

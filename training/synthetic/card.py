@@ -64,7 +64,7 @@ def measured(model: Mapping[str, Any]) -> Iterator[str]:
     yield "\nUnseen attacks on other lines and after more or less speech:\n"
     yield "| line | net speech | EER | Cllr, bits | telephone speech flagged at 10 % missed | resynth flagged |"
     yield "|---|---|---|---|---|---|"
-    for line, title in _LINES.items():
+    for line, title in ((line, title) for line, title in _LINES.items() if line in model["lines"]):
         for extent, heard in _EXTENTS.items():
             part = model["lines"][line][extent]
             row = part["slices"]["attacks_unseen"]

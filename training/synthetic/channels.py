@@ -43,6 +43,16 @@ def through_line(samples: Samples, noises: Sequence[Samples], rng: np.random.Gen
     return g711(samples, "ULAW" if rng.random() < 0.7 else "ALAW")
 
 
+def hard_line(samples: Samples, noises: Sequence[Samples], rng: np.random.Generator) -> Samples:
+    """One of GSM, Opus and noise 10 dB below the speech, and mu-law after it."""
+    line = int(rng.integers(3))
+    if line == 2:
+        samples = add_noise(samples, noises[int(rng.integers(len(noises)))], 10.0, rng)
+    else:
+        samples = (_gsm, _opus)[line](samples, rng)
+    return g711(np.clip(samples, -1.0, 1.0).astype(np.float32), "ULAW")
+
+
 def g711(samples: Samples, law: str) -> Samples:
     """Through G.711 and back; ``law`` is ULAW or ALAW, as libsndfile names them."""
     return _libsndfile(samples, law)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from torch import nn
 
 from training.synthetic.dataset import read_clips, read_noises, window
+from training.synthetic.judge import BOUND, Judge
 from training.synthetic.model import FRAMES
 from training.synthetic.prepare import prepared_hash
 from training.synthetic.settings import Settings, read_settings, sha256_of
@@ -36,17 +37,21 @@ def main() -> None:
     print(f"{(folder / 'model.onnx').stat().st_size / 1e6:.1f} MB, sha256 {description['sha256']}")
 
 
-def write_judged(texture: Path, path: Path, judge: nn.Linear) -> None:
-    """The rounded layers with the judge as their last one."""
+def write_judged(texture: Path, path: Path, judge: Judge) -> None:
+    """The rounded layers with the judge as their last ones, its weights of 16 bits."""
     model = onnx.load(texture)
     (numbers,) = model.graph.output
-    model.graph.initializer.extend([
-        numpy_helper.from_array(judge.weight.detach().numpy(), "judge.weight"),
-        numpy_helper.from_array(judge.bias.detach().numpy(), "judge.bias"),
-        numpy_helper.from_array(np.array([1]), "judge.axis"),
-    ])
+    model.graph.initializer.extend(
+        numpy_helper.from_array(values, f"judge.{name}") for name, values in _stored(judge).items()
+    )
     model.graph.node.extend([
-        helper.make_node("Gemm", [numbers.name, "judge.weight", "judge.bias"], ["judged"], transB=1),
+        helper.make_node("Sub", [numbers.name, "judge.mean"], ["judge.centred"]),
+        helper.make_node("Mul", ["judge.centred", "judge.scale"], ["judge.scaled"]),
+        helper.make_node("Clip", ["judge.scaled", "judge.least", "judge.most"], ["judge.inputs"]),
+        helper.make_node("Cast", ["judge.hidden.half"], ["judge.hidden"], to=TensorProto.FLOAT),
+        helper.make_node("Gemm", ["judge.inputs", "judge.hidden", "judge.hidden.bias"], ["judge.sums"], transB=1),
+        helper.make_node("Relu", ["judge.sums"], ["judge.units"]),
+        helper.make_node("Gemm", ["judge.units", "judge.last", "judge.last.bias"], ["judged"], transB=1),
         helper.make_node("Squeeze", ["judged", "judge.axis"], ["score"]),
     ])
     model.graph.output[0].CopyFrom(helper.make_tensor_value_info("score", TensorProto.FLOAT, ["batch"]))
@@ -54,12 +59,29 @@ def write_judged(texture: Path, path: Path, judge: nn.Linear) -> None:
     onnx.save(model, path)
 
 
+def _stored(judge: Judge) -> dict[str, NDArray[Any]]:
+    """The judge's numbers as the file holds them."""
+    weights = {name: tensor.detach().numpy() for name, tensor in judge.state_dict().items()}
+    return {
+        "mean": weights["mean"],
+        "scale": weights["scale"],
+        "least": np.float32(-BOUND),
+        "most": np.float32(BOUND),
+        "hidden.half": weights["hidden.weight"].astype(np.float16),
+        "hidden.bias": weights["hidden.bias"],
+        "last": weights["last.weight"],
+        "last.bias": weights["last.bias"],
+        "axis": np.array([1]),
+    }
+
+
 def reference(settings: Settings, count: int = 1000) -> dict[str, list[float]]:
     """Deciles of what genuine speech sounds like after a line, and of what a fit that never saw its page says of it."""
     clips, noises = read_clips(settings.work), read_noises(settings.work)
     held_out = np.load(settings.made / "held_out.npy")
     rng = np.random.default_rng(settings.seed)
-    views = [view.partition("-")[0] for view in settings.config["train"]["views"]]
+    # Plain mu-law and a random line: the first two views.
+    views = [view.partition("-")[0] for view in settings.config["train"]["views"][:2]]
     chosen = rng.choice(np.flatnonzero(~clips.spoof), count, replace=False)
     view = np.arange(count) % len(views)
     known = [
@@ -84,7 +106,7 @@ def describe(settings: Settings, model_file: Path, bands: list[int]) -> dict[str
         "sample_rate_hz": SAMPLE_RATE_HZ,
         "window_s": synthetic.WINDOW_S,
         "min_window_s": synthetic.MIN_WINDOW_S,
-        "hop_s": 1.0,
+        "hop_s": settings.config["hop_s"],
         "frontend": settings.config["spectra"],
         "input": {"name": "spectra", "shape": ["batch", FRAMES, sum(bands)]},
         "output": {"name": "score", "polarity": "higher is synthetic"},

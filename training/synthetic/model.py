@@ -1,4 +1,4 @@
-"""The network: what a speaker encoder's first layers do in a window, how they go together, and a linear judge of that.
+"""The network: what a speaker encoder's first layers do in a window, how they go together, and a judge of that.
 
 To tell people apart on any line, CAM++ has learned in its first convolutions what speech is made of: onsets, harmonics,
 formant movements at every pitch. Which of these go together in time says how the speech was made, as the correlations
@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.speaker.network import CHANNELS, ConvolutionHead
 from training.speaker.student import Head
+from training.synthetic.judge import Judge
 
 LAYERS = 6
 FRAMES = 398
@@ -88,13 +87,13 @@ class Detector(nn.Module):
     overlap so much that every other one says nearly as much.
     """
 
-    def __init__(self, head: ConvolutionHead, bands: Sequence[int], steps: Sequence[int]) -> None:
+    def __init__(self, head: ConvolutionHead, bands: Sequence[int], steps: Sequence[int], units: int) -> None:
         super().__init__()
         self.bands, self.steps = list(bands), list(steps)
         self.textures = nn.ModuleList(
             Texture(head, count, -(-FRAMES // step)) for count, step in zip(bands, steps, strict=True)
         )
-        self.judge = nn.Linear(SIZE * len(self.bands), 1)
+        self.judge = Judge(SIZE * len(self.bands), units)
 
     def numbers(self, spectra: Tensor) -> Tensor:
         """What the judge sees, (batch, 4512 a spectrum)."""
@@ -104,8 +103,3 @@ class Detector(nn.Module):
     def forward(self, spectra: Tensor) -> Tensor:
         score: Tensor = self.judge(self.numbers(spectra))
         return score.squeeze(1)
-
-
-def is_correlation(spectra: int) -> NDArray[np.bool_]:
-    """Which of the numbers of so many spectra are correlations, the others being moments."""
-    return np.tile(np.arange(SIZE) < CORRELATIONS, spectra)

@@ -59,7 +59,7 @@ def _clips(settings: Settings) -> Iterator[tuple[dict[str, Any], NDArray[np.floa
         page = row["source"] if pair is None else corpus[pair]["source"]
         # Codec language models end in the very decoders that made the resynth clips: for training they are attacks.
         label = "bonafide" if row["label"] == "bonafide" else "spoof"
-        described = _row(label, row["kind"], row["system"], row["source"], page, pair)
+        described = _row(label, row["kind"], row["system"], row["source"], page, pair, row["speaker"])
         yield described, _read(settings.data / row["path"])
     yield from _attacks(settings, corpus)
     yield from _recordings(Path(settings.config["recordings"]))
@@ -138,9 +138,14 @@ def _spoken(
         yield "piper-joe", "piper", attacks.piper_joe(sentence())
 
 
-def _row(label: str, kind: str, system: str, source: str, page: str, pair: int | None = None) -> dict[str, Any]:
-    """`pair`: the row of the clip that was copied."""
-    return {"label": label, "kind": kind, "system": system, "source": source, "page": page, "pair": pair}
+def _row(
+    label: str, kind: str, system: str, source: str, page: str, pair: int | None = None, speaker: str = ""
+) -> dict[str, Any]:
+    """`pair`: the row of the clip that was copied. `speaker`: empty where nobody is named."""
+    return {
+        "label": label, "kind": kind, "system": system, "source": source, "page": page, "pair": pair,
+        "speaker": speaker,
+    }  # fmt: skip
 
 
 def _read(path: Path) -> NDArray[np.float32]:

@@ -24,6 +24,11 @@ class Settings:
     """Folder inside `work` of what the steps write for this one model."""
 
     @property
+    def layers(self) -> Path:
+        """Folder of the rounded layers and of what they say: a model may judge what another one's layers say."""
+        return self.work / str(self.config.get("layers", self.config["name"]))
+
+    @property
     def seed(self) -> int:
         """Seed of every random choice."""
         return int(self.config["seed"])

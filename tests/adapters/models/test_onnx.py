@@ -111,7 +111,7 @@ def test_calibration_of_another_kind_is_refused(copy: Path) -> None:
 def test_second_detector_is_a_choice(tmp_path: Path) -> None:
     """By default there is one, asked on demand; an empty name leaves it out; a name nobody has is an error."""
     both = load_detectors(Settings(data_dir=tmp_path))
-    assert {"synthetic_voice": 1.0, "speaker_embedding": 1.5, "synthetic_voice_verify": None} == {
+    assert {"synthetic_voice": 2.0, "speaker_embedding": 1.5, "synthetic_voice_verify": None} == {
         spec.task: spec.hop_s for spec in both.specs
     }
     assert both.versions["verify"].startswith("synthetic-verify@")

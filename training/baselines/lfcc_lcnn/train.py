@@ -18,7 +18,7 @@ from torch.nn import functional
 from benchmarks.detection.lfcc import BANDS, FRAMES, prepare
 from training.baselines.lfcc_lcnn.network import Lcnn
 from training.synthetic.dataset import Clips, read_clips, read_noises, window
-from training.synthetic.train import rates
+from training.synthetic.figures import rates
 
 Views = list[NDArray[np.float16]]
 """Coefficients of each view, (clips, 399, 60)."""
@@ -78,8 +78,8 @@ def fit(config: dict[str, Any], clips: Clips, views: Views) -> None:
     plan, work = config["train"], Path(config["work"])
     unseen = held_out(config, clips)
     weights = np.where(unseen, 0.0, clips.weights(plan["attack_share"]))
-    named = {name: getattr(clips, name)[unseen] for name in ("spoof", "source", "page", "system", "kind")}
-    judged = Clips(samples=[], **named)
+    rows = np.flatnonzero(unseen)
+    judged, fold = clips.only(rows), np.zeros(len(rows), dtype=np.intp)
     torch.manual_seed(config["seed"])
     model = Lcnn(plan["dropout"]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(model.parameters(), lr=plan["rate"], weight_decay=plan["weight_decay"])
@@ -93,7 +93,7 @@ def fit(config: dict[str, Any], clips: Clips, views: Views) -> None:
     for epoch in range(len(log), plan["epochs"]):
         loss = run_epoch(model, optimiser, views, clips.spoof, weights / weights.sum(), plan, config["seed"], epoch)
         with _HALF:
-            found = rates(judged, scores(model, views[0], np.flatnonzero(unseen)))
+            found = rates(judged, scores(model, views[0], rows), fold)
         log.append({"epoch": epoch, "loss": round(loss, 4), **found})
         print(json.dumps(log[-1]), flush=True)
         if found["attacks"] == min(entry["attacks"] for entry in log):
