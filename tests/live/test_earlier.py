@@ -1,0 +1,46 @@
+"""What the records of a call say to a process that did not see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voiceguard.live.earlier import earlier_of
+
+
+def _risk(*contributions: float) -> dict[str, Any]:
+    return {"kind": "risk", "evidence": [{"contribution": value} for value in contributions]}
+
+
+def _decision(rule: str, state: str) -> dict[str, Any]:
+    return {"kind": "decision", "rule": rule, "state": state}
+
+
+@pytest.mark.parametrize(
+    ("records", "log_odds_delta", "wrong_codes"),
+    [
+        ([], 0.0, 0),
+        ([_risk(1.0, 0.5), _risk(2.0, -0.25)], 1.75, 0),
+        ([_decision("wrong_code", "challenged")] * 2, 0.0, 2),
+        ([_decision("wrong_code", "challenged"), _decision("code_right", "allowed")], 0.0, 0),
+        ([_decision("wrong_code", "challenged")] * 2 + [_decision("too_many_tries", "denied")], 0.0, 0),
+    ],
+)
+def test_last_risk_and_wrong_codes_in_a_row(
+    records: list[dict[str, Any]], log_odds_delta: float, wrong_codes: int
+) -> None:
+    """A right code and a lock-out both begin the count anew."""
+    earlier = earlier_of(records)
+
+    assert (log_odds_delta, wrong_codes) == (earlier.log_odds_delta, earlier.wrong_codes)
+
+
+@given(st.lists(st.sampled_from(["wrong_code", "code_needed"]), max_size=20))
+def test_wrong_codes_are_never_more_than_were_recorded(rules: list[str]) -> None:
+    """Whatever was decided in between."""
+    records = [_decision(rule, "challenged") for rule in rules]
+
+    assert rules.count("wrong_code") == earlier_of(records).wrong_codes
