@@ -71,6 +71,9 @@ class ScriptedStore:
     log: list[tuple[str, Any]]
     broken: bool = False
 
+    def __post_init__(self) -> None:
+        self.calls = self.decisions = self.customers = self
+
     def _refuse(self) -> None:
         if self.broken:
             raise StoreError("disk full")
@@ -79,11 +82,11 @@ class ScriptedStore:
         self._refuse()
         self.log.append(("append", [record["kind"] for record in records]))
 
-    async def record_decision(self, call_id: str, decision: ActionDecided, **_: Any) -> None:
+    async def record(self, call_id: str, decision: ActionDecided, **_: Any) -> None:
         self._refuse()
         self.log.append(("recorded", decision.decision))
 
-    async def customer(self, ref: str) -> CustomerFacts:
+    async def find(self, ref: str) -> CustomerFacts:
         self._refuse()
         return CustomerFacts(ref)
 

@@ -121,7 +121,7 @@ class Served:
     ) -> AsyncIterator[ClientConnection]:
         """A native call in progress, that many seconds old; stopped in the end. Its customer is known."""
         if customer_ref is not None:
-            await self.service.store.upsert_customer(customer_ref)
+            await self.service.store.customers.upsert(customer_ref)
         async with self.stream() as socket:
             await socket.send(start(call_id, customer_ref=customer_ref, **changes))
             await said(socket, "started")
@@ -144,7 +144,7 @@ async def serving(
     app = create_app(chosen, detectors=detectors or voice.detectors(), deliver=phone, **clock)
     async with listening(app, chosen) as origin:
         service: Service = app.state.service
-        key = await service.store.create_key("everybody", SCOPES)
+        key = await service.store.api_keys.create("everybody", SCOPES, by="tests", now=1.0)
         yield Served(service, origin, phone, voice, key)
 
 

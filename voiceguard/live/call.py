@@ -172,7 +172,7 @@ class LiveCall:
         customer: CustomerFacts | None = None
         if self.started.customer_ref is not None:
             try:
-                customer = await self._service.store.customer(self.started.customer_ref)
+                customer = await self._service.store.customers.find(self.started.customer_ref)
             except StoreError:
                 self._service.metrics.store_errors.inc()
         self.requested[action_id] = asked = ActionRequested(action_id, action, parameters, customer)
@@ -347,7 +347,7 @@ class LiveCall:
                 decided = await unless_locked(service.store, decided, service.now())
             if decided.grant is not None:
                 grant = service.keys.sign_grant(decided.grant, service.settings.grant_issuer)
-            await service.store.record_decision(
+            await service.store.decisions.record(
                 call_id, decided, at=service.now(), models=service.models, policy=service.policy
             )
         except VoiceguardError as error:
@@ -394,7 +394,7 @@ class LiveCall:
         if not records:
             return
         try:
-            await self._service.store.append(self.started.call_id, records)
+            await self._service.store.calls.append(self.started.call_id, records)
         except StoreError:
             self._service.metrics.store_errors.inc()
             self._records = records + self._records

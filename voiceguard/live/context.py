@@ -91,7 +91,7 @@ class Service:
         """Delete sessions that ended by themselves. A store that refuses is counted, and asked again later."""
         now, desk = self.now(), self.settings.desk
         try:
-            await self.store.people().forget_sessions(
+            await self.store.users.forget_sessions(
                 created_before=now - desk.session_absolute_s, seen_before=now - desk.session_idle_s
             )
         except StoreError:
@@ -117,6 +117,6 @@ class Service:
     async def checkpoint(self) -> None:
         """Sign a checkpoint now. A store that refuses is counted; the next checkpoint covers the same records."""
         try:
-            await self.store.checkpoint(self.keys.sign, self.now())
+            await self.store.audit.checkpoint(self.keys.sign, self.now())
         except StoreError:
             self.metrics.store_errors.inc()

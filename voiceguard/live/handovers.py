@@ -144,7 +144,7 @@ async def unless_locked(store: Store, decided: ActionDecided, now: float) -> Act
     """Deny an allowance whose customer another call has locked out since this action was asked for. Raises StoreError.
     """
     assert decided.grant is not None
-    customer = await store.customer(decided.grant.customer_ref)
+    customer = await store.customers.find(decided.grant.customer_ref)
     if customer is not None and now >= customer.locked_until:
         return decided
     reason = Reason("customer_locked", "Another call locked this customer out, or nobody knows the customer now.")

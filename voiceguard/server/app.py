@@ -25,6 +25,7 @@ from voiceguard.adapters.models.scheduler import Scheduler, SchedulerOptions
 from voiceguard.adapters.oidc import Provider
 from voiceguard.adapters.policy_files import read_policy
 from voiceguard.adapters.store import Store
+from voiceguard.adapters.store.voices import Voices
 from voiceguard.call import Call
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import CallEnded
@@ -96,7 +97,7 @@ def create_app(
                 new_call=lambda started, known: Call(
                     started, settings, policy, detectors.specs, detectors.calibrations, os.urandom, known, shadow
                 ),
-                voices=VoiceDesk(store.voices(detectors.versions["speaker"]), settings.linking),
+                voices=VoiceDesk(Voices(store.database, detectors.versions["speaker"]), settings.linking),
                 models=detectors.versions, policy=policy.sha256[:12], rules=policy, now=now,
                 drift=Drift(detectors.reference), oidc=provider,
             )
@@ -167,7 +168,7 @@ async def _healthz() -> Response:
 async def _readyz(request: Request) -> Response:
     """The store answers, and there is room for a call; 503 otherwise."""
     service: Service = request.app.state.service
-    await service.store.calls(1)
+    await service.store.calls.list(1)
     if len(service.calls) >= service.settings.max_calls:
         raise problems.Problem(503, "full", "No more calls can be taken now.")
     return JSONResponse({"status": "ready", "calls": len(service.calls), "policy": service.policy})

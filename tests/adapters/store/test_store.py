@@ -83,17 +83,17 @@ def dump(path: Path) -> list[str]:
 
 async def decide(store: Store, decided: ActionDecided, call_id: str = "call-1", at: float = 110.0) -> None:
     """Record a decision."""
-    await store.record_decision(call_id, decided, at=at, models=MODELS, policy=POLICY)
+    await store.decisions.record(call_id, decided, at=at, models=MODELS, policy=POLICY)
 
 
 async def one_call(store: Store, call_id: str = "call-1", jti: str = "jti-1") -> None:
     """A call with a step-up that ends in a grant."""
-    await store.upsert_customer("customer-1")
-    await store.append(call_id, [STARTED | {"call_id": call_id}, NOTE])
+    await store.customers.upsert("customer-1")
+    await store.calls.append(call_id, [STARTED | {"call_id": call_id}, NOTE])
     await decide(store, STEP_UP, call_id)
     grant = replace(ALLOW.grant, jti=jti, call_id=call_id)
     await decide(store, replace(ALLOW, grant=grant, accepted_totp_step=None), call_id, 120.0)
-    await store.append(call_id, [ENDED])
+    await store.calls.append(call_id, [ENDED])
 
 
 def accept(_: bytes, __: str) -> bool:
@@ -118,7 +118,7 @@ def test_migrations_make_the_tables(tmp_path: Path) -> None:
 def test_database_is_for_its_owner_alone(tmp_path: Path) -> None:
     """The folder is made 0700 and the file 0600."""
     path = tmp_path / "data" / "v.db"
-    on(path, lambda store: store.calls())
+    on(path, lambda store: store.calls.list())
 
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -128,7 +128,7 @@ def test_everything_stays(tmp_path: Path) -> None:
     """A second opening finds what the first one kept."""
     on(tmp_path / "v.db", one_call)
 
-    assert [call["call_id"] for call in on(tmp_path / "v.db", lambda store: store.calls())] == ["call-1"]
+    assert [call["call_id"] for call in on(tmp_path / "v.db", lambda store: store.calls.list())] == ["call-1"]
 
 
 def test_two_open_an_empty_file_at_once(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_two_open_an_empty_file_at_once(tmp_path: Path) -> None:
     async def run() -> None:
         async def start() -> None:
             async with Store.open(url(tmp_path / "v.db")) as store:
-                await store.calls()
+                await store.calls.list()
 
         await asyncio.gather(*(start() for _ in range(4)))
 
@@ -145,11 +145,11 @@ def test_two_open_an_empty_file_at_once(tmp_path: Path) -> None:
 
 def test_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     """A database whose migrations are unknown here is left alone."""
-    on(tmp_path / "v.db", lambda store: store.calls())
+    on(tmp_path / "v.db", lambda store: store.calls.list())
     sql(tmp_path / "v.db", "UPDATE alembic_version SET version_num = '9999'")
 
     with pytest.raises(StoreError):
-        on(tmp_path / "v.db", lambda store: store.calls())
+        on(tmp_path / "v.db", lambda store: store.calls.list())
 
 
 def test_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     before = path.read_bytes()
 
     with pytest.raises(StoreError, match="SQLITE_NOTADB"):
-        on(path, lambda store: store.calls())
+        on(path, lambda store: store.calls.list())
     assert path.read_bytes() == before
 
 
@@ -180,7 +180,7 @@ def test_folder_that_cannot_be_made_is_a_store_error(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
 
     with pytest.raises(StoreError):
-        on(tmp_path / "data" / "v.db", lambda store: store.calls())
+        on(tmp_path / "data" / "v.db", lambda store: store.calls.list())
 
 
 # ── calls and decisions ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -189,10 +189,10 @@ def test_folder_that_cannot_be_made_is_a_store_error(tmp_path: Path) -> None:
 def test_records_come_back_in_order(tmp_path: Path) -> None:
     """`events` gives every record as it was handed in."""
     async def use(store: Store) -> Any:
-        await store.append("call-1", [STARTED, NOTE])
-        await store.append("call-1", [])
-        await store.append("call-1", [ENDED])
-        return await store.events("call-1"), await store.events("call-2")
+        await store.calls.append("call-1", [STARTED, NOTE])
+        await store.calls.append("call-1", [])
+        await store.calls.append("call-1", [ENDED])
+        return await store.calls.events("call-1"), await store.calls.events("call-2")
 
     assert on(tmp_path / "v.db", use) == ([STARTED, NOTE, ENDED], [])
 
@@ -201,7 +201,7 @@ def test_call_tells_its_actions(tmp_path: Path) -> None:
     """A call's row has its start, its end and the latest decision on each action."""
     async def use(store: Store) -> Any:
         await one_call(store)
-        return await store.call("call-1"), await store.call("call-2")
+        return await store.calls.find("call-1"), await store.calls.find("call-2")
 
     known, unknown = on(tmp_path / "v.db", use)
     assert unknown is None
@@ -219,9 +219,9 @@ def test_calls_are_newest_first(tmp_path: Path) -> None:
     """The list has the latest starts, as many as asked for, each with its own actions."""
     async def use(store: Store) -> Any:
         for number in (1, 3, 2):
-            await store.append(f"call-{number}", [STARTED | {"at": float(number)}])
+            await store.calls.append(f"call-{number}", [STARTED | {"at": float(number)}])
         await decide(store, STEP_UP, "call-2")
-        return await store.calls(limit=2)
+        return await store.calls.list(limit=2)
 
     found = on(tmp_path / "v.db", use)
     assert [(call["call_id"], len(call["actions"])) for call in found] == [("call-3", 0), ("call-2", 1)]
@@ -230,9 +230,9 @@ def test_calls_are_newest_first(tmp_path: Path) -> None:
 def test_call_id_used_again_goes_on_with_its_chain(tmp_path: Path) -> None:
     """The row shows the latest start; nothing of the first call is lost."""
     async def use(store: Store) -> Any:
-        await store.append("call-1", [STARTED, ENDED])
-        await store.append("call-1", [STARTED | {"at": 200.0, "customer_ref": None}])
-        return await store.call("call-1"), await store.events("call-1")
+        await store.calls.append("call-1", [STARTED, ENDED])
+        await store.calls.append("call-1", [STARTED | {"at": 200.0, "customer_ref": None}])
+        return await store.calls.find("call-1"), await store.calls.events("call-1")
 
     call, events = on(tmp_path / "v.db", use)
     assert (call["started_at"], call["ended_at"], call["customer_ref"]) == (200.0, None, None)
@@ -243,7 +243,7 @@ def test_nothing_comes_before_the_start(tmp_path: Path) -> None:
     """A chain begins with its call's start, so that no decision hangs in the air."""
     async def use(store: Store) -> None:
         with pytest.raises(StoreError):
-            await store.append("call-1", [NOTE])
+            await store.calls.append("call-1", [NOTE])
         with pytest.raises(StoreError):
             await decide(store, STEP_UP)
 
@@ -255,12 +255,13 @@ def test_concurrent_writers_share_a_chain(tmp_path: Path) -> None:
     """Two processes that write to one call lose nothing and break no link."""
     async def run() -> Any:
         async with Store.open(url(tmp_path / "v.db")) as one, Store.open(url(tmp_path / "v.db")) as other:
-            await one.append("call-1", [STARTED])
+            await one.calls.append("call-1", [STARTED])
             await asyncio.gather(*(
-                store.append("call-1", [NOTE | {"number": number}, NOTE | {"number": number}])
+                store.calls.append("call-1", [NOTE | {"number": number}, NOTE | {"number": number}])
                 for store in (one, other) for number in range(20)
             ))
-            return [record["number"] for record in (await one.events("call-1"))[1:]], await one.verify_audit(accept)
+            events = await one.calls.events("call-1")
+            return [record["number"] for record in events[1:]], await one.audit.verify(accept)
 
     numbers, faults = asyncio.run(run())
     assert sorted(numbers) == sorted(4 * list(range(20)))
@@ -276,8 +277,8 @@ def test_grant_is_spent_once(tmp_path: Path) -> None:
     async def run() -> Any:
         async with Store.open(url(tmp_path / "v.db")) as one, Store.open(url(tmp_path / "v.db")) as other:
             await one_call(one)
-            spent = await asyncio.gather(*(store.redeem_grant("jti-1", 130.0) for store in 4 * (one, other)))
-            return spent, (await one.events("call-1"))[-1]
+            spent = await asyncio.gather(*(store.decisions.redeem_grant("jti-1", 130.0) for store in 4 * (one, other)))
+            return spent, (await one.calls.events("call-1"))[-1]
 
     spent, last = asyncio.run(run())
     assert sorted(spent) == 7 * [False] + [True]
@@ -289,7 +290,7 @@ def test_unrecorded_or_expired_grant_is_not_spent(tmp_path: Path, jti: str, now:
     """A signature alone is not enough, and the moment of expiry is too late."""
     async def use(store: Store) -> Any:
         await one_call(store)
-        return await store.redeem_grant(jti, now)
+        return await store.decisions.redeem_grant(jti, now)
 
     assert on(tmp_path / "v.db", use) is False
 
@@ -297,16 +298,17 @@ def test_unrecorded_or_expired_grant_is_not_spent(tmp_path: Path, jti: str, now:
 def test_code_opens_one_thing(tmp_path: Path) -> None:
     """A TOTP step that another call has used is refused, and its grant is not kept."""
     async def use(store: Store) -> Any:
-        await store.upsert_customer("customer-1")
+        await store.customers.upsert("customer-1")
         for call_id in ("call-1", "call-2"):
-            await store.append(call_id, [STARTED])
+            await store.calls.append(call_id, [STARTED])
         await decide(store, ALLOW)
         for step in (76, 77):
             grant = replace(ALLOW.grant, jti="jti-2", call_id="call-2")
             with pytest.raises(StoreError, match="used before"):
                 await decide(store, replace(ALLOW, grant=grant, accepted_totp_step=step), "call-2")
-        customer = await store.customer("customer-1")
-        return customer.last_totp_step, await store.redeem_grant("jti-2", 130.0), await store.events("call-2")
+        customer = await store.customers.find("customer-1")
+        redeemed = await store.decisions.redeem_grant("jti-2", 130.0)
+        return customer.last_totp_step, redeemed, await store.calls.events("call-2")
 
     assert on(tmp_path / "v.db", use) == (77, False, [STARTED])
 
@@ -314,12 +316,12 @@ def test_code_opens_one_thing(tmp_path: Path) -> None:
 def test_lock_is_never_shortened(tmp_path: Path) -> None:
     """A lock-out lasts until the latest of the ends that were asked for."""
     async def use(store: Store) -> Any:
-        await store.upsert_customer("customer-1")
-        await store.append("call-1", [STARTED])
+        await store.customers.upsert("customer-1")
+        await store.calls.append("call-1", [STARTED])
         ends = []
         for until in (2000.0, 1500.0, 2500.0):
             await decide(store, replace(DENY, lock_customer_until=until))
-            ends.append((await store.customer("customer-1")).locked_until)
+            ends.append((await store.customers.find("customer-1")).locked_until)
         return ends
 
     assert on(tmp_path / "v.db", use) == [2000.0, 2000.0, 2500.0]
@@ -329,10 +331,11 @@ def test_lock_is_never_shortened(tmp_path: Path) -> None:
 def test_unknown_customer_is_not_made_known(tmp_path: Path, decided: ActionDecided) -> None:
     """To lock or to spend a code of nobody is a fault, and nothing of the decision stays."""
     async def use(store: Store) -> Any:
-        await store.append("call-1", [STARTED])
+        await store.calls.append("call-1", [STARTED])
         with pytest.raises(StoreError):
             await decide(store, decided)
-        return await store.customer("customer-1"), await store.events("call-1"), (await store.call("call-1"))["actions"]
+        call = await store.calls.find("call-1")
+        return await store.customers.find("customer-1"), await store.calls.events("call-1"), call["actions"]
 
     assert on(tmp_path / "v.db", use) == (None, [STARTED], [])
 
@@ -340,8 +343,8 @@ def test_unknown_customer_is_not_made_known(tmp_path: Path, decided: ActionDecid
 def test_nonce_is_used_once(tmp_path: Path) -> None:
     """Of many uses at once, one is the first."""
     async def use(store: Store) -> Any:
-        together = await asyncio.gather(*(store.use_nonce("n", 1e6) for _ in range(4)))
-        return sorted(together), await store.use_nonce("other", 1e6), await store.use_nonce("n", 1e6)
+        together = await asyncio.gather(*(store.nonces.use("n", 1e6) for _ in range(4)))
+        return sorted(together), await store.nonces.use("other", 1e6), await store.nonces.use("n", 1e6)
 
     assert on(tmp_path / "v.db", use) == ([False, False, False, True], True, False)
 
@@ -350,7 +353,7 @@ def test_old_nonces_are_forgotten(tmp_path: Path) -> None:
     """A nonce whose token died a week ago takes no room."""
     async def use(store: Store) -> None:
         for expires in (0.0, 86400.0, 8 * 86400.0):
-            assert await store.use_nonce(f"n{expires}", expires)
+            assert await store.nonces.use(f"n{expires}", expires)
 
     on(tmp_path / "v.db", use)
     assert rows(tmp_path / "v.db", "SELECT expires FROM nonces ORDER BY 1") == [(86400.0,), (8 * 86400.0,)]
@@ -362,8 +365,8 @@ def test_old_nonces_are_forgotten(tmp_path: Path) -> None:
 def test_customer_is_kept_encrypted(tmp_path: Path) -> None:
     """The TOTP secret comes back, and does not lie in the file."""
     async def use(store: Store) -> Any:
-        await store.upsert_customer("customer-1", totp_secret="JBSWY3DPEHPK3PXP")
-        return await store.customer("customer-1"), await store.customer("customer-2")
+        await store.customers.upsert("customer-1", totp_secret="JBSWY3DPEHPK3PXP")
+        return await store.customers.find("customer-1"), await store.customers.find("customer-2")
 
     known, unknown = on(tmp_path / "v.db", use, Fernet(Fernet.generate_key()))
     assert (known.totp_secret, known.last_totp_step, known.locked_until) == ("JBSWY3DPEHPK3PXP", -1, 0.0)
@@ -374,12 +377,12 @@ def test_customer_is_kept_encrypted(tmp_path: Path) -> None:
 def test_new_secret_keeps_lock_and_step(tmp_path: Path) -> None:
     """Enrolling anew opens neither a lock nor a used code."""
     async def use(store: Store) -> Any:
-        await store.upsert_customer("customer-1", totp_secret="JBSWY3DPEHPK3PXP")
-        await store.append("call-1", [STARTED])
+        await store.customers.upsert("customer-1", totp_secret="JBSWY3DPEHPK3PXP")
+        await store.calls.append("call-1", [STARTED])
         await decide(store, ALLOW)
         await decide(store, replace(DENY, action_id="a2"))
-        await store.upsert_customer("customer-1")
-        return await store.customer("customer-1")
+        await store.customers.upsert("customer-1")
+        return await store.customers.find("customer-1")
 
     kept = on(tmp_path / "v.db", use, Fernet(Fernet.generate_key()))
     assert (kept.totp_secret, kept.last_totp_step, kept.locked_until) == (None, 77, 2000.0)
@@ -389,12 +392,12 @@ def test_secret_needs_a_cipher(tmp_path: Path) -> None:
     """Without a cipher no secret is written; without the right one none is read."""
     path, key = tmp_path / "v.db", Fernet(Fernet.generate_key())
     with pytest.raises(StoreError):
-        on(path, lambda store: store.upsert_customer("customer-1", totp_secret="JBSWY3DPEHPK3PXP"))
-    on(path, lambda store: store.upsert_customer("customer-1", totp_secret="JBSWY3DPEHPK3PXP"), key)
+        on(path, lambda store: store.customers.upsert("customer-1", totp_secret="JBSWY3DPEHPK3PXP"))
+    on(path, lambda store: store.customers.upsert("customer-1", totp_secret="JBSWY3DPEHPK3PXP"), key)
 
     for cipher in (None, Fernet(Fernet.generate_key())):
         with pytest.raises(StoreError) as fault:
-            on(path, lambda store: store.customer("customer-1"), cipher)
+            on(path, lambda store: store.customers.find("customer-1"), cipher)
         assert "JBSWY3DPEHPK3PXP" not in str(fault.value)
 
 
@@ -408,7 +411,7 @@ async def small_disk(path: Path) -> AsyncIterator[Store]:
         await one_call(store)
         [(pages,)] = rows(path, "PRAGMA page_count")
 
-        @event.listens_for(store._engine.sync_engine, "begin")
+        @event.listens_for(store.database.engine.sync_engine, "begin")
         def _limit(connection: Any) -> None:
             connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
 
@@ -423,10 +426,10 @@ def test_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
         async with small_disk(path) as store:
             before = dump(path)
             with pytest.raises(StoreError, match="SQLITE_FULL") as fault:
-                await store.append("call-1", [NOTE | {"text": 2000 * "secret"} for _ in range(20)])
+                await store.calls.append("call-1", [NOTE | {"text": 2000 * "secret"} for _ in range(20)])
             with pytest.raises(StoreError, match="SQLITE_FULL"):
                 await decide(store, replace(ALLOW, action_id="a2", rule=50_000 * "r", accepted_totp_step=None))
-            return before, str(fault.value), await store.verify_audit(accept)
+            return before, str(fault.value), await store.audit.verify(accept)
 
     before, text, faults = asyncio.run(run())
     assert dump(path) == before
@@ -445,7 +448,7 @@ def test_locked_database_is_a_store_error(tmp_path: Path, monkeypatch: pytest.Mo
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StoreError, match="SQLITE_BUSY"):
                 await decide(store, STEP_UP)
-            return await store.call("call-1")
+            return await store.calls.find("call-1")
 
     assert on(path, use)["call_id"] == "call-1"
 
@@ -465,10 +468,10 @@ def test_fault_text_holds_no_value(tmp_path: Path) -> None:
 def test_record_without_canonical_form_is_a_store_error(tmp_path: Path) -> None:
     """What cannot be hashed the same by everybody is not recorded, and what came with it neither."""
     async def use(store: Store) -> Any:
-        await store.append("call-1", [STARTED])
+        await store.calls.append("call-1", [STARTED])
         with pytest.raises(StoreError):
-            await store.append("call-1", [NOTE, NOTE | {"ms": float("nan")}])
-        return await store.events("call-1")
+            await store.calls.append("call-1", [NOTE, NOTE | {"ms": float("nan")}])
+        return await store.calls.events("call-1")
 
     assert on(tmp_path / "v.db", use) == [STARTED]
 
@@ -488,13 +491,13 @@ def audited(tmp_path: Path, keys: Keys) -> Path:
 
     async def use(store: Store) -> None:
         await one_call(store)
-        await store.redeem_grant("jti-1", 130.0)
-        await store.append("call-2", [STARTED | {"call_id": "call-2"}, NOTE, NOTE | {"ms": 40.0}])
-        await store.checkpoint(keys.sign, 170.0)
-        await store.append("call-2", [NOTE | {"ms": 60.0}, ENDED])
-        await store.append("call-3", [STARTED | {"call_id": "call-3"}])
-        await store.checkpoint(keys.sign, 230.0)
-        await store.append("call-3", [NOTE])
+        await store.decisions.redeem_grant("jti-1", 130.0)
+        await store.calls.append("call-2", [STARTED | {"call_id": "call-2"}, NOTE, NOTE | {"ms": 40.0}])
+        await store.audit.checkpoint(keys.sign, 170.0)
+        await store.calls.append("call-2", [NOTE | {"ms": 60.0}, ENDED])
+        await store.calls.append("call-3", [STARTED | {"call_id": "call-3"}])
+        await store.audit.checkpoint(keys.sign, 230.0)
+        await store.calls.append("call-3", [NOTE])
 
     on(path, use)
     return path
@@ -502,7 +505,7 @@ def audited(tmp_path: Path, keys: Keys) -> Path:
 
 def found(path: Path, keys: Keys) -> set[tuple[str, int, str]]:
     """Chain, place and kind of every fault."""
-    faults = on(path, lambda store: store.verify_audit(keys.verify))
+    faults = on(path, lambda store: store.audit.verify(keys.verify))
     return {(fault.chain, fault.seq, fault.kind) for fault in faults}
 
 
@@ -522,7 +525,7 @@ def rewritten(path: Path, chain: str, records: list[bytes]) -> None:
 
 def test_receipts_tell_every_decision(audited: Path) -> None:
     """One receipt a decision, in order, bound to its place and to all that came before."""
-    receipts = on(audited, lambda store: store.receipts("call-1"))
+    receipts = on(audited, lambda store: store.calls.receipts("call-1"))
     hashes = [digest.hex() for (digest,) in rows(
         audited, "SELECT hash FROM audit_events WHERE chain = 'call-1' ORDER BY seq"
     )]
@@ -532,7 +535,7 @@ def test_receipts_tell_every_decision(audited: Path) -> None:
     assert [receipt["place"]["sha256"] for receipt in receipts] == hashes[2:4]
     assert [receipt["data"]["recorded_before_sha256"] for receipt in receipts] == hashes[1:3]
     assert receipts[1]["system"] == {"models": MODELS, "policy": POLICY, "rule": "code_right"}
-    assert on(audited, lambda store: store.receipts("call-9")) == []
+    assert on(audited, lambda store: store.calls.receipts("call-9")) == []
 
 
 def test_untouched_audit_has_no_fault(audited: Path, keys: Keys) -> None:
@@ -543,8 +546,8 @@ def test_untouched_audit_has_no_fault(audited: Path, keys: Keys) -> None:
 def test_checkpoint_covers_what_moved(audited: Path, keys: Keys) -> None:
     """A second checkpoint leaves out what the first one saw unchanged; with nothing new there is none."""
     async def use(store: Store) -> None:
-        await store.checkpoint(keys.sign, 300.0)
-        await store.checkpoint(keys.sign, 360.0)
+        await store.audit.checkpoint(keys.sign, 300.0)
+        await store.audit.checkpoint(keys.sign, 360.0)
 
     on(audited, use)
     seen = [[head[0] for head in json.loads(body)["heads"]] for (body,) in rows(

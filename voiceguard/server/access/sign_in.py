@@ -63,7 +63,7 @@ async def sign_in(body: Credentials, service: ServiceOf, request: Request, respo
     """Sign in. What was wrong is not said, and takes as long whatever it was."""
     response.headers.update(_KEEP)
     _check_origin(service, request)
-    people, name = service.store.people(), body.name.strip().lower()
+    people, name = service.store.users, body.name.strip().lower()
     by_name, by_address = f"name:{name}", f"address:{request.client.host if request.client else ''}"
     await _try_once(service, {by_name: password_policy.wait_after, by_address: password_policy.wait_after_from_address})
     person = await people.find(name)
@@ -113,7 +113,7 @@ async def finish_set_up(
     """
     response.headers.update(_KEEP)
     _check_origin(service, request)
-    people, now, digest = service.store.people(), service.now(), password_policy.token_digest(body.token)
+    people, now, digest = service.store.users, service.now(), password_policy.token_digest(body.token)
     person = await _holder(service, body.token)
     # zxcvbn takes a while over long passwords.
     bad = await asyncio.to_thread(password_policy.why_bad, body.password, person.name)
@@ -136,7 +136,7 @@ async def finish_set_up(
 
 async def _second_factor(service: Service, person: Person, code: str) -> str | None:
     """How the person proved to hold the second factor; None for a wrong or used code."""
-    people = service.store.people()
+    people = service.store.users
     if len(code) == 6 and code.isdecimal() and person.totp_secret is not None:
         step = totp_step(person.totp_secret, code, service.now(), person.last_totp_step)
         return "totp" if step is not None and await people.spend_totp_step(person.name, step) else None
@@ -145,7 +145,7 @@ async def _second_factor(service: Service, person: Person, code: str) -> str | N
 
 
 async def _try_once(service: Service, waits: Mapping[str, Callable[[int], float]]) -> None:
-    wait = await service.store.people().try_once(waits, service.now())
+    wait = await service.store.users.try_once(waits, service.now())
     if wait > 0:
         raise Problem(
             429, "too_many_tries", f"Too many wrong guesses: try again in {round(wait) + 1} s.",
@@ -154,7 +154,7 @@ async def _try_once(service: Service, waits: Mapping[str, Callable[[int], float]
 
 
 async def _holder(service: Service, token: str) -> Person:
-    person = await service.store.people().setting_up(
+    person = await service.store.users.setting_up(
         password_policy.token_digest(token), new_secret=pyotp.random_base32(), now=service.now()
     )
     if person is None:

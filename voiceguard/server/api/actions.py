@@ -140,7 +140,7 @@ async def redeem(body: SignedGrant, service: ServiceOf) -> dict[str, Any]:
         claims = service.keys.verify_grant(body.grant, service.now())
     except AuthenticationError as error:
         raise Problem(400, "grant_invalid", "This grant is not ours, was changed, or has expired.") from error
-    if not await service.store.redeem_grant(claims["jti"], service.now()):
+    if not await service.store.decisions.redeem_grant(claims["jti"], service.now()):
         raise Problem(409, "grant_spent", "This grant was redeemed before, or was never recorded.")
     return {"redeemed": True, "claims": dict(claims)}
 
@@ -148,13 +148,13 @@ async def redeem(body: SignedGrant, service: ServiceOf) -> dict[str, Any]:
 @router.get("/v1/calls")
 async def calls(service: ServiceOf, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> dict[str, Any]:
     """Recorded calls, newest first."""
-    return {"calls": await service.store.calls(limit)}
+    return {"calls": await service.store.calls.list(limit)}
 
 
 @router.get("/v1/calls/{call_id}")
 async def call(call_id: str, service: ServiceOf) -> dict[str, Any]:
     """One call, with its present risk and decisions while this process holds it."""
-    recorded = await service.store.call(call_id)
+    recorded = await service.store.calls.find(call_id)
     if recorded is None:
         raise _unknown_call()
     view = service.hub.calls.get(call_id)
@@ -164,9 +164,9 @@ async def call(call_id: str, service: ServiceOf) -> dict[str, Any]:
 @router.get("/v1/calls/{call_id}/receipts")
 async def receipts(call_id: str, service: ServiceOf) -> dict[str, Any]:
     """A receipt for every decision of one call."""
-    if await service.store.call(call_id) is None:
+    if await service.store.calls.find(call_id) is None:
         raise _unknown_call()
-    return {"receipts": await service.store.receipts(call_id)}
+    return {"receipts": await service.store.calls.receipts(call_id)}
 
 
 async def _ask(service: Service, call: LiveCall, body: AskedAction, by: Principal) -> dict[str, Any]:
@@ -218,7 +218,7 @@ async def _live(service: Service, call_id: str) -> LiveCall:
     call = service.calls.get(call_id)
     if call is not None:
         return call
-    if await service.store.call(call_id) is None:
+    if await service.store.calls.find(call_id) is None:
         raise _unknown_call()
     raise Problem(409, "call_over", "This call is over.")
 

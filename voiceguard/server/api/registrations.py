@@ -31,5 +31,5 @@ async def register(body: Announced, service: ServiceOf, response: Response) -> d
     response.headers["Cache-Control"] = "no-store"
     now, life_s = service.now(), service.settings.audiosocket.registration_s
     call = Registered(body.call_id, body.customer_ref, frozenset(body.consent), body.metadata)
-    uuid = str(await service.store.registrations().register(call, now=now, life_s=life_s))
+    uuid = str(await service.store.registrations.register(call, now=now, life_s=life_s))
     return {"uuid": uuid, "call_id": body.call_id or uuid, "expires_at": now + life_s}

@@ -101,7 +101,7 @@ async def admit(service: Service, started: CallStarted) -> CallStarted:
 async def claim(service: Service, uuid: UUID) -> Registered:
     """What was registered under this UUID, once; raises PeerError."""
     try:
-        registered = await service.store.registrations().claim(uuid, service.now())
+        registered = await service.store.registrations.claim(uuid, service.now())
     except StoreError:
         raise PeerError("store_unavailable", "calls cannot be looked up now", close_code=1013) from None
     if registered is None:
