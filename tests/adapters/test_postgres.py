@@ -17,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from tests.adapters.store.test_store import ALLOW, NOTE, STARTED, STEP_UP, accept, decide, one_call
+from tests.adapters.store.helpers import ALLOW, NOTE, STARTED, STEP_UP, accept, decide, one_call
 from voiceguard.adapters.store import Store, StoreError
 from voiceguard.adapters.store.database import connect
 from voiceguard.adapters.store.tables import metadata

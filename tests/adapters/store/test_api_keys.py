@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.store.test_store import on
+from tests.adapters.store.helpers import on
 from voiceguard.adapters.store import Store, StoreError
 
 

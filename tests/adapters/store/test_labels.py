@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.adapters.store.test_store import STARTED, on
+from tests.adapters.store.helpers import STARTED, on
 from voiceguard.adapters.store import Store, StoreError
 
 CIPHER = Fernet(Fernet.generate_key())

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.adapters.store.test_store import dump, on, rows, url
+from tests.adapters.store.helpers import dump, on, rows, url
 from voiceguard.adapters.store import Store, StoreError
 from voiceguard.adapters.store.registrations import Registered
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.adapters.store.test_store import on
+from tests.adapters.store.helpers import on
 from voiceguard.adapters.store import Store, StoreError
 from voiceguard.adapters.store.users import CHAIN, Users
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.adapters.store.test_store import STARTED, on
+from tests.adapters.store.helpers import STARTED, on
 from voiceguard.adapters.store import Store, StoreError
 from voiceguard.adapters.store.voices import DAY_S, Listing, Voices
 from voiceguard.events import Voice
