@@ -66,6 +66,12 @@ TESTED_ELSEWHERE = {
 }
 """Modules without a test file of their own name, and the one that covers them."""
 
+STILL_LONG = {
+    "tests/ingest/test_audiohook.py", "tests/policy/test_engine.py", "tests/server/streams/test_audiohook.py",
+    "tests/server/test_page.py", "tests/test_call.py",
+}
+"""Test files of more than 400 lines that await their split."""
+
 
 def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
@@ -85,8 +91,11 @@ def test_tests_mirror_the_package() -> None:
 
 
 def test_modules_are_short() -> None:
-    """No module has more than 400 lines."""
-    assert [] == [_name(path) for path in MODULES if len(path.read_text(encoding="utf-8").splitlines()) > 400]
+    """No module and no test file has more than 400 lines, but those whose split is still to come."""
+    files = [*MODULES, *(ROOT / "tests").rglob("*.py")]
+    long = {_name(path) for path in files if len(path.read_text(encoding="utf-8").splitlines()) > 400}
+
+    assert set() == long - STILL_LONG
 
 
 def test_every_module_says_what_it_is_for() -> None:
