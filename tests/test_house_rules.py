@@ -27,7 +27,6 @@ TESTED_ELSEWHERE = {
     "voiceguard/errors.py": "tests/cli/test_mistakes.py",
     "voiceguard/settings/desk.py": "tests/server/access/test_sign_in.py",
     "voiceguard/settings/platforms.py": "tests/cli/test_mistakes.py",
-    "voiceguard/adapters/policy_files.py": "tests/cli/test_policies.py",
     "voiceguard/adapters/models/detectors.py": "tests/cli/test_recordings.py",
     "voiceguard/codecs/resample.py": "tests/codecs/test_codecs.py",
     "voiceguard/ingest/fields.py": "tests/ingest/test_native.py",
