@@ -28,7 +28,6 @@ TESTED_ELSEWHERE = {
     "voiceguard/settings/desk.py": "tests/server/access/test_sign_in.py",
     "voiceguard/settings/platforms.py": "tests/cli/test_mistakes.py",
     "voiceguard/adapters/models/detectors.py": "tests/cli/test_recordings.py",
-    "voiceguard/codecs/resample.py": "tests/codecs/test_codecs.py",
     "voiceguard/ingest/fields.py": "tests/ingest/test_native.py",
     "voiceguard/ingest/plivo_auth.py": "tests/ingest/test_plivo.py",
     "voiceguard/ingest/signed_url.py": "tests/ingest/test_twilio.py",
