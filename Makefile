@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv demo test test-peers test-ray check console console-check figures lock replay-demo
+.PHONY: venv demo test test-core test-peers test-ray check console console-check figures lock replay-demo
 venv: .venv/ready
 
 .venv/ready: requirements/dev.lock pyproject.toml
@@ -31,7 +31,12 @@ check: venv
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile --durations=25 --durations-min=1
+
+# The core's rooms: pure functions, no port, no browser, no process.
+CORE := $(addprefix tests/,ingest codecs speech detectors text risk policy audit measures test_call.py test_call_voices.py)
+test-core: venv
+	$(BIN)/python -m pytest -n auto --dist loadfile --durations=10 --durations-min=1 $(CORE)
 
 # Real telephony programs, where this machine has them; those that it lacks are named as skipped.
 test-peers: venv

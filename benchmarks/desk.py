@@ -43,7 +43,7 @@ async def measure(calls: int, seconds: float) -> dict[str, Any]:
         app = create_app(settings)
         async with listening(app, settings) as origin, async_playwright() as playwright:
             service, token = app.state.service, secrets.token_urlsafe(32)
-            people, now = service.store.people(), service.now()
+            people, now = service.store.users, service.now()
             await people.add("ann", ["supervisor"], setup="-", expires=now, by="benchmark", now=now)
             await people.open_session("ann", token_digest(token), "totp", now)
             feeding = asyncio.create_task(_feed(service.live.hub, calls))

@@ -27,13 +27,7 @@ TESTED_ELSEWHERE = {
     "voiceguard/errors.py": "tests/cli/test_mistakes.py",
     "voiceguard/settings/desk.py": "tests/server/access/test_sign_in.py",
     "voiceguard/settings/platforms.py": "tests/cli/test_mistakes.py",
-    "voiceguard/adapters/store/chains.py": "tests/adapters/store/test_store.py",
-    "voiceguard/adapters/store/database.py": "tests/adapters/store/test_store.py",
-    "voiceguard/adapters/store/tables.py": "tests/adapters/store/test_store.py",
-    "voiceguard/adapters/store/audit_check.py": "tests/adapters/store/test_store.py",
-    "voiceguard/adapters/policy_files.py": "tests/cli/test_policies.py",
     "voiceguard/adapters/models/detectors.py": "tests/cli/test_recordings.py",
-    "voiceguard/codecs/resample.py": "tests/codecs/test_codecs.py",
     "voiceguard/ingest/fields.py": "tests/ingest/test_native.py",
     "voiceguard/ingest/plivo_auth.py": "tests/ingest/test_plivo.py",
     "voiceguard/ingest/signed_url.py": "tests/ingest/test_twilio.py",
@@ -71,6 +65,12 @@ TESTED_ELSEWHERE = {
 }
 """Modules without a test file of their own name, and the one that covers them."""
 
+STILL_LONG = {
+    "tests/ingest/test_audiohook.py", "tests/policy/test_engine.py", "tests/server/streams/test_audiohook.py",
+    "tests/server/test_page.py", "tests/test_call.py",
+}
+"""Test files of more than 400 lines that await their split."""
+
 
 def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
@@ -90,8 +90,11 @@ def test_tests_mirror_the_package() -> None:
 
 
 def test_modules_are_short() -> None:
-    """No module has more than 400 lines."""
-    assert [] == [_name(path) for path in MODULES if len(path.read_text(encoding="utf-8").splitlines()) > 400]
+    """No module and no test file has more than 400 lines, but those whose split is still to come."""
+    files = [*MODULES, *(ROOT / "tests").rglob("*.py")]
+    long = {_name(path) for path in files if len(path.read_text(encoding="utf-8").splitlines()) > 400}
+
+    assert set() == long - STILL_LONG
 
 
 def test_every_module_says_what_it_is_for() -> None:
@@ -133,13 +136,13 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_nothing_large_or_generated_is_kept() -> None:
-    """Version control holds no file above 12 MB, no audio but the samples, and no compiled Python."""
+    """Version control holds no file above 25 MB, which a model may weigh, no audio but the samples, and no compiled Python."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:
         pytest.skip("not a checkout")
     files = [Path(name) for name in listed.stdout.split("\0") if name]
 
-    assert [] == [file for file in files if (ROOT / file).is_file() and (ROOT / file).stat().st_size > 12e6]
+    assert [] == [file for file in files if (ROOT / file).is_file() and (ROOT / file).stat().st_size > 25e6]
     audio = [file for file in files if file.suffix in {".wav", ".flac", ".mp3", ".ogg"}]
     assert {"samples"} == {file.parts[0] for file in audio}
     assert [] == [file for file in files if file.suffix in {".pyc", ".so", ".db"}]

@@ -27,7 +27,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from benchmarks.capacity.service import VOICEGUARD, pinned, server
 from voiceguard import call, cli
 from voiceguard.adapters.models import onnx
-from voiceguard.adapters.store import Store
+from voiceguard.adapters.store.audit import Audit
+from voiceguard.adapters.store.calls import Calls
+from voiceguard.adapters.store.decisions import Decisions
+from voiceguard.adapters.store.nonces import Nonces
 from voiceguard.codecs import StreamDecoder
 from voiceguard.detectors import speaker, synthetic
 from voiceguard.ingest.twilio import TwilioCodec
@@ -133,8 +136,8 @@ def serve(out: str) -> None:
     meters.on(live_call.LiveCall, "_act", "outcomes: records, views, metrics")
     meters.on(live_call.LiveCall, "_score", "scheduler")
     meters.on(live_socket, "_write", "live feed")
-    for method in ("append", "record_decision", "use_nonce", "checkpoint"):
-        meters.on(Store, method, "store, on the loop")
+    for part, method in ((Calls, "append"), (Decisions, "record"), (Nonces, "use"), (Audit, "checkpoint")):
+        meters.on(part, method, "store, on the loop")
     meters.on(synthetic, "prepare", "features for synthetic_voice")
     meters.on(speaker, "prepare", "features for speaker_embedding")
     meters.on(onnx.Model, "run", lambda model, *_: f"network of {model.card['task']}")

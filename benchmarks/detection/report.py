@@ -54,7 +54,8 @@ class Scores:
     @property
     def telephone(self) -> _Rows:
         """Genuine speech from real telephone lines."""
-        return self.genuine & (self.kind == "phone") & np.isin(self.source, TELEPHONE_SOURCES)
+        rows: _Rows = self.genuine & (self.kind == "phone") & np.isin(self.source, TELEPHONE_SOURCES)
+        return rows
 
 
 def is_telephone(recording: Recording) -> bool:

@@ -72,9 +72,9 @@ def default_models() -> list[Path]:
 
 def kept(out: Path, measured: Mapping[str, Any]) -> dict[str, Any]:
     """What was just measured, by version, beside what `out` says of other models of today; the running one first."""
-    known = json.loads(out.read_text())["models"] if out.is_file() else {}
+    known: dict[str, Any] = json.loads(out.read_text())["models"] if out.is_file() else {}
     today = [load_detector(folder).model.version for folder in default_models()]
-    return {name: (known | measured)[name] for name in [*today, *measured] if name in known or name in measured}
+    return {name: {**known, **measured}[name] for name in [*today, *measured] if name in known or name in measured}
 
 
 @dataclass(frozen=True)

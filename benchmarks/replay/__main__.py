@@ -50,7 +50,9 @@ def main() -> None:
     models = (settings.synthetic_model, settings.verify_model, settings.speaker_model)
     versions = tuple(load_model(MODELS_FOLDER / name).version for name in models)
     bench = Bench(settings, (DEFAULT_POLICY.read_text(encoding="utf-8"),), versions)
-    engines: list[EngineName] = ["local"] + (["ray"] if importlib.util.find_spec("ray") else [])
+    engines: list[EngineName] = ["local"]
+    if importlib.util.find_spec("ray"):
+        engines.append("ray")
     calls = read_callset(options.callset)[:: options.every]
     runs = []
     for engine in engines:

@@ -17,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from tests.adapters.store.test_store import ALLOW, NOTE, STARTED, STEP_UP, accept, decide, one_call
+from tests.adapters.store.helpers import ALLOW, NOTE, STARTED, STEP_UP, accept, decide, one_call
 from voiceguard.adapters.store import Store, StoreError
 from voiceguard.adapters.store.database import connect
 from voiceguard.adapters.store.tables import metadata
@@ -85,13 +85,13 @@ def test_a_call_is_recorded_and_verified(url: str) -> None:
     async def run() -> tuple[int, list[Any], list[Any]]:
         async with Store.open(url) as store:
             await one_call(store)
-            await store.checkpoint(lambda _: "signed", 200.0)
-            receipts, whole = await store.receipts("call-1"), await store.verify_audit(accept)
+            await store.audit.checkpoint(lambda _: "signed", 200.0)
+            receipts, whole = await store.calls.receipts("call-1"), await store.audit.verify(accept)
         async with connect(url) as engine, engine.begin() as connection:
             changed = "UPDATE audit_events SET record = overlay(record placing 'M'::bytea from 12) WHERE seq = 1"
             assert (await connection.execute(text(changed))).rowcount == 1
         async with Store.open(url) as store:
-            return len(receipts), whole, await store.verify_audit(accept)
+            return len(receipts), whole, await store.audit.verify(accept)
 
     receipts, whole, faults = asyncio.run(run())
     assert (2, []) == (receipts, whole)
@@ -102,10 +102,10 @@ def test_two_processes_write_one_chain(url: str) -> None:
     """Records of one call that two stores append at once come one after the other."""
     async def run() -> list[Any]:
         async with Store.open(url) as one, Store.open(url) as two:
-            await one.append("call-1", [STARTED])
-            await asyncio.gather(*(store.append("call-1", [NOTE]) for store in (one, two) * 20))
-            assert await one.checkpoint(lambda _: "signed", 200.0) is None
-            return await two.verify_audit(accept)
+            await one.calls.append("call-1", [STARTED])
+            await asyncio.gather(*(store.calls.append("call-1", [NOTE]) for store in (one, two) * 20))
+            assert await one.audit.checkpoint(lambda _: "signed", 200.0) is None
+            return await two.audit.verify(accept)
 
     assert [] == asyncio.run(run())
 
@@ -115,7 +115,7 @@ def test_one_of_many_redeems_a_grant(url: str) -> None:
     async def run() -> list[bool]:
         async with Store.open(url) as one, Store.open(url) as two:
             await one_call(one)
-            return await asyncio.gather(*(store.redeem_grant("jti-1", 130.0) for store in (one, two) * 10))
+            return await asyncio.gather(*(store.decisions.redeem_grant("jti-1", 130.0) for store in (one, two) * 10))
 
     assert 1 == sum(asyncio.run(run()))
 
@@ -124,7 +124,7 @@ def test_one_of_many_uses_a_nonce(url: str) -> None:
     """A stream's token opens one stream."""
     async def run() -> list[bool]:
         async with Store.open(url) as one, Store.open(url) as two:
-            return await asyncio.gather(*(store.use_nonce("n", 1000.0) for store in (one, two) * 10))
+            return await asyncio.gather(*(store.nonces.use("n", 1000.0) for store in (one, two) * 10))
 
     assert 1 == sum(asyncio.run(run()))
 
@@ -133,9 +133,9 @@ def test_one_code_opens_one_thing(url: str) -> None:
     """Of two calls that present the same TOTP step at once, one is recorded."""
     async def run() -> list[Any]:
         async with Store.open(url) as one, Store.open(url) as two:
-            await one.upsert_customer("customer-1")
+            await one.customers.upsert("customer-1")
             for call_id in ("call-1", "call-2"):
-                await one.append(call_id, [STARTED | {"call_id": call_id}])
+                await one.calls.append(call_id, [STARTED | {"call_id": call_id}])
                 await decide(one, STEP_UP, call_id)
             first, second = (
                 replace(ALLOW, grant=replace(ALLOW.grant, jti=jti, call_id=call_id))
@@ -155,7 +155,7 @@ def test_server_that_is_gone_is_a_store_error(url: str) -> None:
             await one_call(store)
             async with connect(url) as engine, engine.begin() as connection:
                 await connection.execute(text("DROP SCHEMA public CASCADE"))
-            await store.append("call-1", [NOTE])
+            await store.calls.append("call-1", [NOTE])
 
     with pytest.raises(StoreError) as raised:
         asyncio.run(run())

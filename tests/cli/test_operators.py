@@ -95,12 +95,12 @@ def test_audit_finds_what_was_changed(tmp_path: Path, capsys: pytest.CaptureFixt
 
     async def record() -> None:
         async with Store.open(f"sqlite+aiosqlite:///{data / 'voiceguard.db'}", cipher=keys.cipher) as store:
-            await store.append("call-1", [
+            await store.calls.append("call-1", [
                 {"kind": "started", "at": 1.0, "call_id": "call-1", "customer_ref": None},
                 {"kind": "media", "at": 2.0, "note": "gap"},
                 {"kind": "ended", "at": 3.0, "reason": "stopped"},
             ])
-            await store.checkpoint(keys.sign, 4.0)
+            await store.audit.checkpoint(keys.sign, 4.0)
 
     asyncio.run(record())
     assert 0 == run("audit", "verify")
@@ -124,8 +124,9 @@ def test_audit_exports_receipts(
 
     async def record() -> None:
         async with Store.open(f"sqlite+aiosqlite:///{data / 'voiceguard.db'}", cipher=keys.cipher) as store:
-            await store.append("call-1", [{"kind": "started", "at": 1e9, "call_id": "call-1", "customer_ref": None}])
-            await store.record_decision(
+            started = {"kind": "started", "at": 1e9, "call_id": "call-1", "customer_ref": None}
+            await store.calls.append("call-1", [started])
+            await store.decisions.record(
                 "call-1", decided(Decision.HANDOVER), at=1e9 + 1, models={"synthetic": "s@1"}, policy="ab"
             )
 

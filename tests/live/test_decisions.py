@@ -135,13 +135,13 @@ def test_fault_in_one_decision_does_not_end_the_worker() -> None:
     bench = Bench(core=ScriptedCore({ActionRequested: lambda asked: [
         decided(Decision.STEP_UP, action_id=asked.action_id)
     ]}))
-    record = bench.store.record_decision
+    record = bench.store.record
 
     async def once(*given: Any, **known: Any) -> None:
-        bench.store.record_decision = record  # type: ignore[method-assign]
+        bench.store.record = record  # type: ignore[method-assign]
         raise RuntimeError("unforeseen")
 
-    bench.store.record_decision = once  # type: ignore[assignment]
+    bench.store.record = once  # type: ignore[assignment]
 
     async def scenario(call: LiveCall) -> None:
         await call.request("a1", "refund", {})

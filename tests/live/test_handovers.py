@@ -138,7 +138,7 @@ def test_an_orphan_allows_nothing_until_it_is_taken(tmp_path: Path) -> None:
             taken = await answer(served, "ann", action_id, "accept")
             allowed = await answer(served, "ann", action_id, "approve")
             await said(socket, "decision", decision="allow")
-        kinds = [record["kind"] for record in await served.service.store.events("call-1")]
+        kinds = [record["kind"] for record in await served.service.store.calls.events("call-1")]
         return shown, refused, state, taken, allowed, kinds
 
     async def run() -> Any:

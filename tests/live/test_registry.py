@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -46,14 +47,14 @@ def test_a_call_is_live_over_or_unknown() -> None:
     async def run() -> list[str]:
         recorded: dict[str, Any] = {}
 
-        class Store:
+        class Calls:
             async def append(self, call_id: str, _: Any) -> None:
                 recorded[call_id] = {}
 
-            async def call(self, call_id: str) -> Any:
+            async def find(self, call_id: str) -> Any:
                 return recorded.get(call_id)
 
-        registry = Registry(context(store=Store()))
+        registry = Registry(context(store=SimpleNamespace(calls=Calls())))
         call = await registry.open(STARTED, lambda _: None)
         found = ["live" if await registry.live("call-1") is call else "other"]
         await call.close(CallEnded("stopped"))

@@ -145,7 +145,7 @@ async def record(served: Served, call_id: str) -> list[dict[str, Any]]:
     """The call's record, when the call is over."""
     async with asyncio.timeout(90):
         while True:
-            records = await served.service.store.events(call_id)
+            records = await served.service.store.calls.events(call_id)
             if records and records[-1]["kind"] == "ended":
                 return records
             await asyncio.sleep(0.2)
@@ -186,7 +186,7 @@ def test_a_code_is_keyed(tmp_path: Path, extension: str, module: str) -> None:
         async with connected(tmp_path) as (asterisk, served), served.api() as api:
             if not asterisk.has(module):
                 pytest.skip(f"{asterisk.version} has no {module}")
-            await served.service.store.upsert_customer("customer-1")
+            await served.service.store.customers.upsert("customer-1")
             asterisk.place("Local/genuine@caller", extension, CALL_ID="call-1")
             await until(lambda: " played" in asterisk.log(), 60.0)
             asked = (await api.post("/v1/calls/call-1/actions", json={"action": "refund"})).json()
@@ -206,7 +206,7 @@ def test_a_stranger_is_hung_up(tmp_path: Path) -> None:
         async with connected(tmp_path) as (asterisk, served):
             asterisk.place("Local/genuine@caller", "stranger")
             await until(lambda: "the stranger was hung up" in asterisk.log(), 60.0)
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())
 
@@ -220,6 +220,6 @@ def test_a_forged_key_opens_nothing(tmp_path: Path) -> None:
                 pytest.skip(f"{asterisk.version} has no chan_websocket")
             asterisk.place("Local/genuine@caller", "forged", CALL_ID="call-1")
             await until(lambda: "the forged key got CHANUNAVAIL" in asterisk.log(), 60.0)
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())

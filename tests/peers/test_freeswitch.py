@@ -34,7 +34,7 @@ async def ending(service: WebContext, call_id: str) -> str:
     """Why the call ended, once that is on record."""
     async with asyncio.timeout(20):
         while True:
-            for record in await service.store.events(call_id):
+            for record in await service.store.calls.events(call_id):
                 if record["kind"] == "ended":
                     return str(record["reason"])
             await asyncio.sleep(0.1)
@@ -59,7 +59,7 @@ def test_a_call_is_judged(tmp_path: Path, module: str, file: str, rate: str, dec
         ):
             if "true" not in await freeswitch.api(f"module_exists {module}"):
                 pytest.skip(f"this FreeSWITCH has no {module}")
-            await served.service.store.upsert_customer("customer-1")
+            await served.service.store.customers.upsert("customer-1")
             await freeswitch.listen(*(f"{module}::{name}" for name in ("json", "transfer", "disconnect", "error")))
             command, call_id = MODULES[module], str(uuid4())
             url = f"{served.origin.replace('http', 'ws', 1)}/v1/stream/freeswitch"

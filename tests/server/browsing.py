@@ -135,7 +135,7 @@ def item(page: Page, call_id: str = "call-1") -> Locator:
 
 async def high_call(served: Served, page: Page, seconds: float = 10.0) -> Any:
     """A call of a synthetic voice, open on the page; the platform's socket."""
-    await served.service.store.upsert_customer("customer-1")
+    await served.service.store.customers.upsert("customer-1")
     socket = await served.stream()
     await socket.send(start())
     await said(socket, "started")

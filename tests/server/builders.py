@@ -73,24 +73,36 @@ class ScriptedStore:
     log: list[tuple[str, Any]]
     broken: bool = False
 
-    def _refuse(self) -> None:
+    def __post_init__(self) -> None:
+        self.decisions = self.customers = self
+        self.calls = ScriptedCalls(self)
+
+    def refuse(self) -> None:
+        """Raises StoreError while the store is broken."""
         if self.broken:
             raise StoreError("disk full")
 
-    async def append(self, call_id: str, records: list[dict[str, Any]]) -> None:
-        self._refuse()
-        self.log.append(("append", [record["kind"] for record in records]))
-
-    async def record_decision(self, call_id: str, decision: ActionDecided, **_: Any) -> None:
-        self._refuse()
+    async def record(self, call_id: str, decision: ActionDecided, **_: Any) -> None:
+        self.refuse()
         self.log.append(("recorded", decision.decision))
 
-    async def call(self, call_id: str) -> None:
-        """No call is on record."""
-
-    async def customer(self, ref: str) -> CustomerFacts:
-        self._refuse()
+    async def find(self, ref: str) -> CustomerFacts:
+        self.refuse()
         return CustomerFacts(ref)
+
+
+@dataclass
+class ScriptedCalls:
+    """The calls of a scripted store: none is on record."""
+
+    store: ScriptedStore
+
+    async def append(self, call_id: str, records: list[dict[str, Any]]) -> None:
+        self.store.refuse()
+        self.store.log.append(("append", [record["kind"] for record in records]))
+
+    async def find(self, call_id: str) -> None:
+        """No call is on record."""
 
 
 @dataclass

@@ -39,7 +39,7 @@ class Someone:
 
 async def someone(served: Served, name: str = "ann", roles: Iterable[str] = ("agent",)) -> Someone:
     """A person who has set up password and authenticator, and has one recovery code."""
-    people, now, token = served.service.store.people(), served.service.now(), secrets.token_hex(8)
+    people, now, token = served.service.store.users, served.service.now(), secrets.token_hex(8)
     await people.add(name, roles, setup=token, expires=now + 60, by="test", now=now)
     person = await people.setting_up(token, new_secret=pyotp.random_base32(), now=now)
     assert person is not None and person.totp_secret is not None
@@ -51,7 +51,7 @@ async def someone(served: Served, name: str = "ann", roles: Iterable[str] = ("ag
 
 async def session_token(served: Served, name: str = "ann", roles: Iterable[str] = ("agent",)) -> str:
     """The token in the cookie of somebody who has just signed in; made if there is no such person."""
-    people, now, token = served.service.store.people(), served.service.now(), secrets.token_urlsafe(32)
+    people, now, token = served.service.store.users, served.service.now(), secrets.token_urlsafe(32)
     await people.add(name, roles, setup=secrets.token_hex(8), expires=now, by="test", now=now)
     await people.open_session(name, token_digest(token), "totp", now)
     return token

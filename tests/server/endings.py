@@ -57,7 +57,7 @@ async def recorded(served: Served, call_id: str, reason: str) -> list[dict[str, 
     """The whole record of a call that ended for this reason, once nothing of it is live; the audit finds no fault."""
     await until(lambda: call_id not in served.service.registry.calls)
     store = served.service.store
-    records = await store.events(call_id)
+    records = await store.calls.events(call_id)
     assert ("started", "ended", reason) == (records[0]["kind"], records[-1]["kind"], records[-1]["reason"])
-    assert [] == await store.verify_audit(served.service.keys.verify)
+    assert [] == await store.audit.verify(served.service.keys.verify)
     return records

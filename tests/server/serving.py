@@ -121,7 +121,7 @@ class Served:
     ) -> AsyncIterator[ClientConnection]:
         """A native call in progress, that many seconds old; stopped in the end. Its customer is known."""
         if customer_ref is not None:
-            await self.service.store.upsert_customer(customer_ref)
+            await self.service.store.customers.upsert(customer_ref)
         async with self.stream() as socket:
             await socket.send(start(call_id, customer_ref=customer_ref, **changes))
             await said(socket, "started")
@@ -150,7 +150,7 @@ async def serving(
     app = create_app(chosen, detectors=detectors or voice.detectors(), deliver=deliver, **clock)
     async with listening(app, chosen) as origin:
         service: WebContext = app.state.service
-        key = await service.store.create_key(key_name, SCOPES)
+        key = await service.store.api_keys.create(key_name, SCOPES, by="tests", now=1.0)
         yield Served(service, origin, phone, voice, key)
 
 

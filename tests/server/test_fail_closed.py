@@ -103,7 +103,7 @@ def test_decision_that_does_not_come(tmp_path: Path) -> None:
         return np.full((len(windows), 1), -2.0, np.float32)
 
     async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, Any]:
-        await served.service.store.upsert_customer("customer-1")
+        await served.service.store.customers.upsert("customer-1")
         async with served.stream() as socket:
             await socket.send(start())
             await speak(socket, 8.0)
@@ -129,7 +129,7 @@ def test_customer_cannot_be_looked_up(tmp_path: Path, monkeypatch: pytest.Monkey
     """Nobody is known: denied."""
     async def use(served: Served, api: httpx.AsyncClient) -> dict[str, Any]:
         async with served.call():
-            monkeypatch.setattr(served.service.store, "customer", refuse)
+            monkeypatch.setattr(served.service.store.customers, "find", refuse)
             return await ask(api, "account_recovery")
 
     assert ("deny", "customer_missing") == says(on(tmp_path, use))
@@ -140,7 +140,7 @@ def test_challenge_cannot_be_recorded(tmp_path: Path, monkeypatch: pytest.Monkey
     async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, ...]:
         async with served.call():
             with monkeypatch.context() as broken:
-                broken.setattr(served.service.store, "record_decision", refuse)
+                broken.setattr(served.service.store.decisions, "record", refuse)
                 asked = await ask(api, "account_recovery")
             entered = await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": "123456"})
             return asked, len(served.phone.codes), entered.json()["code"]
@@ -155,7 +155,7 @@ def test_allowance_cannot_be_recorded(tmp_path: Path, monkeypatch: pytest.Monkey
         async with served.call():
             asked = await ask(api, "account_recovery")
             with monkeypatch.context() as broken:
-                broken.setattr(served.service.store, "record_decision", refuse)
+                broken.setattr(served.service.store.decisions, "record", refuse)
                 entered = (await enter(api, served.phone, asked)).json()
             anew = await ask(api, "account_recovery")
             return says(entered), (await enter(api, served.phone, anew)).json()["decision"]
@@ -169,7 +169,7 @@ def test_late_allowance_stays_overruled(tmp_path: Path, monkeypatch: pytest.Monk
 
     async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, ...]:
         store = served.service.store
-        record = store.record_decision
+        record = store.decisions.record
 
         async def slow(call_id: str, decided: ActionDecided, **known: Any) -> None:
             if decided.decision is Decision.ALLOW:
@@ -178,7 +178,7 @@ def test_late_allowance_stays_overruled(tmp_path: Path, monkeypatch: pytest.Monk
 
         async with served.call() as socket:
             asked = await ask(api, "account_recovery")
-            monkeypatch.setattr(store, "record_decision", slow)
+            monkeypatch.setattr(store.decisions, "record", slow)
             answer = asyncio.create_task(enter(api, served.phone, asked))
             call = served.service.registry.calls["call-1"]
             await until(lambda: asked["action_id"] in call.decisions.overruled)
@@ -186,8 +186,8 @@ def test_late_allowance_stays_overruled(tmp_path: Path, monkeypatch: pytest.Monk
             entered = (await answer).json()
             told = [await said(socket, "decision") for _ in range(2)]
             shown = (await api.get(f"/v1/actions/{asked['action_id']}")).json()
-        records = [record for record in await store.events("call-1") if record["kind"] == "decision"]
-        faults = await store.verify_audit(served.service.keys.verify)
+        records = [record for record in await store.calls.events("call-1") if record["kind"] == "decision"]
+        faults = await store.audit.verify(served.service.keys.verify)
         return [says(each) for each in (*told, entered, shown)], [each["decision"] for each in records], faults
 
     told, recorded, faults = on(tmp_path, use, decision_timeout_s=0.2)
@@ -202,7 +202,7 @@ def test_grant_cannot_be_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             asked = await ask(api, "account_recovery")
             grant = {"grant": (await enter(api, served.phone, asked)).json()["grant"]}
             with monkeypatch.context() as broken:
-                broken.setattr(served.service.store, "redeem_grant", refuse)
+                broken.setattr(served.service.store.decisions, "redeem_grant", refuse)
                 down = await api.post("/v1/grants/redeem", json=grant)
             return down.status_code, down.json()["code"], (await api.post("/v1/grants/redeem", json=grant)).status_code
 
@@ -212,7 +212,7 @@ def test_grant_cannot_be_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_keys_cannot_be_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody gets in while the store is down, on HTTP and on streams."""
     async def use(served: Served, api: httpx.AsyncClient) -> tuple[int, str]:
-        monkeypatch.setattr(served.service.store, "check_key", refuse)
+        monkeypatch.setattr(served.service.store.api_keys, "check", refuse)
         async with served.stream() as socket:
             return (await api.get("/v1/calls")).status_code, str((await said(socket, "error"))["code"])
 
@@ -225,13 +225,13 @@ def test_notes_wait_for_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         store = served.service.store
         async with served.call(seconds=6.0) as socket:
             with monkeypatch.context() as broken:
-                broken.setattr(store, "append", refuse)
+                broken.setattr(store.calls, "append", refuse)
                 await speak(socket, 4.0, begin_s=6.0)
                 await heard(served, "call-1", 10.0)
                 await ask(api, "launch")
             await ask(api, "launch")
-        kinds = [record["kind"] for record in await store.events("call-1")]
-        return kinds, await store.verify_audit(served.service.keys.verify)
+        kinds = [record["kind"] for record in await store.calls.events("call-1")]
+        return kinds, await store.audit.verify(served.service.keys.verify)
 
     kinds, faults = on(tmp_path, use)
     assert ([], "started", "ended") == (faults, kinds[0], kinds[-1])
@@ -288,7 +288,7 @@ def test_fault_nobody_foresaw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         raise RuntimeError("123456")
 
     async def use(served: Served, api: httpx.AsyncClient) -> httpx.Response:
-        monkeypatch.setattr(served.service.store, "calls", broken)
+        monkeypatch.setattr(served.service.store.calls, "list", broken)
         return await api.get("/v1/calls")
 
     answer = on(tmp_path, use)

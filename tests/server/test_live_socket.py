@@ -134,7 +134,7 @@ def test_without_a_valid_key(tmp_path: Path) -> None:
     """A wrong key, a key without the scope, and anything that is no sign-in at all: closed with 1008, told nothing."""
 
     async def case(served: Served) -> None:
-        platform = await served.service.store.create_key("platform", ("stream", "calls"))
+        platform = await served.service.store.api_keys.create("platform", ("stream", "calls"), by="tests", now=1.0)
         firsts: list[str | bytes] = [
             _sign_in("vg_wrong"), _sign_in(platform), _sign_in(""), "{", "[]", "null", b"\x00",
             json.dumps({"type": "authenticate", "key": 1}), json.dumps({"type": "hello", "key": served.key}),
@@ -172,7 +172,7 @@ def test_store_cannot_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         async def refuse(_: str) -> None:
             raise StoreError("disk full")
 
-        monkeypatch.setattr(served.service.store, "check_key", refuse)
+        monkeypatch.setattr(served.service.store.api_keys, "check", refuse)
         async with served.stream("/v1/live") as socket:
             assert (1013, "the store cannot be used now") == await _closed(socket)
 

@@ -40,7 +40,7 @@ def test_set_up_and_sign_in_with_an_authenticator(tmp_path: Path) -> None:
 
     async def main() -> None:
         async with serving(tmp_path) as served:
-            people, now, token = served.service.store.people(), served.service.now(), "t" * 43
+            people, now, token = served.service.store.users, served.service.now(), "t" * 43
             kept = token_digest(token)
             await people.add("ann", ["agent"], setup=kept, expires=now + 600, by="test", now=now)
             async with opened(served, roles=None, path=f"#setup={token}") as (page, complaints):

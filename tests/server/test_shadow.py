@@ -26,7 +26,7 @@ def test_a_draft_is_recorded_and_never_told(
 
     async def call() -> tuple[list[str], list[dict[str, object]], bool]:
         async with serving(tmp_path / "data", shadow_policy_file=draft) as served:
-            await served.service.store.upsert_customer("customer-1")
+            await served.service.store.customers.upsert("customer-1")
             heard: list[str] = []
             url = served.origin.replace("http", "ws", 1) + "/v1/stream/native"
             async with connect(url, additional_headers={"Authorization": f"Bearer {served.key}"}) as socket:
@@ -36,11 +36,11 @@ def test_a_draft_is_recorded_and_never_told(
                 heard.append(json.dumps(await said(socket, "decision", decision="step_up")))
                 await socket.send(json.dumps({"type": "stop"}))
                 heard += [str(message) async for message in socket]
-            return heard, await served.service.store.events("call-1"), await _whole(served)
+            return heard, await served.service.store.calls.events("call-1"), await _whole(served)
 
     async def _whole(served: object) -> bool:
         store, keys = served.service.store, served.service.keys  # type: ignore[attr-defined]
-        return not await store.verify_audit(keys.verify)
+        return not await store.audit.verify(keys.verify)
 
     heard, events, whole = asyncio.run(call())
     (ruled,) = [event for event in events if event["kind"] == "shadow"]

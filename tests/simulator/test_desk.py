@@ -48,7 +48,7 @@ def test_a_caller_stays_until_somebody_decides(tmp_path: Path) -> None:
 
     async def run() -> list[str]:
         async with serving(tmp_path, voice=Voice(3.0)) as served:
-            await served.service.store.upsert_customer(str(call.customer_ref))
+            await served.service.store.customers.upsert(str(call.customer_ref))
             async with served.stream("/v1/live", max_size=None) as feed:
                 player = Player(served.origin, served.key, lambda _: asyncio.sleep(0, ""), speed=40.0)
                 calling = asyncio.create_task(keep_calling(player, [call], print))

@@ -177,8 +177,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
     async def keys() -> tuple[str, str]:
         async with Store.open(settings.store_url, cipher=Keys.open(settings.data_dir).cipher) as store:
-            key = await store.create_key("all", ["stream", "live", "metrics"])
-            return key, await store.create_key("blind", ["stream", "metrics"])
+            key = await store.api_keys.create("all", ["stream", "live", "metrics"], by="tests", now=1.0)
+            return key, await store.api_keys.create("blind", ["stream", "metrics"], by="tests", now=1.0)
 
     key, key_without_live = asyncio.run(keys())
     app = create_app(settings, detectors=_detectors())

@@ -70,7 +70,7 @@ def _audit_verify(options: argparse.Namespace) -> bool:
     from voiceguard.adapters.keys import Keys
 
     settings = read_settings(options)
-    faults = asyncio.run(with_store(settings, lambda store: store.verify_audit(Keys.open(settings.data_dir).verify)))
+    faults = asyncio.run(with_store(settings, lambda store: store.audit.verify(Keys.open(settings.data_dir).verify)))
     for fault in faults:
         print(f"{fault.chain} {fault.seq}: {fault.kind}: {fault.text}")
     print("every chain and checkpoint is whole" if not faults else f"{len(faults)} faults")
@@ -94,9 +94,9 @@ def _audit_export(options: argparse.Namespace) -> bool:
         if options.format == "csv":
             rows.writeheader()
         last = ""
-        while call_ids := await store.call_ids(last):
+        while call_ids := await store.calls.ids(last):
             for last in call_ids:
-                for receipt in await store.receipts(last):
+                for receipt in await store.calls.receipts(last):
                     if receipt["at"] >= options.since:
                         write[options.format](receipt)
 
@@ -105,7 +105,7 @@ def _audit_export(options: argparse.Namespace) -> bool:
 
 
 def _audit_erase(options: argparse.Namespace) -> bool:
-    calls = asyncio.run(with_store(read_settings(options), lambda store: store.erase_customer(
+    calls = asyncio.run(with_store(read_settings(options), lambda store: store.customers.erase(
         options.ref, author=options.by, reason=options.reason, now=time.time()
     )))
     print("nobody knew this customer" if calls is None else f"erased, from the records of {calls} calls too")
@@ -153,13 +153,13 @@ def _keys_list(options: argparse.Namespace) -> bool:
 
 
 def _with_keys(options: argparse.Namespace, use: Callable[[Any], Any]) -> Any:
-    return asyncio.run(with_store(read_settings(options), lambda store: use(store.api_keys())))
+    return asyncio.run(with_store(read_settings(options), lambda store: use(store.api_keys)))
 
 
 def _customers_add(options: argparse.Namespace) -> bool:
     secret = pyotp.random_base32() if options.totp else None
     asyncio.run(with_store(
-        read_settings(options), lambda store: store.upsert_customer(options.ref, totp_secret=secret)
+        read_settings(options), lambda store: store.customers.upsert(options.ref, totp_secret=secret)
     ))
     if secret is not None:
         print(pyotp.TOTP(secret, name=options.ref, issuer="voiceguard").provisioning_uri())

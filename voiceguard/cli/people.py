@@ -74,7 +74,7 @@ def _print_link(options: argparse.Namespace, change: Callable[..., Any]) -> bool
     link = {
         "setup": token_digest(token), "expires": now + 3600.0 * settings.desk.setup_h, "by": operator(), "now": now
     }
-    if not asyncio.run(with_store(settings, lambda store: change(store.people(), **link))):
+    if not asyncio.run(with_store(settings, lambda store: change(store.users, **link))):
         return False
     origin = settings.web_origin or f"http://{settings.host}:{settings.port}"
     print(f"{origin}/console/#setup={token}")
@@ -82,4 +82,4 @@ def _print_link(options: argparse.Namespace, change: Callable[..., Any]) -> bool
 
 
 def _with_people(options: argparse.Namespace, use: Callable[[Any], Any]) -> Any:
-    return asyncio.run(with_store(read_settings(options), lambda store: use(store.people())))
+    return asyncio.run(with_store(read_settings(options), lambda store: use(store.users)))

@@ -66,9 +66,9 @@ def _policy_shadow(options: argparse.Namespace) -> bool:
 
     async def read(store: Any) -> list[tuple[str, list[dict[str, Any]]]]:
         found, last = [], ""
-        while call_ids := await store.call_ids(last):
+        while call_ids := await store.calls.ids(last):
             for last in call_ids:
-                records = await store.events(last)
+                records = await store.calls.events(last)
                 if records[0]["at"] >= options.since:
                     found.append((last, [record for record in records if record["kind"] == "shadow"]))
         return found

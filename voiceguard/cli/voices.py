@@ -114,7 +114,8 @@ def _with_recorder(options: argparse.Namespace, use: Callable[[Any], Any]) -> An
 
 def _with_voices(options: argparse.Namespace, use: Callable[[Any], Any]) -> Any:
     from voiceguard.adapters.models.onnx import MODELS_FOLDER, load_model
+    from voiceguard.adapters.store.voices import Voices
 
     settings = read_settings(options)
     model = load_model((settings.models_dir or MODELS_FOLDER) / settings.speaker_model).version
-    return asyncio.run(with_store(settings, lambda store: use(store.voices(model))))
+    return asyncio.run(with_store(settings, lambda store: use(Voices(store.database, model))))

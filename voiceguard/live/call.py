@@ -148,7 +148,7 @@ class LiveCall:
         customer: CustomerFacts | None = None
         if self.started.customer_ref is not None:
             try:
-                customer = await self._context.store.customer(self.started.customer_ref)
+                customer = await self._context.store.customers.find(self.started.customer_ref)
             except StoreError:
                 self._context.metrics.store_errors.inc()
         self.requested[action_id] = asked = ActionRequested(action_id, action, parameters, customer)

@@ -156,7 +156,7 @@ class Decisions:
             decided = await unless_locked(context.store, decided, context.now())
         if decided.grant is not None:
             grant = context.keys.sign_grant(decided.grant, context.settings.grant_issuer)
-        await context.store.record_decision(
+        await context.store.decisions.record(
             self._call_id, decided, at=context.now(), models=context.models, policy=context.policy
         )
         return decided, grant
@@ -203,7 +203,7 @@ async def unless_locked(store: Store, decided: ActionDecided, now: float) -> Act
     Raises StoreError.
     """
     assert decided.grant is not None
-    customer = await store.customer(decided.grant.customer_ref)
+    customer = await store.customers.find(decided.grant.customer_ref)
     if customer is not None and now >= customer.locked_until:
         return decided
     reason = Reason("customer_locked", "Another call locked this customer out, or nobody knows the customer now.")

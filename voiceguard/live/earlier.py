@@ -20,10 +20,10 @@ class RecordedCall:
 
 async def read_recorded(store: Store, call_id: str, since: float) -> RecordedCall | None:
     """The call as its records left it; None for one without a record since then (Unix seconds). Raises StoreError."""
-    call = await store.call(call_id)
+    call = await store.calls.find(call_id)
     if call is None:
         return None
-    records = await store.events(call_id)
+    records = await store.calls.events(call_id)
     if not records or records[-1]["at"] < since:
         return None
     return RecordedCall(call["customer_ref"], earlier_of(records))

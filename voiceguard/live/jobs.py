@@ -46,13 +46,13 @@ async def refresh_voices(registry: Registry) -> None:
 
 async def checkpoint(registry: Registry) -> None:
     """Sign a checkpoint over all chains that moved. Raises StoreError; the next one covers the same records."""
-    await registry.context.store.checkpoint(registry.context.keys.sign, registry.context.now())
+    await registry.context.store.audit.checkpoint(registry.context.keys.sign, registry.context.now())
 
 
 async def delete_expired_sessions(registry: Registry) -> None:
     """Delete sessions that ended by themselves. Raises StoreError."""
     now, desk = registry.context.now(), registry.context.settings.desk
-    await registry.context.store.people().forget_sessions(
+    await registry.context.store.users.forget_sessions(
         created_before=now - desk.session_absolute_s, seen_before=now - desk.session_idle_s
     )
 

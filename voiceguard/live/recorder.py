@@ -32,7 +32,7 @@ class Recorder:
         if not records:
             return
         try:
-            await self._context.store.append(self._call_id, records)
+            await self._context.store.calls.append(self._call_id, records)
         except StoreError as error:
             self._context.metrics.store_errors.inc()
             log.warning("records are not written yet", call_id=self._call_id, count=len(records), **described(error))

@@ -142,7 +142,7 @@ class Registry:
         call = self.calls.get(call_id)
         if call is not None:
             return call
-        if await self.context.store.call(call_id) is None:
+        if await self.context.store.calls.find(call_id) is None:
             raise UnknownCall("No such call.")
         raise CallOver("This call is over.")
 

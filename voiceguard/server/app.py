@@ -27,6 +27,7 @@ from voiceguard.adapters.models.scheduler import Scheduler, SchedulerOptions
 from voiceguard.adapters.oidc import Provider
 from voiceguard.adapters.policy_files import read_policy
 from voiceguard.adapters.store import Store
+from voiceguard.adapters.store.voices import Voices
 from voiceguard.call import Call
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import CallEnded, CodeToDeliver
@@ -93,7 +94,7 @@ def create_app(
                     earlier,
                 ),
                 models=detectors.versions, rules=policy, now=now,
-                voices=VoiceGallery(store.voices(detectors.versions["speaker"]), settings.linking),
+                voices=VoiceGallery(Voices(store.database, detectors.versions["speaker"]), settings.linking),
                 drift=Drift(detectors.reference),
             )
             registry = Registry(live)

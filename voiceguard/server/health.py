@@ -18,7 +18,7 @@ async def healthz() -> Response:
 async def readyz(request: Request) -> Response:
     """The store answers, the jobs of this process run, and there is room for a call; 503 otherwise."""
     service: WebContext = request.app.state.service
-    await service.store.calls(1)
+    await service.store.calls.list(1)
     late = service.jobs.late()
     if late:
         raise Problem(503, "jobs_late", f"These jobs have not run for too long: {', '.join(late)}.")

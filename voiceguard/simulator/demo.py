@@ -154,10 +154,14 @@ async def run(callset: Path, *, speed: float = 1.0, keep: bool = False, say: Cal
         app = create_app(settings, deliver=phones.deliver, detectors=detectors)
         async with listening(app, settings) as origin:
             store = app.state.service.store
-            key = await store.create_key("platform", ("stream", "actions", "grants"))
-            page_key = await store.create_key("agent", ("live", "handover", "calls", "receipts"))
+            key = await store.api_keys.create(
+                "platform", ("stream", "actions", "grants"), by="demo", now=time.time()
+            )
+            page_key = await store.api_keys.create(
+                "agent", ("live", "handover", "calls", "receipts"), by="demo", now=time.time()
+            )
             for ref in {call.customer_ref for call in calls if call.customer_ref}:
-                await store.upsert_customer(ref)
+                await store.customers.upsert(ref)
             for fraudster in listed:
                 recorder = Recorder(store, settings, read_policy(settings.policy_file), detectors)
                 await recorder.put_on_watchlist([fraudster.audio], Listing(fraudster.reason), author="fraud desk")

@@ -31,7 +31,7 @@ OVER = ("allow", "deny")
 async def seat(service: WebContext, name: str, roles: Sequence[str]) -> str:
     """Make a person with a password and codes that are each good once; what they sign in with, for a throw-away data
     folder alone."""
-    people, now, setup = service.store.people(), service.now(), secrets.token_hex(16)
+    people, now, setup = service.store.users, service.now(), secrets.token_hex(16)
     secret, codes = pyotp.random_base32(), new_recovery_codes(os.urandom)
     password = "-".join(secrets.choice(_WORDS) for _ in range(4))
     await people.add(name, roles, setup=setup, expires=now + 60, by="demonstration", now=now)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.store.test_store import on
+from tests.adapters.store.helpers import on
 from voiceguard.adapters.store import Store, StoreError
 
 
@@ -18,13 +18,13 @@ def using(folder: Path, use: Any) -> Any:
 def test_a_key_is_seen_once_and_hashed(tmp_path: Path) -> None:
     """Its holder is known by it until it is revoked; the disk holds its hash alone."""
     async def use(store: Store) -> Any:
-        keys = store.api_keys()
+        keys = store.api_keys
         secret = await keys.create("desk", ["live", "handover"], by="test", now=1.0)
         with pytest.raises(StoreError):
             await keys.create("desk", ["metrics"], by="test", now=1.0)
         held = await keys.check(secret, 2.0), await keys.check(secret + "x", 2.0)
         revoked = await keys.revoke("desk", by="test", now=3.0), await keys.revoke("desk", by="test", now=3.0)
-        return secret, held, revoked, await keys.check(secret, 4.0), await store.events("~people")
+        return secret, held, revoked, await keys.check(secret, 4.0), await store.calls.events("~people")
 
     secret, held, revoked, after, records = using(tmp_path, use)
     assert held == (("desk", frozenset({"handover", "live"})), None)
@@ -37,7 +37,7 @@ def test_a_key_is_seen_once_and_hashed(tmp_path: Path) -> None:
 def test_rotation_has_a_time_of_grace(tmp_path: Path) -> None:
     """The old secret opens until it is over, the one before not at all, the new one always."""
     async def use(store: Store) -> Any:
-        keys = store.api_keys()
+        keys = store.api_keys
         oldest = await keys.create("desk", ["live"], by="test", now=0.0)
         old = await keys.rotate("desk", grace_s=100.0, by="test", now=1.0)
         new = await keys.rotate("desk", grace_s=100.0, by="test", now=2.0)
@@ -52,7 +52,7 @@ def test_rotation_has_a_time_of_grace(tmp_path: Path) -> None:
 def test_last_use_to_the_minute(tmp_path: Path) -> None:
     """A write at every request would cost more than the request."""
     async def use(store: Store) -> Any:
-        keys = store.api_keys()
+        keys = store.api_keys
         secret = await keys.create("desk", ["live"], by="test", now=0.0)
         seen = [(await keys.list())[0]["last_used_at"]]
         for now in (10.0, 60.0, 70.0):
@@ -68,13 +68,13 @@ def test_last_use_to_the_minute(tmp_path: Path) -> None:
 def test_who_cannot_be_noted_still_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls come in even while the store takes no writes."""
     async def use(store: Store) -> Any:
-        secret = await store.create_key("desk", ["live"])
-        keys = store.api_keys()
+        secret = await store.api_keys.create("desk", ["live"], by="tests", now=1.0)
+        keys = store.api_keys
 
         def refuse(doing: str) -> Any:
             raise StoreError(doing)
 
-        monkeypatch.setattr(keys, "_write", refuse)
+        monkeypatch.setattr(store.database, "write", refuse)
         return await keys.check(secret, 1.0)
 
     assert ("desk", frozenset({"live"})) == using(tmp_path, use)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.adapters.store.test_store import STARTED, on
+from tests.adapters.store.helpers import STARTED, on
 from voiceguard.adapters.store import Store, StoreError
 
 CIPHER = Fernet(Fernet.generate_key())
@@ -20,8 +20,8 @@ CIPHER = Fernet(Fernet.generate_key())
 def using(folder: Path, use: Callable[[Store], Awaitable[Any]], cipher: Fernet = CIPHER) -> Any:
     """What `use` gives on a store with one call."""
     async def run(store: Store) -> Any:
-        if await store.call("call-1") is None:
-            await store.append("call-1", [STARTED])
+        if await store.calls.find("call-1") is None:
+            await store.calls.append("call-1", [STARTED])
         return await use(store)
 
     return on(folder / "v.db", run, cipher)
@@ -30,14 +30,14 @@ def using(folder: Path, use: Callable[[Store], Awaitable[Any]], cipher: Fernet =
 async def give(
     store: Store, verdict: Any = "fraud", call_id: str = "call-1", note: str = "sang the bank's jingle"
 ) -> bool:
-    return await store.verdicts().add(call_id, verdict, author="ann", note=note, at=2.0)
+    return await store.labels.add(call_id, verdict, author="ann", note=note, at=2.0)
 
 
 def test_verdicts_stand_beside_each_other_newest_first(tmp_path: Path) -> None:
     """A second verdict does not change the first."""
     async def use(store: Store) -> list[dict[str, Any]]:
         assert [await give(store), await give(store, "genuine", note="")] == [True, True]
-        return await store.verdicts().list(call_id="call-1")
+        return await store.labels.list(call_id="call-1")
 
     assert [("genuine", "ann", ""), ("fraud", "ann", "sang the bank's jingle")] == [
         (row["verdict"], row["author"], row["note"]) for row in using(tmp_path, use)
@@ -48,7 +48,7 @@ def test_the_note_lies_encrypted_and_the_record_says_who(tmp_path: Path) -> None
     """The chain holds the verdict without the note, and still verifies."""
     async def use(store: Store) -> Any:
         await give(store)
-        return (await store.events("call-1"))[-1], await store.verify_audit(lambda body, signature: True)
+        return (await store.calls.events("call-1"))[-1], await store.audit.verify(lambda body, signature: True)
 
     record, faults = using(tmp_path, use)
     assert {"kind": "verdict", "at": 2.0, "verdict": "fraud", "author": "ann"} == record
@@ -59,7 +59,7 @@ def test_the_note_lies_encrypted_and_the_record_says_who(tmp_path: Path) -> None
 def test_unknown_call(tmp_path: Path) -> None:
     """Nothing is kept of a call that never was."""
     async def use(store: Store) -> Any:
-        return await give(store, call_id="call-2"), await store.verdicts().list()
+        return await give(store, call_id="call-2"), await store.labels.list()
 
     assert (False, []) == using(tmp_path, use)
 
@@ -69,6 +69,6 @@ def test_a_note_of_another_key_is_a_fault(tmp_path: Path) -> None:
     using(tmp_path, give)
 
     with pytest.raises(StoreError, match="another key"):
-        using(tmp_path, lambda store: store.verdicts().list(), Fernet(Fernet.generate_key()))
+        using(tmp_path, lambda store: store.labels.list(), Fernet(Fernet.generate_key()))
     with closing(sqlite3.connect(tmp_path / "v.db")) as connection:
         assert 1 == connection.execute("SELECT count(*) FROM verdicts").fetchone()[0]

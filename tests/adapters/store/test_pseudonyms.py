@@ -15,6 +15,7 @@ import pytest
 from tests.server.builders import decided
 from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.store import Store
+from voiceguard.adapters.store.voices import Voices
 from voiceguard.events import Decision, Grant, Voice
 
 REF, OTHER = "customer-Ångström-77", "customer-2"
@@ -36,16 +37,16 @@ def _with_store(folder: Path, use: Callable[[Store], Awaitable[Any]], *, sealed:
 async def _known(store: Store) -> None:
     """A customer with a secret, a voiceprint, a heard voice, a verdict's note, and a call with a grant; and another."""
     for ref, call_id in ((REF, "call-1"), (OTHER, "call-2")):
-        await store.upsert_customer(ref, totp_secret="JBSWY3DPEHPK3PXP")
-        await store.append(call_id, [STARTED | {"call_id": call_id, "customer_ref": ref}])
-        await store.record_decision(
+        await store.customers.upsert(ref, totp_secret="JBSWY3DPEHPK3PXP")
+        await store.calls.append(call_id, [STARTED | {"call_id": call_id, "customer_ref": ref}])
+        await store.decisions.record(
             call_id, decided(Decision.ALLOW, action_id=call_id, grant=_grant(ref, call_id)), at=2.0,
             models={"synthetic": "s@1"}, policy="ab",
         )
         voice = Voice(np.eye(1, 192, dtype=np.float32)[0], 9.0, 3)
-        await store.voices("m@1").enrol(ref, voice, call_id=call_id, author="ann", now=3.0)
-        await store.voices("m@1").remember_heard(ref, voice, call_id=call_id, expires=1e12)
-        await store.verdicts().add(call_id, "genuine", author="ann", note=f"it was {ref}", at=4.0)
+        await Voices(store.database, "m@1").enrol(ref, voice, call_id=call_id, author="ann", now=3.0)
+        await Voices(store.database, "m@1").remember_heard(ref, voice, call_id=call_id, expires=1e12)
+        await store.labels.add(call_id, "genuine", author="ann", note=f"it was {ref}", at=4.0)
 
 
 def _grant(ref: str, call_id: str) -> Any:
@@ -62,16 +63,16 @@ def _bytes(folder: Path) -> bytes:
 def test_an_erased_customer_is_nowhere_and_the_audit_is_whole(tmp_path: Path) -> None:
     """Neither name nor caller id is left in the database's files; hashes and signatures are what they were."""
     keys = Keys.open(tmp_path)
-    _with_store(tmp_path, lambda store: store.upsert_customer(REF))
+    _with_store(tmp_path, lambda store: store.customers.upsert(REF))
     assert REF.encode() in _bytes(tmp_path)
 
     async def erase(store: Store) -> tuple[Any, ...]:
         await _known(store)
-        await store.checkpoint(keys.sign, 5.0)
-        erased = await store.erase_customer(REF, author="privacy", reason="asked to", now=6.0)
-        faults = await store.verify_audit(keys.verify)
-        call, events = await store.call("call-1"), await store.events("call-1")
-        return erased, faults, call, events, await store.customer(REF), await store.verdicts().list(call_id="call-1")
+        await store.audit.checkpoint(keys.sign, 5.0)
+        erased = await store.customers.erase(REF, author="privacy", reason="asked to", now=6.0)
+        faults = await store.audit.verify(keys.verify)
+        call, events = await store.calls.find("call-1"), await store.calls.events("call-1")
+        return erased, faults, call, events, await store.customers.find(REF), await store.labels.list(call_id="call-1")
 
     erased, faults, call, events, customer, verdicts = _with_store(tmp_path, erase)
     assert (1, []) == (erased, faults)
@@ -89,10 +90,11 @@ def test_other_customers_stay(tmp_path: Path) -> None:
     """With all that is known of them."""
     async def erase(store: Store) -> tuple[Any, ...]:
         await _known(store)
-        await store.erase_customer(REF, author="privacy", reason="asked to", now=6.0)
+        await store.customers.erase(REF, author="privacy", reason="asked to", now=6.0)
         return (
-            await store.call("call-2"), (await store.events("call-2"))[0], await store.customer(OTHER),
-            await store.voices("m@1").voiceprint(OTHER), await store.verdicts().list(call_id="call-2"),
+            await store.calls.find("call-2"), (await store.calls.events("call-2"))[0],
+            await store.customers.find(OTHER),
+            await Voices(store.database, "m@1").voiceprint(OTHER), await store.labels.list(call_id="call-2"),
         )
 
     call, started, customer, voice, verdicts = _with_store(tmp_path, erase)
@@ -115,11 +117,11 @@ def test_records_never_hold_a_customers_name(tmp_path: Path) -> None:
 def test_nobody_cannot_be_erased(tmp_path: Path) -> None:
     """Nor anybody twice; who has only called can be, and who has never called too."""
     async def erase(store: Store) -> list[int | None]:
-        await store.append("call-1", [STARTED])
-        await store.append("call-3", [STARTED | {"call_id": "call-3", "customer_ref": None}])
-        await store.upsert_customer(OTHER)
+        await store.calls.append("call-1", [STARTED])
+        await store.calls.append("call-3", [STARTED | {"call_id": "call-3", "customer_ref": None}])
+        await store.customers.upsert(OTHER)
         return [
-            await store.erase_customer(ref, author="privacy", reason="asked to", now=6.0)
+            await store.customers.erase(ref, author="privacy", reason="asked to", now=6.0)
             for ref in (REF, REF, OTHER, "stranger")
         ]
 
@@ -129,9 +131,9 @@ def test_nobody_cannot_be_erased(tmp_path: Path) -> None:
 def test_a_store_without_a_cipher_keeps_no_metadata_of_customers(tmp_path: Path) -> None:
     """It could not seal them; what names nobody is recorded as it is."""
     async def keep(store: Store) -> list[Any]:
-        await store.append("call-1", [STARTED])
-        await store.append("call-3", [STARTED | {"call_id": "call-3", "customer_ref": None}])
-        return [(await store.events(call_id))[0] for call_id in ("call-1", "call-3")]
+        await store.calls.append("call-1", [STARTED])
+        await store.calls.append("call-3", [STARTED | {"call_id": "call-3", "customer_ref": None}])
+        return [(await store.calls.events(call_id))[0] for call_id in ("call-1", "call-3")]
 
     named, nobodys = _with_store(tmp_path, keep, sealed=False)
     assert (REF, {}) == (named["customer_ref"], named["metadata"])
@@ -145,18 +147,18 @@ def test_records_from_before_keep_their_names(tmp_path: Path) -> None:
         connection.execute("UPDATE calls SET customer_ref = 'old' WHERE call_id = 'call-2'")
         connection.commit()
 
-    assert "old" == _with_store(tmp_path, lambda store: store.call("call-2"))["customer_ref"]
+    assert "old" == _with_store(tmp_path, lambda store: store.calls.find("call-2"))["customer_ref"]
 
 
 @pytest.mark.parametrize("sealed", [True, False])
 def test_lock_outs_find_the_customer_behind_the_name(sealed: bool, tmp_path: Path) -> None:
     """As codes and grants do."""
     async def lock(store: Store) -> Any:
-        await store.upsert_customer(REF)
-        await store.append("call-1", [STARTED])
-        await store.record_decision(
+        await store.customers.upsert(REF)
+        await store.calls.append("call-1", [STARTED])
+        await store.decisions.record(
             "call-1", decided(Decision.DENY, lock_customer_until=99.0), at=2.0, models={}, policy="ab"
         )
-        return await store.customer(REF)
+        return await store.customers.find(REF)
 
     assert 99.0 == _with_store(tmp_path, lock, sealed=sealed).locked_until

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.adapters.store.test_store import dump, on, rows, url
+from tests.adapters.store.helpers import dump, on, rows, url
 from voiceguard.adapters.store import Store, StoreError
 from voiceguard.adapters.store.registrations import Registered
 
@@ -28,8 +28,8 @@ def using(folder: Path, use: Callable[[Store], Awaitable[Any]], cipher: Fernet =
 def test_a_call_is_claimed_once(tmp_path: Path) -> None:
     """Everything that was said of it comes back, and then nothing more."""
     async def use(store: Store) -> Any:
-        uuid = await store.registrations().register(CALL, now=100.0, life_s=LIFE_S)
-        return [await store.registrations().claim(uuid, 159.9) for _ in range(2)]
+        uuid = await store.registrations.register(CALL, now=100.0, life_s=LIFE_S)
+        return [await store.registrations.claim(uuid, 159.9) for _ in range(2)]
 
     assert [CALL, None] == using(tmp_path, use)
 
@@ -37,8 +37,8 @@ def test_a_call_is_claimed_once(tmp_path: Path) -> None:
 def test_little_has_to_be_said(tmp_path: Path) -> None:
     """A call that nothing is known of but that it will come."""
     async def use(store: Store) -> Any:
-        uuid = await store.registrations().register(Registered(), now=100.0, life_s=LIFE_S)
-        return await store.registrations().claim(uuid, 100.0)
+        uuid = await store.registrations.register(Registered(), now=100.0, life_s=LIFE_S)
+        return await store.registrations.claim(uuid, 100.0)
 
     assert Registered() == using(tmp_path, use)
 
@@ -46,7 +46,7 @@ def test_little_has_to_be_said(tmp_path: Path) -> None:
 def test_unknown_and_late(tmp_path: Path) -> None:
     """A UUID of nobody's, and one that has expired; that one is forgotten with the next registration."""
     async def use(store: Store) -> Any:
-        registrations = store.registrations()
+        registrations = store.registrations
         uuid = await registrations.register(CALL, now=100.0, life_s=LIFE_S)
         found = await registrations.claim(uuid4(), 100.0), await registrations.claim(uuid, 160.0)
         await registrations.register(CALL, now=160.0, life_s=LIFE_S)
@@ -61,9 +61,9 @@ def test_of_several_processes_one_has_the_call(tmp_path: Path) -> None:
     async def race() -> list[Registered | None]:
         path = url(tmp_path / "v.db")
         async with Store.open(path, CIPHER) as one, Store.open(path, CIPHER) as two, Store.open(path, CIPHER) as three:
-            uuid = await one.registrations().register(CALL, now=100.0, life_s=LIFE_S)
+            uuid = await one.registrations.register(CALL, now=100.0, life_s=LIFE_S)
             return list(await asyncio.gather(*(
-                store.registrations().claim(uuid, 101.0) for store in (one, two, three) for _ in range(3)
+                store.registrations.claim(uuid, 101.0) for store in (one, two, three) for _ in range(3)
             )))
 
     assert [CALL] == [found for found in asyncio.run(race()) if found is not None]
@@ -72,7 +72,7 @@ def test_of_several_processes_one_has_the_call(tmp_path: Path) -> None:
 def test_nothing_readable_lies_on_disk(tmp_path: Path) -> None:
     """Neither the UUID, which is a proof, nor the customer."""
     async def use(store: Store) -> Any:
-        return await store.registrations().register(CALL, now=100.0, life_s=LIFE_S)
+        return await store.registrations.register(CALL, now=100.0, life_s=LIFE_S)
 
     uuid = using(tmp_path, use)
     raw = b"".join(path.read_bytes() for path in tmp_path.glob("v.db*"))
@@ -84,8 +84,8 @@ def test_nothing_readable_lies_on_disk(tmp_path: Path) -> None:
 def test_another_key_is_a_fault(tmp_path: Path) -> None:
     """Without the key that sealed it nobody reads it."""
     async def use(store: Store) -> Any:
-        return await store.registrations().register(CALL, now=100.0, life_s=LIFE_S)
+        return await store.registrations.register(CALL, now=100.0, life_s=LIFE_S)
 
     uuid = using(tmp_path, use)
     with pytest.raises(StoreError, match="another key"):
-        using(tmp_path, lambda store: store.registrations().claim(uuid, 101.0), Fernet(Fernet.generate_key()))
+        using(tmp_path, lambda store: store.registrations.claim(uuid, 101.0), Fernet(Fernet.generate_key()))

@@ -9,28 +9,28 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.adapters.store.test_store import on
+from tests.adapters.store.helpers import on
 from voiceguard.adapters.store import Store, StoreError
-from voiceguard.adapters.store.users import CHAIN, People
+from voiceguard.adapters.store.users import CHAIN, Users
 
 CIPHER = Fernet(Fernet.generate_key())
 ISSUER = "https://id.example.com"
 
 
-def using(folder: Path, use: Callable[[People], Awaitable[Any]], cipher: Fernet = CIPHER) -> Any:
+def using(folder: Path, use: Callable[[Users], Awaitable[Any]], cipher: Fernet = CIPHER) -> Any:
     async def run(store: Store) -> Any:
-        return await use(store.people())
+        return await use(store.users)
 
     return on(folder / "v.db", run, cipher)
 
 
-async def added(people: People, name: str = "ann") -> None:
+async def added(people: Users, name: str = "ann") -> None:
     assert await people.add(name, ["agent"], setup=f"setup-{name}", expires=100.0, by="root", now=1.0)
 
 
 def test_who_there_is(tmp_path: Path) -> None:
     """A name is taken once; what becomes of somebody is listed."""
-    async def use(people: People) -> Any:
+    async def use(people: Users) -> Any:
         await added(people)
         twice = await people.add("ann", ["admin"], setup="x", expires=100.0, by="root", now=1.0)
         unknown = [await people.disable("eve", by="root", now=1.0),
@@ -50,7 +50,7 @@ def test_who_there_is(tmp_path: Path) -> None:
 
 def test_reset_takes_everything_and_lets_in_again(tmp_path: Path) -> None:
     """Password, secret, codes and sessions go; a new link begins with a new secret; a disablement is lifted."""
-    async def use(people: People) -> Any:
+    async def use(people: Users) -> Any:
         await added(people)
         first = await people.setting_up("setup-ann", new_secret="OLD", now=2.0)
         await people.set_up("setup-ann", password_hash="h", totp_step=7, codes=["c"], now=2.0)
@@ -68,7 +68,7 @@ def test_reset_takes_everything_and_lets_in_again(tmp_path: Path) -> None:
 
 def test_an_overdue_link(tmp_path: Path) -> None:
     """Neither begins nor ends a set-up."""
-    async def use(people: People) -> Any:
+    async def use(people: Users) -> Any:
         await added(people)
         return [await people.setting_up("setup-ann", new_secret="S", now=100.0),
                 await people.set_up("setup-ann", password_hash="h", totp_step=1, codes=["c"], now=100.0)]
@@ -78,7 +78,7 @@ def test_an_overdue_link(tmp_path: Path) -> None:
 
 def test_sessions_that_are_over_are_forgotten(tmp_path: Path) -> None:
     """Idle ones and old ones; the others stay, and know when their person last did something."""
-    async def use(people: People) -> Any:
+    async def use(people: Users) -> Any:
         await added(people)
         for digest, at in (("old", 0.0), ("idle", 50.0), ("busy", 50.0)):
             await people.open_session("ann", digest, "totp", at)
@@ -93,7 +93,7 @@ def test_sessions_that_are_over_are_forgotten(tmp_path: Path) -> None:
 
 def test_whom_a_provider_vouches_for(tmp_path: Path) -> None:
     """Made once, with the roles that it gives now; never somebody else of that name, nor one who is disabled here."""
-    async def use(people: People) -> Any:
+    async def use(people: Users) -> Any:
         await added(people)
 
         async def vouched(name: str, subject: str, *roles: str) -> str | None:
@@ -114,15 +114,15 @@ def test_whom_a_provider_vouches_for(tmp_path: Path) -> None:
 def test_what_is_done_is_recorded_in_a_chain_that_verifies(tmp_path: Path) -> None:
     """It is no call, so the calls do not list it."""
     async def run(store: Store) -> Any:
-        people = store.people()
+        people = store.users
         await added(people)
         await people.set_up("setup-ann", password_hash="h", totp_step=1, codes=["c"], now=2.0)
         await people.open_session("ann", "token", "totp", 3.0)
         await people.close_session("token", 4.0)
         await people.close_session("token", 5.0)
         await people.note("provider_refused", 6.0, why="no role")
-        kinds = [record["kind"] for record in await store.events(CHAIN)]
-        return kinds, await store.calls(), await store.verify_audit(lambda body, signature: True)
+        kinds = [record["kind"] for record in await store.calls.events(CHAIN)]
+        return kinds, await store.calls.list(), await store.audit.verify(lambda body, signature: True)
 
     kinds, calls, faults = on(tmp_path / "v.db", run, CIPHER)
     assert ["started", "person_added", "person_set_up", "signed_in", "signed_out", "provider_refused"] == kinds
@@ -131,7 +131,7 @@ def test_what_is_done_is_recorded_in_a_chain_that_verifies(tmp_path: Path) -> No
 
 def test_a_secret_of_another_key_is_a_fault(tmp_path: Path) -> None:
     """Nobody signs in by a secret that cannot be read."""
-    async def begin(people: People) -> None:
+    async def begin(people: Users) -> None:
         await added(people)
         await people.setting_up("setup-ann", new_secret="S", now=2.0)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.adapters.store.test_store import STARTED, on
+from tests.adapters.store.helpers import STARTED, on
 from voiceguard.adapters.store import Store, StoreError
 from voiceguard.adapters.store.voices import DAY_S, Listing, Voices
 from voiceguard.events import Voice
@@ -25,10 +25,10 @@ KNOWN = Listing("seen in case 12", expires_days=100.0, review_days=10.0)
 def using(folder: Path, use: Callable[[Voices], Awaitable[Any]], model: str = "m@1") -> Any:
     """What `use` gives on a store with one customer and one call."""
     async def run(store: Store) -> Any:
-        if await store.call("call-1") is None:
-            await store.append("call-1", [STARTED])
-            await store.upsert_customer("customer-1")
-        return await use(store.voices(model))
+        if await store.calls.find("call-1") is None:
+            await store.calls.append("call-1", [STARTED])
+            await store.customers.upsert("customer-1")
+        return await use(Voices(store.database, model))
 
     return on(folder / "v.db", run, CIPHER)
 
@@ -111,7 +111,7 @@ def test_a_key_that_does_not_fit_is_a_fault(tmp_path: Path):
     using(tmp_path, enrol)
 
     async def read(store: Store) -> Any:
-        return await store.voices("m@1").voiceprint("customer-1")
+        return await Voices(store.database, "m@1").voiceprint("customer-1")
 
     with pytest.raises(StoreError, match="another key"):
         on(tmp_path / "v.db", read, Fernet(Fernet.generate_key()))

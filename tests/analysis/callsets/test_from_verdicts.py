@@ -46,12 +46,12 @@ def _reviewed(folder: Path, since: float = 0.0) -> list[dict[str, Any]]:
             for call_id, decision, verdicts in (
                 ("c1", Decision.HANDOVER, ["fraud", "genuine"]), ("c2", Decision.ALLOW, ["fraud"]), ("c3", None, []),
             ):
-                await store.append(call_id, _records(call_id))
+                await store.calls.append(call_id, _records(call_id))
                 if decision is not None:
                     one = replace(decided(decision), risk=HIGH, grant=None)
-                    await store.record_decision(call_id, one, at=4.0, models={}, policy="ab")
+                    await store.decisions.record(call_id, one, at=4.0, models={}, policy="ab")
                 for at, verdict in enumerate(verdicts, 10):
-                    await store.verdicts().add(call_id, verdict, author="ann", note="", at=at)  # type: ignore[arg-type]
+                    await store.labels.add(call_id, verdict, author="ann", note="", at=at)  # type: ignore[arg-type]
             return await read_reviewed(store, read_policy(), since)
 
     return asyncio.run(run())

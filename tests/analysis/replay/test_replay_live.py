@@ -46,9 +46,9 @@ def test_live_and_replay_are_one(tmp_path: Path) -> None:
     async def live() -> list[dict[str, Any]]:
         patient = {"score_deadline_s": 60.0, "decision_timeout_s": 60.0, "stall_s": 60.0}
         async with serving(tmp_path / "data", detectors=detectors, **patient) as served:
-            await served.service.store.upsert_customer("customer-1")
+            await served.service.store.customers.upsert("customer-1")
             await _play(served, call)
-            return await served.service.store.events(call.call_id)
+            return await served.service.store.calls.events(call.call_id)
 
     verdict = {"verdict": "genuine", "author": "ann"}
     recorded = reviewed(call.call_id, verdict, asyncio.run(live()), policy)["recorded"]["runs"][0]

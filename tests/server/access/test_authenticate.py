@@ -80,8 +80,8 @@ def test_every_route_is_in_the_table(tmp_path: Path) -> None:
 def test_strangers_get_nowhere(tmp_path: Path) -> None:
     """Without a key, with an unknown or a revoked one, every guarded route answers 401, as a problem."""
     async def use(served: Served) -> set[tuple[int, str, str]]:
-        keys = served.service.store.api_keys()
-        revoked = await served.service.store.create_key("gone", SCOPES)
+        keys = served.service.store.api_keys
+        revoked = await served.service.store.api_keys.create("gone", SCOPES, by="tests", now=1.0)
         await keys.revoke("gone", by="test", now=0.0)
         answers = [
             await ask(served, method, path, key)
@@ -97,7 +97,7 @@ def test_a_key_opens_what_its_scope_says(tmp_path: Path) -> None:
     async def use(served: Served) -> dict[tuple[str, str, str], bool]:
         passes = {}
         for scope in SCOPES:
-            key = await served.service.store.create_key(scope, [scope])
+            key = await served.service.store.api_keys.create(scope, [scope], by="tests", now=1.0)
             for method, path, _ in HTTP:
                 answer = await ask(served, method, path, key)
                 is_problem = answer.headers["content-type"].endswith("problem+json")

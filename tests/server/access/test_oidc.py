@@ -102,7 +102,7 @@ def test_whoever_the_provider_knows_signs_in(tmp_path: Path) -> None:
                 back = await browser.get(await at_provider(browser, served, "ann"))
                 who = (await browser.get(f"{served.origin}/v1/session")).json()
                 seen.append((back.status_code, back.headers["location"], who["person"], who["roles"], who["method"]))
-        return seen, await served.service.store.people().list()
+        return seen, await served.service.store.users.list()
 
     seen, people = on(tmp_path, use)
     assert [(303, "/console/", "ann@example.com", ["agent"], "oidc")] * 2 == seen
@@ -137,7 +137,7 @@ def test_refused(spoil: str, tmp_path: Path) -> None:
                 browser.cookies.clear()
             answer = await browser.get(back)
             who = (await browser.get(f"{served.origin}/v1/session")).json()["person"]
-        return answer.headers["location"], who, (await served.service.store.events("~people"))[-1]["kind"]
+        return answer.headers["location"], who, (await served.service.store.calls.events("~people"))[-1]["kind"]
 
     assert ("/console/#sign-in-refused", None, "provider_refused") == on(tmp_path, use)
 
@@ -145,7 +145,7 @@ def test_refused(spoil: str, tmp_path: Path) -> None:
 def test_a_name_that_somebody_has_here(tmp_path: Path) -> None:
     """A provider cannot make anybody into a person who signs in by password."""
     async def use(served: Served) -> str:
-        people, now = served.service.store.people(), served.service.now()
+        people, now = served.service.store.users, served.service.now()
         await people.add("ann@example.com", ["admin"], setup="x", expires=now + 60, by="test", now=now)
         async with httpx.AsyncClient(verify=False, timeout=60) as browser:
             return str((await browser.get(await at_provider(browser, served, "ann"))).headers["location"])

@@ -53,7 +53,7 @@ def test_the_feed_ends_with_the_session(change: str, tmp_path: Path, monkeypatch
     monkeypatch.setattr(live_socket, "LOOK_S", 0.0)
 
     async def follow(served: Served) -> tuple[int | None, str | None]:
-        token, people = await session_token(served), served.service.store.people()
+        token, people = await session_token(served), served.service.store.users
         headers = {"Cookie": f"voiceguard={token}", "Origin": served.origin, "Authorization": ""}
         async with served.stream("/v1/live", headers=headers) as socket:
             await said(socket, "snapshot")
@@ -84,7 +84,7 @@ def test_ended_sessions_are_forgotten(tmp_path: Path) -> None:
 
     async def run() -> list[bool]:
         async with serving(tmp_path, now=lambda: times[-1]) as served:
-            people, old = served.service.store.people(), await session_token(served, "ann")
+            people, old = served.service.store.users, await session_token(served, "ann")
             times.append(times[-1] + 1801.0)
             new = await session_token(served, "ben")
             await delete_expired_sessions(served.service.registry)

@@ -51,7 +51,7 @@ def test_name_password_and_code(tmp_path: Path) -> None:
         async with browser(served) as page:
             page.cookies = answer.cookies
             who = (await page.get("/v1/session")).json()
-        return answer, who, await served.service.store.events("~people")
+        return answer, who, await served.service.store.calls.events("~people")
 
     answer, who, records = on(tmp_path, use)
     assert (200, {"person": "ann"}) == (answer.status_code, answer.json())
@@ -115,7 +115,7 @@ def test_too_many_guesses(tmp_path: Path) -> None:
         after = await sign_in(served, ann, clock)
         again = [await sign_in(served, ann, clock, password="seven quiet heron") for _ in range(4)]
         return [sorted(a.status_code for a in wrong), blocked, other, after, [a.status_code for a in again],
-                await served.service.store.events("~people")]
+                await served.service.store.calls.events("~people")]
 
     wrong, blocked, other, after, again, records = on(tmp_path, use)
     assert [401] * 5 + [429] * 4 == wrong
@@ -176,7 +176,7 @@ def test_set_up_from_the_link(tmp_path: Path) -> None:
     """The link shows the secret as a QR code; a good password and a right code make the account and sign in; the
     recovery codes are told, and the link is used up."""
     async def use(served: Served, clock: Clock) -> Any:
-        people, token = served.service.store.people(), "t" * 43
+        people, token = served.service.store.users, "t" * 43
         kept, now = password_policy.token_digest(token), clock.now
         await people.add("ann", ["agent"], setup=kept, expires=now + 60, by="t", now=now)
         async with browser(served) as page:
@@ -209,7 +209,7 @@ def test_set_up_from_the_link(tmp_path: Path) -> None:
 def test_a_link_that_is_old_or_wrong(tmp_path: Path) -> None:
     """Opens nothing, and says the same of both."""
     async def use(served: Served, clock: Clock) -> list[Any]:
-        people = served.service.store.people()
+        people = served.service.store.users
         setup = password_policy.token_digest("old")
         await people.add("ann", ["agent"], setup=setup, expires=clock.now, by="t", now=clock.now)
         async with browser(served) as page:
@@ -235,7 +235,7 @@ def test_no_other_site_signs_anybody_in(tmp_path: Path) -> None:
 def test_disabled_reset_and_roles_hold_at_once(tmp_path: Path) -> None:
     """In sessions that are open already: the next request sees it."""
     async def use(served: Served, clock: Clock) -> list[int]:
-        people = served.service.store.people()
+        people = served.service.store.users
         token = await session_token(served, "ann", ("analyst",))
         ann = await someone(served, "ben", ("analyst",))
         found = []
@@ -258,7 +258,7 @@ def test_disabled_reset_and_roles_hold_at_once(tmp_path: Path) -> None:
 def test_an_old_hash_is_made_anew(tmp_path: Path) -> None:
     """At the first sign-in after the parameters have changed."""
     async def use(served: Served, clock: Clock) -> tuple[Any, Any]:
-        ann, people = await someone(served), served.service.store.people()
+        ann, people = await someone(served), served.service.store.users
         before = await people.find("ann")
         await sign_in(served, ann, clock)
         return before, await people.find("ann")

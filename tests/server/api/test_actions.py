@@ -23,7 +23,7 @@ from voiceguard.settings import Settings
 
 async def answer(served: Served, action_id: str, person: str, verdict: str = "approve") -> dict[str, Any]:
     """A person's word, with a key of their own."""
-    key = await served.service.store.create_key(person, ["handover"])
+    key = await served.service.store.api_keys.create(person, ["handover"], by="tests", now=1.0)
     async with served.api(key) as api:
         said = await api.post(f"/v1/actions/{action_id}/handover", json={"verdict": verdict, "reason": "I know them."})
     decided: dict[str, Any] = said.json()
@@ -59,7 +59,7 @@ CUSTOMER = "/v1/calls/call-1/customer"
 def test_customer_is_named_in_the_call(tmp_path: Path) -> None:
     """Where the stream named nobody: denied before, a code after; on record, live, and in what is erased."""
     async def use(served: Served, api: httpx.AsyncClient) -> list[Any]:
-        await served.service.store.upsert_customer("customer-1")
+        await served.service.store.customers.upsert("customer-1")
         async with served.call(customer_ref=None):
             before = await ask(api, "refund")
             refs = ("customer-1", "customer-1", "other")
@@ -67,9 +67,9 @@ def test_customer_is_named_in_the_call(tmp_path: Path) -> None:
             after = await allowed(served, api, "refund")
             shown = served.service.live.hub.calls["call-1"].customer_ref
         store = served.service.store
-        kept = await store.call("call-1"), await store.verify_audit(served.service.keys.verify)
-        erased = await store.erase_customer("customer-1", author="ann", reason="asked", now=1.0)
-        return [before, named, after, shown, kept, erased, await store.call("call-1")]
+        kept = await store.calls.find("call-1"), await store.audit.verify(served.service.keys.verify)
+        erased = await store.customers.erase("customer-1", author="ann", reason="asked", now=1.0)
+        return [before, named, after, shown, kept, erased, await store.calls.find("call-1")]
 
     before, named, after, shown, (call, faults), erased, forgotten = on(tmp_path, use)
     assert ("deny", "allow") == (before["decision"], after["decision"])
@@ -206,7 +206,7 @@ def test_authenticator_code_is_taken_once(tmp_path: Path) -> None:
 
     async def use(served: Served, api: httpx.AsyncClient) -> list[str]:
         async with served.call():
-            await served.service.store.upsert_customer("customer-1", totp_secret=secret)
+            await served.service.store.customers.upsert("customer-1", totp_secret=secret)
             decisions = []
             code = pyotp.TOTP(secret).now()
             for action in ("account_recovery", "password_reset"):
@@ -296,7 +296,9 @@ def test_person_answers_a_handover(verdict: str, decision: str, tmp_path: Path) 
 def test_platform_cannot_answer_for_a_person(tmp_path: Path) -> None:
     """The key that asked for an action cannot approve it, and it still awaits its person."""
     async def use(served: Served, api: httpx.AsyncClient) -> tuple[int, str, str]:
-        key = await served.service.store.create_key("platform", ["stream", "actions", "grants"])
+        key = await served.service.store.api_keys.create(
+            "platform", ["stream", "actions", "grants"], by="tests", now=1.0
+        )
         async with served.call(), served.api(key) as platform:
             asked = await ask(platform)
             body = {"verdict": "approve", "reason": "It is fine."}
@@ -313,7 +315,7 @@ def test_money_wants_two_persons(tmp_path: Path) -> None:
     async def use(served: Served, api: httpx.AsyncClient) -> list[tuple[str, str]]:
         async with served.call():
             asked = await ask(api, "payment")
-            key = await served.service.store.create_key("ann", ["handover"])
+            key = await served.service.store.api_keys.create("ann", ["handover"], by="tests", now=1.0)
             outcomes = []
             async with served.api(key) as ann:
                 for _ in range(2):

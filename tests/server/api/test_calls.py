@@ -25,7 +25,7 @@ def on(folder: Path, use: Callable[[Served], Awaitable[Any]], llr: float = 3.0) 
 
 
 async def records(served: Served, kind: str) -> list[dict[str, Any]]:
-    return [record for record in await served.service.store.events("call-1") if record["kind"] == kind]
+    return [record for record in await served.service.store.calls.events("call-1") if record["kind"] == kind]
 
 
 def test_what_a_handover_is_about(tmp_path: Path) -> None:

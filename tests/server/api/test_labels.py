@@ -19,7 +19,7 @@ def test_a_verdict_on_a_live_call_shows_and_stays(tmp_path: Path) -> None:
         async with served.call():
             given = await api.post(PATH, json={"verdict": "fraud", "note": "gave card 4111 1111 1111 1111"})
             shown = served.service.live.hub.calls["call-1"].events[-1]
-        records = await served.service.store.events("call-1")
+        records = await served.service.store.calls.events("call-1")
         return given, shown, (await api.get("/v1/verdicts")).json()["verdicts"], records
 
     given, shown, listed, records = on(tmp_path, use)

@@ -30,7 +30,7 @@ def test_a_call_is_announced(tmp_path: Path) -> None:
             assert ("1700000000.7", NOW + 60.0) == (body["call_id"], body["expires_at"])
             assert Registered(
                 "1700000000.7", "customer-1", frozenset({"voice_analysis"}), {"queue": "billing"}
-            ) == await served.service.store.registrations().claim(UUID(body["uuid"]), NOW)
+            ) == await served.service.store.registrations.claim(UUID(body["uuid"]), NOW)
 
     asyncio.run(run())
 
@@ -69,7 +69,7 @@ def test_only_streaming_keys_announce(tmp_path: Path) -> None:
 
     async def run() -> None:
         async with serving(tmp_path) as served:
-            other = await served.service.store.create_key("asks", ["actions"])
+            other = await served.service.store.api_keys.create("asks", ["actions"], by="tests", now=1.0)
             async with served.api(other) as api:
                 assert 403 == (await api.post(PATH, json={})).status_code
             async with served.api("vg_nobody") as api:

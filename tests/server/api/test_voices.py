@@ -27,7 +27,7 @@ def on(folder: Path, use: Callable[[Served, httpx.AsyncClient], Awaitable[Any]],
 
 
 async def kinds(served: Served, call_id: str = "call-1") -> list[str]:
-    return [record["kind"] for record in await served.service.store.events(call_id)]
+    return [record["kind"] for record in await served.service.store.calls.events(call_id)]
 
 
 def test_a_live_caller_is_enrolled_and_known_on_the_next_call(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_live_caller_is_enrolled_and_known_on_the_next_call(tmp_path: Path) ->
         async with served.call("call-2", seconds=20):
             risk = (await api.get("/v1/calls/call-2")).json()["risk"]
         history = (await api.get("/v1/customers/customer-1/voiceprints")).json()["voiceprints"]
-        return answer, risk, history, await served.service.store.events("call-1")
+        return answer, risk, history, await served.service.store.calls.events("call-1")
 
     answer, risk, (print_,), events = on(tmp_path, use)
     assert (201, print_["voiceprint_id"]) == (answer.status_code, answer.json()["voiceprint_id"])
@@ -55,7 +55,7 @@ def test_a_refusal_says_why_and_is_on_record(tmp_path: Path) -> None:
         async with served.call(seconds=10):
             answer = await api.post(ENROL)
         history = (await api.get("/v1/customers/customer-1/voiceprints")).json()["voiceprints"]
-        return answer, history, await served.service.store.events("call-1")
+        return answer, history, await served.service.store.calls.events("call-1")
 
     answer, history, events = on(tmp_path, use)
     assert (409, "voice_refused", []) == (answer.status_code, answer.json()["code"], history)
@@ -110,7 +110,7 @@ def test_a_listed_voice_is_found_on_the_next_call(tmp_path: Path) -> None:
             listed = await api.post(LIST, json={"reason": "seen in case 12"})
         async with served.call("call-2", "customer-2", seconds=20):
             asked = await api.post("/v1/calls/call-2/actions", json={"action": "account_recovery"})
-        return listed, asked.json(), await served.service.store.events("call-2")
+        return listed, asked.json(), await served.service.store.calls.events("call-2")
 
     listed, asked, events = on(tmp_path, use)
     assert (201, "handover") == (listed.status_code, asked["decision"])
@@ -123,7 +123,7 @@ def test_the_list_is_kept_by_two(tmp_path: Path) -> None:
     async def use(served: Served, api: httpx.AsyncClient) -> Any:
         async with served.call():
             entry = (await api.post(LIST, json={"reason": "known"})).json()["entry_id"]
-        other = await served.service.store.create_key("other", ["watchlist"])
+        other = await served.service.store.api_keys.create("other", ["watchlist"], by="tests", now=1.0)
         async with served.api(other) as second:
             place = f"/v1/watchlist/{entry}"
             codes = [

@@ -13,7 +13,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from tests.server.serving import Served, serving
-from voiceguard.adapters.store import Store, StoreError
+from voiceguard.adapters.store import StoreError
+from voiceguard.adapters.store.api_keys import ApiKeys
 
 SUBPROTOCOL = {"asterisk": "media", "freeswitch": "audio.drachtio.org", "jambonz": "audio.jambonz.org"}
 doors = pytest.mark.parametrize("door", SUBPROTOCOL)
@@ -54,14 +55,15 @@ def test_nothing_else_opens(tmp_path: Path, door: str) -> None:
     async def run() -> None:
         async with serving(tmp_path) as served:
             store = served.service.store
-            other, revoked = await store.create_key("asks", ["actions"]), await store.create_key("old", ["stream"])
-            await store.api_keys().revoke("old", by="tests", now=1.0)
+            other = await store.api_keys.create("asks", ["actions"], by="tests", now=1.0)
+            revoked = await store.api_keys.create("old", ["stream"], by="tests", now=1.0)
+            await store.api_keys.revoke("old", by="tests", now=1.0)
             for authorization in (
                 None, "", "Bearer", "Bearer nobody", "Basic", "Basic !", "Basic /w==", basic(served.key, ""),
                 basic("pbx", "nobody"), basic("pbx", other), basic("pbx", revoked), f"Digest {served.key}",
             ):
                 assert 401 == await status(served, door, authorization)
-            assert [] == await store.calls()
+            assert [] == await store.calls.list()
 
     asyncio.run(run())
 
@@ -75,7 +77,7 @@ def test_an_unchecked_key_opens_nothing(tmp_path: Path, door: str, monkeypatch: 
 
     async def run() -> None:
         async with serving(tmp_path) as served:
-            monkeypatch.setattr(Store, "check_key", broken)
+            monkeypatch.setattr(ApiKeys, "check", broken)
             assert 503 == await status(served, door, basic("pbx", served.key))
 
     asyncio.run(run())

@@ -52,7 +52,7 @@ def test_whole_call(tmp_path: Path) -> None:
 
     async def run() -> None:
         async with serving(tmp_path) as served:
-            await served.service.store.upsert_customer("customer-1")
+            await served.service.store.customers.upsert("customer-1")
             line = AsteriskLine("call-1", "customer-1")
             async with served.stream(line.path, subprotocols=["media"]) as socket, served.api() as api:
                 await socket.send(line.opening()[0])
@@ -144,7 +144,7 @@ def test_unregistered_is_hung_up(tmp_path: Path, query: str) -> None:
                 await socket.send(PLAIN.format(format="ulaw"))
                 assert ["HANGUP"] == await words(socket)
                 assert 1008 == socket.close_code
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())
 

@@ -155,7 +155,7 @@ def test_changed_request_is_refused(
         async with serving(tmp_path, audiohook=OPTIONS, now=lambda: NOW) as served:
             assert expected == await status(served, signed(served) | change)
             assert [0.49] == clock.waits
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())
 
@@ -236,7 +236,7 @@ def test_whole_call(tmp_path: Path) -> None:
 
     async def run() -> None:
         async with serving(tmp_path, audiohook=OPTIONS) as served:
-            await served.service.store.upsert_customer("customer-1")
+            await served.service.store.customers.upsert("customer-1")
             headers = request_headers(authority(served), KEY, SECRET, created=int(served.service.now()))
             line = AudioHookLine(CALL, "customer-1", headers)
             async with joined(served, headers) as socket, served.api() as api:
@@ -292,7 +292,7 @@ def test_connection_probe(tmp_path: Path) -> None:
                 await socket.send(line.closing())
                 assert {} == (await said(socket, line, "closed"))["parameters"]
                 await closed(socket, 1000)
-            assert ([], {}) == (await served.service.store.calls(), served.service.registry.calls)
+            assert ([], {}) == (await served.service.store.calls.list(), served.service.registry.calls)
 
     asyncio.run(run())
 
@@ -304,7 +304,7 @@ def test_pause_until_it_matters(tmp_path: Path) -> None:
     async def run() -> None:
         options = AudioHookOptions(keys=OPTIONS.keys, pause_after_s=4.0)
         async with serving(tmp_path, audiohook=options, now=lambda: NOW) as served:
-            await served.service.store.upsert_customer("customer-1")
+            await served.service.store.customers.upsert("customer-1")
             headers = signed(served)
             line = AudioHookLine(CALL, "customer-1", headers)
             async with joined(served, headers) as socket, served.api() as api:
@@ -386,7 +386,7 @@ def test_another_organisation(tmp_path: Path) -> None:
                 assert {"reason": "unauthorized"} == (await said(socket, line, "disconnect"))["parameters"]
                 await socket.send(line.closing())
                 await said(socket, line, "closed")
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())
 

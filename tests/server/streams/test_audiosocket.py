@@ -72,7 +72,7 @@ def test_whole_call(tmp_path: Path) -> None:
 
     async def run() -> None:
         async with serving(tmp_path, audiosocket=PORT) as served:
-            await served.service.store.upsert_customer("customer-1")
+            await served.service.store.customers.upsert("customer-1")
             made = line(await announce(served, metadata={"queue": "billing"}))
             async with dialled(served) as (_, writer), served.api() as api:
                 await speak(writer, made, 10.0)
@@ -132,7 +132,7 @@ def test_unregistered_uuid_is_hung_up(tmp_path: Path) -> None:
             async with dialled(served) as (reader, writer):
                 await speak(writer, line(uuid4()), 0.1)
                 await hung_up(reader)
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())
 
@@ -188,7 +188,7 @@ def test_unchecked_is_unregistered(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             async with dialled(served) as (reader, writer):
                 await speak(writer, made, 0.1)
                 await hung_up(reader)
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())
 
@@ -260,7 +260,7 @@ def test_stopping_hangs_up(tmp_path: Path) -> None:
         last = await reader.read()
         writer.close()
         async with Store.open(f"sqlite+aiosqlite:///{tmp_path / 'voiceguard.db'}") as store:
-            return port, last, await store.events("call-1")
+            return port, last, await store.calls.events("call-1")
 
     port, last, records = asyncio.run(run())
     assert b"\x00\x00\x00" == last

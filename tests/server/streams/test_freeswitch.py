@@ -47,7 +47,7 @@ def test_whole_call_in_stereo(tmp_path: Path) -> None:
 
     async def run() -> None:
         async with serving(tmp_path) as served:
-            await served.service.store.upsert_customer("customer-1")
+            await served.service.store.customers.upsert("customer-1")
             line = freeswitch(Dialling("", "call-1", "customer-1"))
             async with served.stream(PATH, subprotocols=FORK) as socket:
                 await socket.send(line.opening()[0])
@@ -73,7 +73,7 @@ def test_handover_is_a_transfer(tmp_path: Path) -> None:
 
     async def run() -> None:
         async with serving(tmp_path, voice=Voice(llr=9.0)) as served:
-            await served.service.store.upsert_customer("customer-1")
+            await served.service.store.customers.upsert("customer-1")
             async with served.stream(PATH, subprotocols=FORK) as socket:
                 await opened(socket)
                 await speak(socket, 10.0)
@@ -143,7 +143,7 @@ def test_mixed_audio_is_refused(tmp_path: Path, subprotocols: Any, last: tuple[s
                 answer = await opened(socket, mixType="mixed")
                 assert last == (answer["type"], answer.get("data", {}).get("code"))
                 await closed(socket, 1003)
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())
 

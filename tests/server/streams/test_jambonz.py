@@ -22,7 +22,7 @@ def test_whole_call(tmp_path: Path) -> None:
 
     async def run() -> None:
         async with serving(tmp_path) as served:
-            await served.service.store.upsert_customer("customer-1")
+            await served.service.store.customers.upsert("customer-1")
             line = jambonz(Dialling("", "call-1", "customer-1"))
             async with served.stream(PATH, subprotocols=LISTEN) as socket, served.api() as api:
                 await socket.send(line.opening()[0])

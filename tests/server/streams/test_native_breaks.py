@@ -79,9 +79,9 @@ def test_stopping_server_says_goodbye(tmp_path: Path) -> None:
             await decided(served, socket)
         await closed(socket, 1012)
         async with Store.open(served.service.settings.store_url) as store:
-            records = await store.events("call-1")
+            records = await store.calls.events("call-1")
             assert ("ended", "shutdown") == (records[-1]["kind"], records[-1]["reason"])
-            assert [] == await store.verify_audit(served.service.keys.verify)
+            assert [] == await store.audit.verify(served.service.keys.verify)
 
     asyncio.run(run())
 
@@ -97,7 +97,7 @@ def test_slow_store_is_no_stall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
                 await gate.wait()
                 await append(*records)
 
-            monkeypatch.setattr(served.service.store, "append", slow)
+            monkeypatch.setattr(served.service.store.calls, "append", slow)
             async with served.stream() as socket:
                 await socket.send(start())
                 await socket.send(json.dumps({"type": "stop"}))

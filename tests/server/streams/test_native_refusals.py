@@ -41,7 +41,7 @@ def test_broken_opening_is_refused(tmp_path: Path, sent: str | bytes, code: str,
             async with served.stream() as socket:
                 await socket.send(sent)
                 await refused(socket, code, close_code)
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())
 
@@ -117,7 +117,7 @@ def test_keyless_stream_is_refused(tmp_path: Path, authorization: str) -> None:
         async with serving(tmp_path) as served:
             async with served.stream(headers={"Authorization": authorization}) as socket:
                 await refused(socket, "unauthenticated", 1008)
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())
 
@@ -127,7 +127,7 @@ def test_key_without_scope_is_refused(tmp_path: Path) -> None:
 
     async def run() -> None:
         async with serving(tmp_path) as served:
-            key = await served.service.store.create_key("reader", ["calls"])
+            key = await served.service.store.api_keys.create("reader", ["calls"], by="tests", now=1.0)
             async with served.stream(key=key) as socket:
                 await refused(socket, "unauthenticated", 1008)
 
@@ -175,7 +175,7 @@ def test_keys_unchecked_are_no_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     async def run() -> None:
         async with serving(tmp_path) as served:
-            monkeypatch.setattr(served.service.store, "check_key", broken)
+            monkeypatch.setattr(served.service.store.api_keys, "check", broken)
             async with served.stream() as socket:
                 await refused(socket, "store_unavailable", 1013)
 

@@ -63,7 +63,7 @@ def test_whole_call(tmp_path: Path, protocol: str) -> None:
 
     async def run() -> None:
         async with serving(tmp_path, **PROVEN) as served:
-            await served.service.store.upsert_customer("customer-1")
+            await served.service.store.customers.upsert("customer-1")
             line = line_to(served, protocol)
             async with served.stream(line.path, headers=dict(line.headers)) as socket, served.api() as api:
                 await opened(socket, line)
@@ -108,7 +108,7 @@ def test_unconfigured_platforms_are_refused(
     async def run() -> None:
         async with serving(tmp_path) as served:
             assert 403 == await status(served, line_to(served, protocol))
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())
     assert [] == [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
@@ -127,7 +127,7 @@ def test_proof_of_another_secret_is_refused(tmp_path: Path, protocol: str) -> No
                     await closed(socket, 1008)
             else:
                 assert 403 == await status(served, line)
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())
 
@@ -151,7 +151,7 @@ def test_no_proof_is_refused(tmp_path: Path, protocol: str) -> None:
                 with pytest.raises(InvalidStatus):
                     async with served.stream(path):
                         pass
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())
 
@@ -176,7 +176,8 @@ def test_replayed_proof_is_refused(tmp_path: Path, protocol: str) -> None:
             else:
                 assert 403 == await status(served, line)
             assert ["started"] == [
-                record["kind"] for record in await served.service.store.events("call-1") if record["kind"] == "started"
+                record["kind"] for record in await served.service.store.calls.events("call-1")
+                if record["kind"] == "started"
             ]
 
     asyncio.run(run())
@@ -191,7 +192,7 @@ def test_proof_unchecked_is_no_proof(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     async def run() -> None:
         async with serving(tmp_path, **PROVEN) as served:
-            monkeypatch.setattr(served.service.store, "use_nonce", broken)
+            monkeypatch.setattr(served.service.store.nonces, "use", broken)
             line = line_to(served, protocol)
             if protocol in BY_TOKEN:
                 async with served.stream(line.path, headers=dict(line.headers)) as socket:
@@ -199,7 +200,7 @@ def test_proof_unchecked_is_no_proof(tmp_path: Path, monkeypatch: pytest.MonkeyP
                     await closed(socket, 1013)
             else:
                 assert 403 == await status(served, line)
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())
 
@@ -214,7 +215,7 @@ def test_token_of_another_call_is_refused(tmp_path: Path) -> None:
                 async with served.stream(line.path, headers=dict(other.headers)) as socket:
                     await opened(socket, line)
                     await closed(socket, 1008)
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())
 

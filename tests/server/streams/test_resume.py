@@ -60,7 +60,7 @@ async def _broken(served: Served, socket: ClientConnection, end: Break) -> None:
 def _on(folder: Path, use: Callable[[Served, httpx.AsyncClient], Awaitable[Any]], **options: Any) -> Any:
     async def run() -> Any:
         async with serving(folder, **{"reconnect_s": 30.0, **options}) as served, served.api() as api:
-            await served.service.store.upsert_customer("customer-1")
+            await served.service.store.customers.upsert("customer-1")
             return await use(served, api)
 
     return asyncio.run(run())
@@ -103,7 +103,7 @@ def test_another_customer_or_key_is_refused(end: Break, tmp_path: Path) -> None:
     """Whoever opens a stream of this call id later cannot make it the call of somebody else."""
 
     async def use(served: Served, api: httpx.AsyncClient) -> list[str]:
-        other = await served.service.store.create_key("other", SCOPES)
+        other = await served.service.store.api_keys.create("other", SCOPES, by="tests", now=1.0)
         async with _stream(served, 1.0) as first:
             await _broken(served, first, end)
             codes = []
@@ -126,7 +126,7 @@ def test_hanging_stream_is_replaced_at_once(tmp_path: Path) -> None:
             code = (await said(first, "error"))["code"]
             await closed(first, 1008)
             live = list(served.service.registry.calls)
-        kinds = [record["kind"] for record in await served.service.store.events("call-1")]
+        kinds = [record["kind"] for record in await served.service.store.calls.events("call-1")]
         return code, live, kinds.count("started"), kinds.count("stream_resumed"), kinds.count("decision")
 
     assert ("replaced", ["call-1"], 1, 1, 0) == _on(tmp_path, use)
@@ -154,7 +154,7 @@ def test_lost_stream_without_another_ends_the_call(tmp_path: Path) -> None:
         async with _stream(served, 1.0) as first:
             await _abort(served, first)
         await until(lambda: not served.service.registry.calls)
-        return [record["kind"] for record in await served.service.store.events("call-1")][-3:]
+        return [record["kind"] for record in await served.service.store.calls.events("call-1")][-3:]
 
     assert ["stream_lost", "media", "ended"] == _on(tmp_path, use, reconnect_s=0.3)
 

@@ -117,7 +117,7 @@ def test_unsigned_upgrade_is_refused(tmp_path: Path) -> None:
     async def run() -> None:
         async with serving(tmp_path, twilio=SIGNED) as served:
             assert 403 == await status(served)
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())
 
@@ -173,7 +173,7 @@ def test_bad_token_is_refused(tmp_path: Path, given: str) -> None:
             async with served.stream(PATH) as socket:
                 await opened(socket, TwilioLine("call-1", "customer-1", given))
                 await closed(socket, 1008)
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())
 
@@ -201,11 +201,11 @@ def test_token_unchecked_is_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     async def run() -> None:
         async with serving(tmp_path, twilio=TOKENS, now=lambda: NOW) as served:
-            monkeypatch.setattr(served.service.store, "use_nonce", broken)
+            monkeypatch.setattr(served.service.store.nonces, "use", broken)
             async with served.stream(PATH) as socket:
                 await opened(socket, TwilioLine("call-1", "customer-1", token()))
                 await closed(socket, 1013)
-            assert [] == await served.service.store.calls()
+            assert [] == await served.service.store.calls.list()
 
     asyncio.run(run())
 
@@ -233,7 +233,7 @@ def test_whole_call(tmp_path: Path) -> None:
 
     async def run() -> None:
         async with serving(tmp_path, twilio=TOKENS) as served:
-            await served.service.store.upsert_customer("customer-1")
+            await served.service.store.customers.upsert("customer-1")
             line = TwilioLine("call-1", "customer-1", token(now=time.time()))
             async with served.stream(PATH) as socket, served.api() as api:
                 await opened(socket, line)

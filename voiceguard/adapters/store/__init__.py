@@ -1,6 +1,6 @@
 """The database: its tables and migrations, and one file for each subject that the service keeps."""
 
-from voiceguard.adapters.store.database import StoreError
-from voiceguard.adapters.store.store import Cipher, Store
+from voiceguard.adapters.store.database import Cipher, StoreError
+from voiceguard.adapters.store.store import Store
 
 __all__ = ["Cipher", "Store", "StoreError"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import and_, delete, insert, or_, select, update
 
-from voiceguard.adapters.store.database import StoreError, Transaction
+from voiceguard.adapters.store.database import Database, StoreError
 from voiceguard.adapters.store.tables import api_keys
 from voiceguard.adapters.store.users import record_act
 
@@ -19,18 +19,18 @@ USED_S = 60.0
 
 
 class ApiKeys:
-    """Part of the store; see `voiceguard.adapters.store.Store.api_keys`. Times are Unix seconds; `by` says who did it.
+    """Keeps machines' keys; `Store.api_keys`. Times are Unix seconds; `by` says who did it.
 
     A key has 256 random bits, so its plain hash can be neither guessed nor timed.
     """
 
-    def __init__(self, read: Transaction, write: Transaction) -> None:
-        self._read, self._write = read, write
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def create(self, name: str, scopes: Iterable[str], *, by: str, now: float) -> str:
         """A new key: the only time that anybody sees it. Raises StoreError when the name is taken."""
         secret, wanted = _new_secret(), sorted(set(scopes))
-        async with self._write("make an API key") as connection:
+        async with self._database.write("make an API key") as connection:
             await connection.execute(insert(api_keys).values(
                 name=name, secret_sha256=_sha256(secret), scopes=" ".join(wanted), created_at=now
             ))
@@ -41,7 +41,7 @@ class ApiKeys:
         """A new secret for a key; the old one stays good for `grace_s`, and an older one for no longer. None for an
         unknown key."""
         secret = _new_secret()
-        async with self._write("rotate an API key") as connection:
+        async with self._database.write("rotate an API key") as connection:
             changed = await connection.execute(update(api_keys).where(api_keys.c.name == name).values(
                 secret_sha256=_sha256(secret), old_sha256=api_keys.c.secret_sha256, old_until=now + grace_s
             ))
@@ -52,7 +52,7 @@ class ApiKeys:
 
     async def revoke(self, name: str, *, by: str, now: float) -> bool:
         """End a key; False when there is none of this name."""
-        async with self._write("revoke an API key") as connection:
+        async with self._database.write("revoke an API key") as connection:
             revoked = await connection.execute(delete(api_keys).where(api_keys.c.name == name))
             if revoked.rowcount:
                 await record_act(connection, now, "key_revoked", name=name, by=by)
@@ -61,7 +61,7 @@ class ApiKeys:
     async def check(self, secret: str, now: float) -> tuple[str, frozenset[str]] | None:
         """Name and scopes of the key's holder; None for an unknown or revoked key, or one rotated too long ago."""
         digest = _sha256(secret)
-        async with self._read("check an API key") as connection:
+        async with self._database.read("check an API key") as connection:
             row = (await connection.execute(select(api_keys).where(or_(
                 api_keys.c.secret_sha256 == digest,
                 and_(api_keys.c.old_sha256 == digest, api_keys.c.old_until > now),
@@ -70,7 +70,7 @@ class ApiKeys:
             return None
         if row.last_used_at is None or now - row.last_used_at >= USED_S:
             with suppress(StoreError):  # who could not be noted may still pass
-                async with self._write("note the use of an API key") as connection:
+                async with self._database.write("note the use of an API key") as connection:
                     await connection.execute(
                         update(api_keys).where(api_keys.c.name == row.name).values(last_used_at=now)
                     )
@@ -78,7 +78,7 @@ class ApiKeys:
 
     async def list(self) -> list[dict[str, Any]]:
         """`name`, `scopes` (sorted), `created_at`, `last_used_at` and `old_until` of every key, by name."""
-        async with self._read("list API keys") as connection:
+        async with self._database.read("list API keys") as connection:
             rows = (await connection.execute(select(api_keys).order_by(api_keys.c.name))).all()
         return [{
             "name": row.name, "scopes": row.scopes.split(), "created_at": row.created_at,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from alembic import command
 from alembic.config import Config
@@ -22,12 +22,59 @@ from voiceguard.errors import ConfigurationError, VoiceguardError
 BUSY_MS = 3000
 """Longest wait for another process's write; shorter than a decision's own time limit."""
 
-Transaction = Callable[[str], AbstractAsyncContextManager[AsyncConnection]]
-"""What is being done, for the error's text, to a connection within a transaction."""
-
 
 class StoreError(VoiceguardError):
     """The store could not do it, and did nothing by halves."""
+
+
+class Cipher(Protocol):
+    """Authenticated encryption, as `cryptography.fernet.Fernet`."""
+
+    def encrypt(self, data: bytes) -> bytes: ...
+    def decrypt(self, token: bytes) -> bytes: ...
+
+
+class Database:
+    """Transactions on one engine, and the cipher of what lies encrypted. `doing` names the work in a fault's text."""
+
+    def __init__(self, engine: AsyncEngine, cipher: Cipher | None = None) -> None:
+        self.engine = engine
+        self.cipher_or_none = cipher
+        self._writer = engine.execution_options(immediate=True)
+        # SQLite has one writer at a time and makes the others poll: our own queue is fair and wakes at once.
+        self._turn: AbstractAsyncContextManager[None] = (
+            asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        )
+
+    @property
+    def cipher(self) -> Cipher:
+        """Raises StoreError when the store was opened without one."""
+        if self.cipher_or_none is None:
+            raise StoreError("secrets and voices need a store that was opened with a cipher")
+        return self.cipher_or_none
+
+    @asynccontextmanager
+    async def read(self, doing: str) -> AsyncIterator[AsyncConnection]:
+        """A transaction that reads."""
+        with faults(doing):
+            async with self.engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self, doing: str) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes: SQLite's write lock is taken at its start."""
+        with faults(doing):
+            async with self._turn, self._writer.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Reading in which a chain and its head belong together, whoever writes meanwhile; SQLite always reads so."""
+        sqlite = self.engine.dialect.name == "sqlite"
+        engine = self.engine if sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        with faults("verify the audit"):
+            async with engine.begin() as connection:
+                yield connection
 
 
 @contextmanager

@@ -8,24 +8,24 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy import insert, select
 
 from voiceguard.adapters.store import chains
-from voiceguard.adapters.store.database import StoreError, Transaction
+from voiceguard.adapters.store.database import Database, StoreError
 from voiceguard.adapters.store.tables import calls, verdicts
 
 Verdict = Literal["genuine", "fraud"]
 
 
-class Verdicts:
-    """Part of the store; see `voiceguard.adapters.store.Store.verdicts`. Several verdicts on a call stand beside each
-    other, and the newest counts."""
+class Labels:
+    """Keeps what people found out about calls; `Store.labels`. Several verdicts on a call stand beside each other, and
+    the newest counts."""
 
-    def __init__(self, read: Transaction, write: Transaction, cipher: Any) -> None:
-        self._read, self._write, self._cipher = read, write, cipher
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def add(self, call_id: str, verdict: Verdict, *, author: str, note: str, at: float) -> bool:
         """Keep a verdict, its note encrypted, and record in the call's chain that it was given; False for an unknown
         call."""
-        sealed = self._cipher.encrypt(note.encode()).decode() if note else None
-        async with self._write("keep a verdict") as connection:
+        sealed = self._database.cipher.encrypt(note.encode()).decode() if note else None
+        async with self._database.write("keep a verdict") as connection:
             known = await connection.execute(select(calls.c.call_id).where(calls.c.call_id == call_id))
             if known.one_or_none() is None:
                 return False
@@ -42,7 +42,7 @@ class Verdicts:
         query = select(verdicts).order_by(verdicts.c.verdict_id.desc()).limit(limit)
         if call_id is not None:
             query = query.where(verdicts.c.call_id == call_id)
-        async with self._read("read verdicts") as connection:
+        async with self._database.read("read verdicts") as connection:
             rows = (await connection.execute(query)).mappings().all()
         return [{**row, "note": self._opened(row["note"])} for row in rows]
 
@@ -50,6 +50,6 @@ class Verdicts:
         if note is None:
             return ""
         try:
-            return str(self._cipher.decrypt(note.encode()).decode())
+            return str(self._database.cipher.decrypt(note.encode()).decode())
         except InvalidToken:
             raise StoreError("a note was encrypted with another key, or was changed") from None

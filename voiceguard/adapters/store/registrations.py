@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID, uuid4
 
 from cryptography.fernet import InvalidToken
 from sqlalchemy import delete, insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voiceguard.adapters.store.database import StoreError
+from voiceguard.adapters.store.database import Database, StoreError
 from voiceguard.adapters.store.tables import registered_calls
-
-Transaction = Callable[[str], AbstractAsyncContextManager[AsyncConnection]]
 
 
 @dataclass(frozen=True)
@@ -32,11 +27,11 @@ class Registered:
 
 
 class Registrations:
-    """Part of the store; see `voiceguard.adapters.store.Store.registrations`. A UUID opens one call, in whichever
+    """Keeps calls announced before they come; `Store.registrations`. A UUID opens one call, in whichever
     process it arrives, until it expires. The database knows its hash alone, and holds the rest encrypted."""
 
-    def __init__(self, write: Transaction, cipher: Any) -> None:
-        self._write, self._cipher = write, cipher
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def register(self, call: Registered, *, now: float, life_s: float) -> UUID:
         """A fresh UUID for the call, good for `life_s` seconds from `now` (Unix seconds) on."""
@@ -45,8 +40,8 @@ class Registrations:
             "call_id": call.call_id, "customer_ref": call.customer_ref, "consent": sorted(call.consent),
             "metadata": dict(call.metadata),
         }
-        sealed = self._cipher.encrypt(json.dumps(body).encode())
-        async with self._write("register a call") as connection:
+        sealed = self._database.cipher.encrypt(json.dumps(body).encode())
+        async with self._database.write("register a call") as connection:
             await connection.execute(delete(registered_calls).where(registered_calls.c.expires_at <= now))
             await connection.execute(
                 insert(registered_calls).values(uuid_sha256=_sha256(uuid), expires_at=now + life_s, sealed=sealed)
@@ -55,7 +50,7 @@ class Registrations:
 
     async def claim(self, uuid: UUID, now: float) -> Registered | None:
         """The call of this UUID, which is spent by this; None when it is unknown, spent or expired."""
-        async with self._write("look a registered call up") as connection:
+        async with self._database.write("look a registered call up") as connection:
             gone = await connection.execute(
                 delete(registered_calls)
                 .where(registered_calls.c.uuid_sha256 == _sha256(uuid), registered_calls.c.expires_at > now)
@@ -65,7 +60,7 @@ class Registrations:
         if sealed is None:
             return None
         try:
-            body = json.loads(self._cipher.decrypt(sealed))
+            body = json.loads(self._database.cipher.decrypt(sealed))
         except InvalidToken:
             raise StoreError("a registered call was encrypted with another key, or was changed") from None
         return Registered(body["call_id"], body["customer_ref"], frozenset(body["consent"]), body["metadata"])

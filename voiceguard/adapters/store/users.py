@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voiceguard.adapters.store import chains
-from voiceguard.adapters.store.database import StoreError, Transaction, put
+from voiceguard.adapters.store.database import Database, StoreError, put
 from voiceguard.adapters.store.tables import attempts, chain_heads, people, recovery_codes, sessions
 
 CHAIN: Final = "~people"
@@ -48,18 +48,18 @@ class Session:
     seen_at: float
 
 
-class People:
-    """Part of the store; see `voiceguard.adapters.store.Store.people`. Times are Unix seconds; `by` says who did it."""
+class Users:
+    """Keeps who may sign in; `Store.users`. Times are Unix seconds; `by` says who did it."""
 
-    def __init__(self, read: Transaction, write: Transaction, cipher: Any) -> None:
-        self._read, self._write, self._cipher = read, write, cipher
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     # ── who there is ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def add(self, name: str, roles: Iterable[str], *, setup: str, expires: float, by: str, now: float) -> bool:
         """Make a person who sets up password and authenticator with the token of digest `setup`; False when the name
         is taken."""
-        async with self._write("add a person") as connection:
+        async with self._database.write("add a person") as connection:
             known = await connection.execute(select(people.c.name).where(people.c.name == name))
             if known.one_or_none() is not None:
                 return False
@@ -73,7 +73,7 @@ class People:
     async def reset(self, name: str, *, setup: str, expires: float, by: str, now: float) -> bool:
         """Take password, authenticator, recovery codes and sessions away, and let the person set up anew; False for an
         unknown one. Lifts a disablement too."""
-        async with self._write("reset a person") as connection:
+        async with self._database.write("reset a person") as connection:
             changed = await connection.execute(update(people).where(people.c.name == name).values(
                 password_hash=None, totp_secret=None, disabled_at=None, setup_sha256=setup, setup_expires=expires
             ))
@@ -86,7 +86,7 @@ class People:
 
     async def change_roles(self, name: str, roles: Iterable[str], *, by: str, now: float) -> bool:
         """Give a person these roles and no others, in open sessions too; False for an unknown one."""
-        async with self._write("change a person's roles") as connection:
+        async with self._database.write("change a person's roles") as connection:
             changed = await connection.execute(
                 update(people).where(people.c.name == name).values(roles=_joined(roles))
             )
@@ -96,7 +96,7 @@ class People:
 
     async def disable(self, name: str, *, by: str, now: float) -> bool:
         """Keep a person out and end the open sessions; False for an unknown one."""
-        async with self._write("disable a person") as connection:
+        async with self._database.write("disable a person") as connection:
             changed = await connection.execute(update(people).where(people.c.name == name).values(
                 disabled_at=now, setup_sha256=None
             ))
@@ -107,13 +107,13 @@ class People:
 
     async def find(self, name: str) -> Person | None:
         """A person by name; None for an unknown one."""
-        async with self._read("look a person up") as connection:
+        async with self._database.read("look a person up") as connection:
             row = (await connection.execute(select(people).where(people.c.name == name))).one_or_none()
         return None if row is None else self._person(row)
 
     async def list(self) -> list[dict[str, Any]]:
         """Everybody, by name: `name`, `roles`, `created_at`, `disabled_at`, `signed_in_at`, `issuer`, `is_set_up`."""
-        async with self._read("list people") as connection:
+        async with self._database.read("list people") as connection:
             rows = (await connection.execute(select(people).order_by(people.c.name))).all()
         return [{
             "name": row.name, "roles": row.roles.split(), "created_at": row.created_at,
@@ -127,8 +127,8 @@ class People:
         """Who holds this set-up token, with the authenticator's secret, drawn at the first look; None when nobody does
         any more."""
         current = (people.c.setup_sha256 == setup, people.c.setup_expires > now, people.c.disabled_at.is_(None))
-        sealed = self._cipher.encrypt(new_secret.encode()).decode()
-        async with self._write("begin a set-up") as connection:
+        sealed = self._database.cipher.encrypt(new_secret.encode()).decode()
+        async with self._database.write("begin a set-up") as connection:
             await connection.execute(
                 update(people).where(*current, people.c.totp_secret.is_(None)).values(totp_secret=sealed)
             )
@@ -139,7 +139,7 @@ class People:
         self, setup: str, *, password_hash: str, totp_step: int, codes: Iterable[str], now: float
     ) -> bool:
         """Keep password and recovery codes (their digests), and end the set-up token; False when it has ended."""
-        async with self._write("set a person up") as connection:
+        async with self._database.write("set a person up") as connection:
             changed = (await connection.execute(
                 update(people).where(people.c.setup_sha256 == setup, people.c.setup_expires > now)
                 .values(password_hash=password_hash, last_totp_step=totp_step, setup_sha256=None)
@@ -158,7 +158,7 @@ class People:
 
     async def spend_totp_step(self, name: str, step: int) -> bool:
         """Move the last accepted RFC 6238 step on; False when it is there already, for a code is good once."""
-        async with self._write("use a code") as connection:
+        async with self._database.write("use a code") as connection:
             moved = await connection.execute(update(people).where(
                 people.c.name == name, people.c.last_totp_step < step
             ).values(last_totp_step=step))
@@ -166,7 +166,7 @@ class People:
 
     async def spend_recovery_code(self, name: str, digest: str, now: float) -> bool:
         """Use a recovery code up; False when it is none, or was used."""
-        async with self._write("use a recovery code") as connection:
+        async with self._database.write("use a recovery code") as connection:
             spent = await connection.execute(delete(recovery_codes).where(
                 recovery_codes.c.person == name, recovery_codes.c.sha256 == digest
             ))
@@ -176,7 +176,7 @@ class People:
 
     async def change_password_hash(self, name: str, password_hash: str) -> None:
         """Keep the same password hashed by newer parameters."""
-        async with self._write("keep a password") as connection:
+        async with self._database.write("keep a password") as connection:
             await connection.execute(
                 update(people).where(people.c.name == name).values(password_hash=password_hash)
             )
@@ -186,7 +186,7 @@ class People:
     ) -> str | None:
         """The person whom a provider knows as `subject`, made at the first sign-in and with the roles that it gives
         now; None for one who is disabled here, or whose name somebody else has."""
-        async with self._write("keep a vouched-for person") as connection:
+        async with self._database.write("keep a vouched-for person") as connection:
             row = (await connection.execute(
                 select(people).where(people.c.issuer == issuer, people.c.subject == subject)
             )).one_or_none()
@@ -212,7 +212,7 @@ class People:
 
     async def open_session(self, name: str, digest: str, method: str, now: float) -> None:
         """Begin a session whose token has this digest."""
-        async with self._write("begin a session") as connection:
+        async with self._database.write("begin a session") as connection:
             await connection.execute(
                 insert(sessions).values(sha256=digest, person=name, method=method, created_at=now, seen_at=now)
             )
@@ -224,7 +224,7 @@ class People:
         query = select(sessions, people.c.roles).join(people).where(
             sessions.c.sha256 == digest, people.c.disabled_at.is_(None)
         )
-        async with self._read("look a session up") as connection:
+        async with self._database.read("look a session up") as connection:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             return None
@@ -232,12 +232,12 @@ class People:
 
     async def touch(self, digest: str, now: float) -> None:
         """The person did something."""
-        async with self._write("keep a session") as connection:
+        async with self._database.write("keep a session") as connection:
             await connection.execute(update(sessions).where(sessions.c.sha256 == digest).values(seen_at=now))
 
     async def close_session(self, digest: str, now: float) -> None:
         """End a session, if it is there."""
-        async with self._write("end a session") as connection:
+        async with self._database.write("end a session") as connection:
             ended = (await connection.execute(
                 delete(sessions).where(sessions.c.sha256 == digest).returning(sessions.c.person)
             )).one_or_none()
@@ -246,7 +246,7 @@ class People:
 
     async def forget_sessions(self, *, created_before: float, seen_before: float) -> None:
         """Delete what ended by itself."""
-        async with self._write("forget sessions") as connection:
+        async with self._database.write("forget sessions") as connection:
             await connection.execute(delete(sessions).where(
                 or_(sessions.c.created_at < created_before, sessions.c.seen_at < seen_before)
             ))
@@ -259,7 +259,7 @@ class People:
 
         `waits`: key to the seconds for which so many guesses in a row block it.
         """
-        async with self._write("count a guess") as connection:
+        async with self._database.write("count a guess") as connection:
             await connection.execute(delete(attempts).where(attempts.c.at < now - _FORGET_S))
             found = await connection.execute(
                 select(attempts).where(attempts.c.key.in_(list(waits))).with_for_update()
@@ -278,7 +278,7 @@ class People:
     async def was_wrong(self, keys: Iterable[str], now: float) -> None:
         """Record it where the guess was one too many."""
         blocked = select(attempts).where(attempts.c.key.in_(list(keys)), attempts.c.until > now)
-        async with self._write("record wrong guesses") as connection:
+        async with self._database.write("record wrong guesses") as connection:
             for row in (await connection.execute(blocked)).all():
                 await record_act(
                     connection, now, "guesses_blocked", key=row.key, tries=row.failures, seconds=row.until - now
@@ -286,7 +286,7 @@ class People:
 
     async def was_right(self, name: str, address: str) -> None:
         """The guess was none: the name's count ends, and the address's is what it was before."""
-        async with self._write("count a sign-in") as connection:
+        async with self._database.write("count a sign-in") as connection:
             await connection.execute(delete(attempts).where(attempts.c.key == name))
             await connection.execute(update(attempts).where(attempts.c.key == address).values(
                 failures=attempts.c.failures - 1, until=0.0
@@ -296,12 +296,13 @@ class People:
 
     async def note(self, kind: str, now: float, **facts: Any) -> None:
         """Record something that concerns no call."""
-        async with self._write("record an act") as connection:
+        async with self._database.write("record an act") as connection:
             await record_act(connection, now, kind, **facts)
 
     def _person(self, row: Any) -> Person:
         try:
-            secret = None if row.totp_secret is None else self._cipher.decrypt(row.totp_secret.encode()).decode()
+            sealed = row.totp_secret
+            secret = None if sealed is None else self._database.cipher.decrypt(sealed.encode()).decode()
         except InvalidToken:
             raise StoreError("a person's secret was encrypted with another key, or was changed") from None
         return Person(

@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import ColumnElement, RowMapping, Table, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voiceguard.adapters.store.database import StoreError, Transaction
+from voiceguard.adapters.store.database import Database, StoreError
 from voiceguard.adapters.store.tables import customers, heard_voices, voiceprints, watchlist
 from voiceguard.events import Voice
 
@@ -42,10 +42,11 @@ class Listing:
 
 
 class Voices:
-    """Part of the store; see `voiceguard.adapters.store.Store.voices`."""
+    """Keeps voices as the encoder `model` (`<name>@<sha256-12>`) hears them. Whoever knows the encoder makes one, with
+    `Store.database`, and holds it."""
 
-    def __init__(self, read: Transaction, write: Transaction, cipher: Any, model: str) -> None:
-        self._read, self._write, self._cipher, self._model = read, write, cipher, model
+    def __init__(self, database: Database, model: str) -> None:
+        self._database, self._model = database, model
 
     # ── voiceprints ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -55,7 +56,7 @@ class Voices:
         Raises StoreError also for an unknown customer.
         """
         voiceprint_id = secrets.token_hex(16)
-        async with self._write("keep a voiceprint") as connection:
+        async with self._database.write("keep a voiceprint") as connection:
             key = await self._customer_key(connection, customer_ref, make=True)
             await _end(
                 connection, voiceprints, voiceprints.c.customer_ref == customer_ref, author, "enrolled anew", now
@@ -68,7 +69,7 @@ class Voices:
 
     async def voiceprint(self, customer_ref: str) -> Voice | None:
         """The customer's voice as this encoder hears it; None when nobody enrolled it."""
-        async with self._read("read a voiceprint") as connection:
+        async with self._database.read("read a voiceprint") as connection:
             row = (await connection.execute(select(voiceprints).where(
                 voiceprints.c.customer_ref == customer_ref, voiceprints.c.ended_at.is_(None),
                 voiceprints.c.model == self._model,
@@ -80,13 +81,13 @@ class Voices:
     async def voiceprint_history(self, customer_ref: str) -> list[dict[str, Any]]:
         """Every voiceprint the customer ever had, newest first, without the voice."""
         query = select(voiceprints).where(voiceprints.c.customer_ref == customer_ref)
-        async with self._read("list voiceprints") as connection:
+        async with self._database.read("list voiceprints") as connection:
             rows = await connection.execute(query.order_by(voiceprints.c.created_at.desc()))
             return [_without_voice(row) for row in rows.mappings()]
 
     async def forget_voiceprint(self, customer_ref: str, *, author: str, reason: str, now: float) -> bool:
         """Erase the customer's voiceprint and its key; False when there is none. The history stays."""
-        async with self._write("erase a voiceprint") as connection:
+        async with self._database.write("erase a voiceprint") as connection:
             ended = await _end(
                 connection, voiceprints, voiceprints.c.customer_ref == customer_ref, author, reason, now
             )
@@ -103,11 +104,11 @@ class Voices:
         """Put a voice on the watch list; returns the entry's id. One only proposed counts once it is reviewed."""
         review_days = 0.0 if proposed else listing.review_days
         entry_id = secrets.token_hex(16)
-        async with self._write("put a voice on the watch list") as connection:
+        async with self._database.write("put a voice on the watch list") as connection:
             await connection.execute(insert(watchlist).values(
                 entry_id=entry_id, call_id=call_id, author=author, reason=listing.reason, created_at=now,
                 review_at=now + review_days * DAY_S, expires_at=now + listing.expires_days * DAY_S,
-                **self._sealed(voice, self._cipher),
+                **self._sealed(voice, self._database.cipher),
             ))
         return entry_id
 
@@ -116,7 +117,7 @@ class Voices:
 
         It takes another person than its author: the first look is the second pair of eyes.
         """
-        async with self._write("review the watch list") as connection:
+        async with self._database.write("review the watch list") as connection:
             reviewed = await connection.execute(update(watchlist).where(
                 watchlist.c.entry_id == entry_id, watchlist.c.ended_at.is_(None), watchlist.c.expires_at > now,
                 watchlist.c.author != author,
@@ -125,12 +126,12 @@ class Voices:
 
     async def unlist(self, entry_id: str, *, author: str, reason: str, now: float) -> bool:
         """Take a voice off the list and erase it; False when it was not on it. The history stays."""
-        async with self._write("take a voice off the watch list") as connection:
+        async with self._database.write("take a voice off the watch list") as connection:
             return await _end(connection, watchlist, watchlist.c.entry_id == entry_id, author, reason, now) == 1
 
     async def watchlist_history(self) -> list[dict[str, Any]]:
         """Every entry there ever was, newest first, without the voice."""
-        async with self._read("read the watch list") as connection:
+        async with self._database.read("read the watch list") as connection:
             rows = await connection.execute(select(watchlist).order_by(watchlist.c.created_at.desc()))
             return [_without_voice(row) for row in rows.mappings()]
 
@@ -140,32 +141,33 @@ class Voices:
             watchlist.c.ended_at.is_(None), watchlist.c.expires_at > now, watchlist.c.review_at > now,
             watchlist.c.model == self._model,
         )
-        async with self._read("read the watch list") as connection:
+        async with self._database.read("read the watch list") as connection:
             rows = (await connection.execute(select(watchlist).where(current))).mappings().all()
-        return [(row["entry_id"], _opened(row, self._cipher)) for row in rows]
+        return [(row["entry_id"], _opened(row, self._database.cipher)) for row in rows]
 
     # ── voices heard lately ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def remember_heard(self, customer_ref: str, voice: Voice, *, call_id: str, expires: float) -> None:
         """Keep the voice of a customer's call until `expires` (Unix seconds), once a call."""
-        async with self._write("keep a heard voice") as connection:
+        async with self._database.write("keep a heard voice") as connection:
             await connection.execute(delete(heard_voices).where(heard_voices.c.call_id == call_id))
             await connection.execute(insert(heard_voices).values(
-                call_id=call_id, customer_ref=customer_ref, expires_at=expires, **self._sealed(voice, self._cipher)
+                call_id=call_id, customer_ref=customer_ref, expires_at=expires,
+                **self._sealed(voice, self._database.cipher),
             ))
 
     async def heard(self, now: float) -> list[tuple[str, str, Voice]]:
         """(call id, customer, voice) of calls whose voice is kept. What has expired is erased."""
-        async with self._write("read heard voices") as connection:
+        async with self._database.write("read heard voices") as connection:
             await connection.execute(delete(heard_voices).where(heard_voices.c.expires_at <= now))
             rows = (await connection.execute(
                 select(heard_voices).where(heard_voices.c.model == self._model)
             )).mappings().all()
-        return [(row["call_id"], row["customer_ref"], _opened(row, self._cipher)) for row in rows]
+        return [(row["call_id"], row["customer_ref"], _opened(row, self._database.cipher)) for row in rows]
 
     async def erase_due(self, now: float) -> None:
         """Erase the voices of entries that have expired; their history stays."""
-        async with self._write("erase expired voices") as connection:
+        async with self._database.write("erase expired voices") as connection:
             await _end(connection, watchlist, watchlist.c.expires_at <= now, "voiceguard", "expired", now)
 
     # ── encryption ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -177,13 +179,13 @@ class Voices:
             raise StoreError("this customer is unknown")
         if row.data_key is None and make:
             key = Fernet.generate_key()
-            sealed = self._cipher.encrypt(key).decode()
+            sealed = self._database.cipher.encrypt(key).decode()
             await connection.execute(update(customers).where(customers.c.ref == customer_ref).values(data_key=sealed))
             return Fernet(key)
         if row.data_key is None:
             raise StoreError("the key of this customer was erased")
         try:
-            return Fernet(self._cipher.decrypt(row.data_key.encode()))
+            return Fernet(self._database.cipher.decrypt(row.data_key.encode()))
         except InvalidToken:
             raise StoreError("a customer's key was encrypted with another key, or was changed") from None
 

@@ -24,10 +24,12 @@ async def read_reviewed(store: Store, policy: Policy, since: float) -> list[dict
     The newest verdict on a call counts. `policy`: says which tiers are sensitive.
     """
     verdicts: dict[str, Mapping[str, Any]] = {}
-    for one in await store.verdicts().list(limit=_MOST_VERDICTS):  # newest first
+    for one in await store.labels.list(limit=_MOST_VERDICTS):  # newest first
         if one["at"] >= since:
             verdicts.setdefault(one["call_id"], one)
-    return [reviewed(call_id, verdicts[call_id], await store.events(call_id), policy) for call_id in sorted(verdicts)]
+    return [
+        reviewed(call_id, verdicts[call_id], await store.calls.events(call_id), policy) for call_id in sorted(verdicts)
+    ]
 
 
 def reviewed(

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,10 +42,10 @@ class Recorder:
     policy: Policy
     detectors: Detectors
 
-    @property
+    @cached_property
     def voices(self) -> Voices:
         """The store's voices, as the encoder in use hears them."""
-        return self.store.voices(self.detectors.versions["speaker"])
+        return Voices(self.store.database, self.detectors.versions["speaker"])
 
     async def enrol(self, customer_ref: str, audio: Sequence[Path], *, consent: str, author: str) -> str:
         """Keep a customer's voice; returns the voiceprint's id.
@@ -102,7 +103,7 @@ class Recorder:
             now=now,
         )
         reasons = [reason.code for reason in taken.refusals]
-        await self.store.append(call_id, [
+        await self.store.calls.append(call_id, [
             {"kind": "started", "at": now, **as_record(started)},
             {"kind": "voice_taken", "at": now, **as_record(asked), "at_s": taken.at_s, "refusals": reasons},
             {"kind": "ended", "at": time.time(), "reason": "stopped"},

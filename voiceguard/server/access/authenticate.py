@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import time
 from base64 import b64decode
 from dataclasses import dataclass
 
@@ -144,5 +145,5 @@ async def _bearer_of(service: WebContext, secret: str) -> Principal:
 
 
 async def _holder(store: Store, secret: str) -> Principal | None:
-    found = await store.check_key(secret)
+    found = await store.api_keys.check(secret, time.time())
     return None if found is None else Principal(*found)

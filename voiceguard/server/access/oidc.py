@@ -57,7 +57,7 @@ async def callback(service: ServiceOf, request: Request) -> Response:
     except ProviderError:
         return _back("unavailable")
     except AuthenticationError as error:
-        await service.store.people().note("provider_refused", service.now(), why=str(error))
+        await service.store.users.note("provider_refused", service.now(), why=str(error))
         return _back("refused")
     response = _back("")
     await open_session(service, request, response, name, "oidc")
@@ -71,7 +71,7 @@ async def _vouched(service: WebContext, claims: Any) -> str:
     name = str(claims.get(options.name_claim) or "").lower()
     if not roles or NAME.fullmatch(name) is None:
         raise AuthenticationError("the provider gives no role here, or no name that can be recorded")
-    found = await service.store.people().vouched(
+    found = await service.store.users.vouched(
         name, roles, issuer=options.issuer, subject=claims["sub"], now=service.now()
     )
     if found is None:

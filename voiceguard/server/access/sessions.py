@@ -57,7 +57,7 @@ async def open_session(
 ) -> None:
     """Sign somebody in: a new token in the cookie, and its digest in the store."""
     token = secrets.token_urlsafe(32)
-    await service.store.people().open_session(name, token_digest(token), method, service.now())
+    await service.store.users.open_session(name, token_digest(token), method, service.now())
     origin = origin_of(connection, service.settings.web_origin)
     response.set_cookie(
         cookie_name(origin), token, path="/", httponly=True, samesite="strict", secure=origin.startswith("https:"),
@@ -80,14 +80,14 @@ async def still_signed_in(service: WebContext, session: SignedIn) -> bool:
 
 async def touch(service: WebContext, session: SignedIn) -> None:
     """The person did something, so the time to be idle begins anew."""
-    found = await service.store.people().session(session.digest)
+    found = await service.store.users.session(session.digest)
     if found is not None and service.now() - found.seen_at >= SEEN_S:
-        await service.store.people().touch(session.digest, service.now())
+        await service.store.users.touch(session.digest, service.now())
 
 
 async def close_session(service: WebContext, session: SignedIn, connection: HTTPConnection, response: Response) -> None:
     """Sign somebody out."""
-    await service.store.people().close_session(session.digest, service.now())
+    await service.store.users.close_session(session.digest, service.now())
     origin = origin_of(connection, service.settings.web_origin)
     response.delete_cookie(
         cookie_name(origin), path="/", httponly=True, samesite="strict", secure=origin.startswith("https:")
@@ -95,7 +95,7 @@ async def close_session(service: WebContext, session: SignedIn, connection: HTTP
 
 
 async def _lookup(service: WebContext, digest: str, csrf: str) -> SignedIn | None:
-    found = await service.store.people().session(digest)
+    found = await service.store.users.session(digest)
     desk = service.settings.desk
     limits = SessionLimits(desk.session_idle_s, desk.session_absolute_s)
     if found is None or is_over(limits, created_at=found.created_at, seen_at=found.seen_at, now=service.now()):

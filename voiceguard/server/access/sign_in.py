@@ -60,7 +60,7 @@ async def whoami(service: ServiceOf, request: Request, response: Response) -> di
 async def sign_in(body: Credentials, service: ServiceOf, request: Request, response: Response) -> dict[str, Any]:
     """Sign in. What was wrong is not said, and takes as long whatever it was."""
     _check_origin(service, request)
-    people, name = service.store.people(), body.name.strip().lower()
+    people, name = service.store.users, body.name.strip().lower()
     by_name, by_address = f"name:{name}", f"address:{request.client.host if request.client else ''}"
     await _try_once(service, {by_name: password_policy.wait_after, by_address: password_policy.wait_after_from_address})
     person = await people.find(name)
@@ -108,7 +108,7 @@ async def finish_set_up(
     """Take the password, once a code shows that the authenticator works; signs in, and tells the recovery codes, once.
     """
     _check_origin(service, request)
-    people, now, digest = service.store.people(), service.now(), password_policy.token_digest(body.token)
+    people, now, digest = service.store.users, service.now(), password_policy.token_digest(body.token)
     person = await _holder(service, body.token)
     # zxcvbn takes a while over long passwords.
     bad = await asyncio.to_thread(password_policy.why_bad, body.password, person.name)
@@ -131,7 +131,7 @@ async def finish_set_up(
 
 async def _second_factor(service: WebContext, person: Person, code: str) -> str | None:
     """How the person proved to hold the second factor; None for a wrong or used code."""
-    people = service.store.people()
+    people = service.store.users
     if len(code) == 6 and code.isdecimal() and person.totp_secret is not None:
         step = totp_step(person.totp_secret, code, service.now(), person.last_totp_step)
         return "totp" if step is not None and await people.spend_totp_step(person.name, step) else None
@@ -140,7 +140,7 @@ async def _second_factor(service: WebContext, person: Person, code: str) -> str 
 
 
 async def _try_once(service: WebContext, waits: Mapping[str, Callable[[int], float]]) -> None:
-    wait = await service.store.people().try_once(waits, service.now())
+    wait = await service.store.users.try_once(waits, service.now())
     if wait > 0:
         raise Problem(
             429, "too_many_tries", f"Too many wrong guesses: try again in {round(wait) + 1} s.",
@@ -149,7 +149,7 @@ async def _try_once(service: WebContext, waits: Mapping[str, Callable[[int], flo
 
 
 async def _holder(service: WebContext, token: str) -> Person:
-    person = await service.store.people().setting_up(
+    person = await service.store.users.setting_up(
         password_policy.token_digest(token), new_secret=pyotp.random_base32(), now=service.now()
     )
     if person is None:

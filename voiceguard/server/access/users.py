@@ -15,10 +15,10 @@ router = APIRouter()
 @router.get("/v1/people")
 async def people(service: ServiceOf, response: Response) -> dict[str, Any]:
     """Everybody who may sign in, their roles and when they last did."""
-    return {"people": await service.store.people().list()}
+    return {"people": await service.store.users.list()}
 
 
 @router.get("/v1/keys")
 async def keys(service: ServiceOf, response: Response) -> dict[str, Any]:
     """Every machine's key, its scopes and when it was last used."""
-    return {"keys": await service.store.api_keys().list()}
+    return {"keys": await service.store.api_keys.list()}

@@ -141,7 +141,7 @@ async def redeem(body: SignedGrant, service: ServiceOf) -> dict[str, Any]:
         claims = service.keys.verify_grant(body.grant, service.now())
     except AuthenticationError as error:
         raise Problem(400, "grant_invalid", "This grant is not ours, was changed, or has expired.") from error
-    if not await service.store.redeem_grant(claims["jti"], service.now()):
+    if not await service.store.decisions.redeem_grant(claims["jti"], service.now()):
         raise Problem(409, "grant_spent", "This grant was redeemed before, or was never recorded.")
     return {"redeemed": True, "claims": dict(claims)}
 
@@ -149,13 +149,13 @@ async def redeem(body: SignedGrant, service: ServiceOf) -> dict[str, Any]:
 @router.get("/v1/calls")
 async def calls(service: ServiceOf, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> dict[str, Any]:
     """Recorded calls, newest first."""
-    return {"calls": await service.store.calls(limit)}
+    return {"calls": await service.store.calls.list(limit)}
 
 
 @router.get("/v1/calls/{call_id}")
 async def call(call_id: str, service: ServiceOf) -> dict[str, Any]:
     """One call, with its present risk and decisions while this process holds it."""
-    recorded = await service.store.call(call_id)
+    recorded = await service.store.calls.find(call_id)
     if recorded is None:
         raise UnknownCall("No such call.")
     view = service.live.hub.calls.get(call_id)
@@ -165,9 +165,9 @@ async def call(call_id: str, service: ServiceOf) -> dict[str, Any]:
 @router.get("/v1/calls/{call_id}/receipts")
 async def receipts(call_id: str, service: ServiceOf) -> dict[str, Any]:
     """A receipt for every decision of one call."""
-    if await service.store.call(call_id) is None:
+    if await service.store.calls.find(call_id) is None:
         raise UnknownCall("No such call.")
-    return {"receipts": await service.store.receipts(call_id)}
+    return {"receipts": await service.store.calls.receipts(call_id)}
 
 
 async def _ask(service: WebContext, call: LiveCall, body: AskedAction, by: Principal) -> dict[str, Any]:

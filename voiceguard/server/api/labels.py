@@ -27,7 +27,7 @@ async def give(call_id: str, body: Found, service: ServiceOf, request: Request) 
     """Keep a verdict on a call, live or over; what is personal in the note is masked."""
     principal: Principal = request.state.principal
     at = service.now()
-    if not await service.store.verdicts().add(
+    if not await service.store.labels.add(
         call_id, body.verdict, author=principal.name, note=mask(body.note), at=at
     ):
         raise Problem(404, "unknown_call", "No such call.")
@@ -41,4 +41,4 @@ async def listed(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
     """Verdicts, newest first."""
-    return {"verdicts": await service.store.verdicts().list(call_id=call_id, limit=limit)}
+    return {"verdicts": await service.store.labels.list(call_id=call_id, limit=limit)}

@@ -30,5 +30,5 @@ async def register(body: Announced, service: ServiceOf, response: Response) -> d
     """A UUID that opens this one call, within a minute; whoever knows it can speak as the call."""
     now, life_s = service.now(), service.settings.audiosocket.registration_s
     call = Registered(body.call_id, body.customer_ref, frozenset(body.consent), body.metadata)
-    uuid = str(await service.store.registrations().register(call, now=now, life_s=life_s))
+    uuid = str(await service.store.registrations.register(call, now=now, life_s=life_s))
     return {"uuid": uuid, "call_id": body.call_id or uuid, "expires_at": now + life_s}

@@ -95,7 +95,7 @@ async def _authenticate(service: WebContext, websocket: WebSocket) -> None:
         return
     try:
         # Two of the service's protocols must not use up each other's nonces.
-        fresh = await service.store.use_nonce(f"audiohook:{nonce}", service.now() + NONCE_LIFE_S)
+        fresh = await service.store.nonces.use(f"audiohook:{nonce}", service.now() + NONCE_LIFE_S)
     except StoreError:
         raise PeerError("store_unavailable", "nonces cannot be checked now") from None
     if not fresh:

@@ -106,7 +106,7 @@ async def admit(service: WebContext, started: CallStarted) -> CallStarted:
 async def claim(service: WebContext, uuid: UUID) -> Registered:
     """What was registered under this UUID: once, and again for a further stream of the same call. Raises PeerError."""
     try:
-        registered = await service.store.registrations().claim(uuid, service.now())
+        registered = await service.store.registrations.claim(uuid, service.now())
     except StoreError:
         raise PeerError("store_unavailable", "calls cannot be looked up now", close_code=1013) from None
     if registered is not None:

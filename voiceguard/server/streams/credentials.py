@@ -31,7 +31,7 @@ async def use_once(service: WebContext, platform: str, nonce: str, expires: floa
     # Peers choose nonces, and their length: what is kept has one form.
     kept = hashlib.sha256(f"{platform} {nonce}".encode("utf-8", "replace")).hexdigest()
     try:
-        fresh = await service.store.use_nonce(kept, service.now() + NONCE_LIFE_S if expires is None else expires)
+        fresh = await service.store.nonces.use(kept, service.now() + NONCE_LIFE_S if expires is None else expires)
     except StoreError:
         raise PeerError("store_unavailable", "proofs cannot be checked now", close_code=1013) from None
     if not fresh:

@@ -1,0 +1,82 @@
+"""Decisions, their grants, codes and locks."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.adapters.store.helpers import ALLOW, DENY, STARTED, decide, on, one_call, url
+from voiceguard.adapters.store import Store, StoreError
+from voiceguard.events import ActionDecided
+
+
+def test_grant_is_spent_once(tmp_path: Path) -> None:
+    """Of many that redeem at once, over two connections, one succeeds, and the chain says so."""
+    async def run() -> Any:
+        async with Store.open(url(tmp_path / "v.db")) as one, Store.open(url(tmp_path / "v.db")) as other:
+            await one_call(one)
+            spent = await asyncio.gather(*(store.decisions.redeem_grant("jti-1", 130.0) for store in 4 * (one, other)))
+            return spent, (await one.calls.events("call-1"))[-1]
+
+    spent, last = asyncio.run(run())
+    assert sorted(spent) == 7 * [False] + [True]
+    assert last == {"kind": "grant_redeemed", "at": 130.0, "action_id": "a1", "jti": "jti-1"}
+
+
+@pytest.mark.parametrize(("jti", "now"), [("jti-2", 130.0), ("jti-1", 1000.0)])
+def test_unrecorded_or_expired_grant_is_not_spent(tmp_path: Path, jti: str, now: float) -> None:
+    """A signature alone is not enough, and the moment of expiry is too late."""
+    async def use(store: Store) -> Any:
+        await one_call(store)
+        return await store.decisions.redeem_grant(jti, now)
+
+    assert on(tmp_path / "v.db", use) is False
+
+
+def test_code_opens_one_thing(tmp_path: Path) -> None:
+    """A TOTP step that another call has used is refused, and its grant is not kept."""
+    async def use(store: Store) -> Any:
+        await store.customers.upsert("customer-1")
+        for call_id in ("call-1", "call-2"):
+            await store.calls.append(call_id, [STARTED])
+        await decide(store, ALLOW)
+        for step in (76, 77):
+            grant = replace(ALLOW.grant, jti="jti-2", call_id="call-2")
+            with pytest.raises(StoreError, match="used before"):
+                await decide(store, replace(ALLOW, grant=grant, accepted_totp_step=step), "call-2")
+        customer = await store.customers.find("customer-1")
+        redeemed = await store.decisions.redeem_grant("jti-2", 130.0)
+        return customer.last_totp_step, redeemed, await store.calls.events("call-2")
+
+    assert on(tmp_path / "v.db", use) == (77, False, [STARTED])
+
+
+def test_lock_is_never_shortened(tmp_path: Path) -> None:
+    """A lock-out lasts until the latest of the ends that were asked for."""
+    async def use(store: Store) -> Any:
+        await store.customers.upsert("customer-1")
+        await store.calls.append("call-1", [STARTED])
+        ends = []
+        for until in (2000.0, 1500.0, 2500.0):
+            await decide(store, replace(DENY, lock_customer_until=until))
+            ends.append((await store.customers.find("customer-1")).locked_until)
+        return ends
+
+    assert on(tmp_path / "v.db", use) == [2000.0, 2000.0, 2500.0]
+
+
+@pytest.mark.parametrize("decided", [DENY, ALLOW])
+def test_unknown_customer_is_not_made_known(tmp_path: Path, decided: ActionDecided) -> None:
+    """To lock or to spend a code of nobody is a fault, and nothing of the decision stays."""
+    async def use(store: Store) -> Any:
+        await store.calls.append("call-1", [STARTED])
+        with pytest.raises(StoreError):
+            await decide(store, decided)
+        call = await store.calls.find("call-1")
+        return await store.customers.find("customer-1"), await store.calls.events("call-1"), call["actions"]
+
+    assert on(tmp_path / "v.db", use) == (None, [STARTED], [])
