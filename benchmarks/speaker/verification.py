@@ -72,13 +72,12 @@ def _hear_line(model: Path, data: Path, line: Line) -> tuple[dict[Key, Samples],
     encoder, speech, voices = Encoder(model), dict[Key, Samples](), dict[Key, Voice]()
     for path in clips_tried(data):
         samples = far_end(data, path, line)
-        windows, first = encoder.windows(samples), encoder.first_window(samples)
+        first = encoder.first_window(samples)
         if first is None:
             continue
-        speech[line, path, "whole"], speech[line, path, "3 s"] = encoder.net_speech(samples), first.samples
-        seconds = [len(window.samples) / RATE_HZ for window in windows]
-        enrolled = speaker.enrol([encoder.embed(window) for window in windows], seconds)
-        voices[line, path, "whole"] = enrolled, windows[-1].end_net_s
+        everything = encoder.net_speech(samples)
+        speech[line, path, "whole"], speech[line, path, "3 s"] = everything, first.samples
+        voices[line, path, "whole"] = encoder.whole(everything), len(everything) / RATE_HZ
         voices[line, path, "3 s"] = encoder.embed(first), first.end_net_s
     return speech, voices
 
