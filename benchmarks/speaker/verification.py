@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.speaker.encoder import Encoder
+from benchmarks.speaker.encoder import LEAST_S, Encoder
 from benchmarks.speaker.speech import (
     CONDITIONS,
+    EXTENTS,
     LINES,
     Condition,
     Key,
@@ -72,13 +73,13 @@ def _hear_line(model: Path, data: Path, line: Line) -> tuple[dict[Key, Samples],
     encoder, speech, voices = Encoder(model), dict[Key, Samples](), dict[Key, Voice]()
     for path in clips_tried(data):
         samples = far_end(data, path, line)
-        first = encoder.first_window(samples)
-        if first is None:
-            continue
         everything = encoder.net_speech(samples)
-        speech[line, path, "whole"], speech[line, path, "3 s"] = everything, first.samples
-        voices[line, path, "whole"] = encoder.whole(everything), len(everything) / RATE_HZ
-        voices[line, path, "3 s"] = encoder.embed(first), first.end_net_s
+        if len(everything) < LEAST_S * RATE_HZ:
+            continue
+        for extent in EXTENTS:
+            heard = everything if extent == "whole" else everything[: int(extent[0]) * RATE_HZ]
+            speech[line, path, extent] = heard
+            voices[line, path, extent] = encoder.whole(heard), len(heard) / RATE_HZ
     return speech, voices
 
 

@@ -1,7 +1,7 @@
 """CAM++ as it ships: batch normalisation folded into what precedes it, weights and activations on the grid of integers.
 
-Pointwise convolutions have weights of four bits, the others of seven. The very first one, which has little to sum, and
-the thin context masks reckon in float. Activations have eight bits.
+Weights have seven bits, activations eight. The very first convolution, which has little to sum, and the thin context
+masks reckon in float.
 """
 
 from __future__ import annotations
