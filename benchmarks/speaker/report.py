@@ -70,10 +70,12 @@ def _figures(trials: Scored, *, calibrated: bool) -> dict[str, Any]:
 
 
 def change(calls: Sequence[Call], high: float) -> dict[str, Any]:
-    """Figures of one circumstance, for all sources and for all but the acted emotions; `high`: the nats from which the
-    shipped risk is high."""
+    """Figures of one circumstance, for all sources, for all but the acted emotions, and for these alone, in which one
+    voice goes from mood to mood; `high`: the nats from which the shipped risk is high."""
     natural = [call for call in calls if call.source not in ACTED]
-    return {"all": _change(calls, high), "without_acted_emotions": _change(natural, high)}
+    acted = [call for call in calls if call.source in ACTED]
+    groups = {"all": calls, "without_acted_emotions": natural, "acted_emotions": acted}
+    return {name: _change(group, high) for name, group in groups.items()}
 
 
 def _change(calls: Sequence[Call], high: float) -> dict[str, Any]:
