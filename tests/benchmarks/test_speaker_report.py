@@ -83,4 +83,4 @@ def test_results_have_one_condition_a_line() -> None:
     """Figures to four places; what lies below a condition stays on its line."""
     written = report.as_json({"model": "m", "verification": {"shipped": {"pcmu": {"3 s": {"eer": {"value": 1 / 3}}}}}})
 
-    assert [line.strip() for line in written.splitlines()][4] == '"3 s": {"eer": {"value": 0.3333}}'
+    assert [line.strip() for line in written.splitlines()][5] == '"3 s": {"eer": {"value": 0.3333}}'
