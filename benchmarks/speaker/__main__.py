@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
@@ -37,8 +38,10 @@ def main() -> None:
     report = json.loads(arguments.out.read_text()) if arguments.out.is_file() else {}
     if report.get("model") != encoder.model.version:
         report = {"model": encoder.model.version}
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    report |= {"commits": report.get("commits", {}) | dict.fromkeys(measured, commit)}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(report | measured, indent=1) + "\n")
+    arguments.out.write_text(figures.as_json(report | measured))
     print(figures.as_text(report | measured))
 
 

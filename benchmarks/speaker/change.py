@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
+from scipy.signal import oaconvolve
 
 from benchmarks.detection.conditions import add_noise, read_noises
 from benchmarks.speaker.encoder import Embedding, Encoder
@@ -22,15 +23,18 @@ from voiceguard.detectors import speaker
 from voiceguard.events import Samples
 from voiceguard.risk import RiskModel, SpeakerChange
 
-Circumstance = Literal["pcmu", "gsm", "noise", "line changes", "sneezes"]
+Circumstance = Literal["pcmu", "gsm", "noise", "line changes", "loudspeaker", "sneezes"]
 CIRCUMSTANCES: tuple[Circumstance, ...] = get_args(Circumstance)
 BEFORE_S, AFTER_S = 6.5, 6.0
 INTRUDERS = 3
 """Take-overs for each person who is long enough in the set, at most."""
-ORDERS: Mapping[Circumstance, int] = {"pcmu": 3, "gsm": 1, "noise": 1, "line changes": 1, "sneezes": 1}
+ORDERS: Mapping[Circumstance, int] = {
+    "pcmu": 3, "gsm": 1, "noise": 1, "line changes": 1, "loudspeaker": 1, "sneezes": 1,
+}
 """Orders in which a person's clips make calls of one voice."""
 _SEED = 20261123
 _SNEEZE_SNR_DB = 0.0
+_REVERBERATION_S = 0.4
 
 
 @dataclass(frozen=True)
@@ -62,9 +66,9 @@ def play_calls(encoder: Encoder, data: Path, circumstance: Circumstance) -> list
     for row in rows:
         clips[row["source"], row["speaker"]].append(row["path"])
     lines: Sequence[Line] = {
-        "gsm": ("gsm",), "noise": ("noise",), "line changes": ("pcmu", "gsm")
+        "gsm": ("gsm",), "noise": ("noise",), "line changes": ("pcmu", "gsm"), "loudspeaker": ("pcmu", "pcmu"),
     }.get(circumstance, ("pcmu",))  # type: ignore[assignment]
-    heard = {path: [_at(encoder, data, path, line, circumstance) for line in lines]
+    heard = {path: [_at(encoder, data, path, line, circumstance, place) for place, line in enumerate(lines)]
              for paths in clips.values() for path in paths}
     random = np.random.default_rng(_SEED)
     calls, parts = [], {}
@@ -107,8 +111,12 @@ def threshold_at(calls: Sequence[Call], per_hour: float) -> float:
     return float(np.sort([max(call.evidence) for call in alone])[::-1][min(allowed, len(alone) - 1)])
 
 
-def _at(encoder: Encoder, data: Path, path: str, line: Line, circumstance: Circumstance) -> tuple[Samples, float]:
+def _at(
+    encoder: Encoder, data: Path, path: str, line: Line, circumstance: Circumstance, place: int
+) -> tuple[Samples, float]:
     samples = far_end(data, path, line)
+    if circumstance == "loudspeaker" and place:
+        samples = _over_loudspeaker(samples)
     if circumstance == "sneezes":
         sneezes = read_noises(data)["person_sneeze"]
         rng = np.random.default_rng(len(samples))
@@ -119,8 +127,20 @@ def _at(encoder: Encoder, data: Path, path: str, line: Line, circumstance: Circu
     return samples, len(encoder.net_speech(samples)) / 8000
 
 
+def _over_loudspeaker(samples: Samples) -> Samples:
+    """The phone lies on the table in a room with 0.4 s of reverberation, as strong as the voice itself."""
+    rng = np.random.default_rng(_SEED)
+    seconds = np.arange(int(_REVERBERATION_S * 8000)) / 8000
+    room = rng.standard_normal(len(seconds)) * 10 ** (-3.0 * seconds / _REVERBERATION_S)
+    room[0] = 0.0
+    room /= np.linalg.norm(room)
+    room[0] = 1.0
+    wet = oaconvolve(samples, room)[: len(samples)]
+    return np.asarray(wet * np.sqrt(np.mean(samples**2) / max(np.mean(wet**2), 1e-12)), dtype=np.float32)
+
+
 def _line(number: int, clips: int, lines: int) -> int:
-    """Which line the so-manyth clip comes over: one after the other."""
+    """Which line, or manner of holding the phone, the so-manyth clip comes over: one after the other."""
     return min(lines - 1, number * lines // max(1, clips))
 
 

@@ -12,6 +12,7 @@ from voiceguard.adapters.models.onnx import load_model
 from voiceguard.detectors import speaker
 from voiceguard.events import Samples, Window
 from voiceguard.speech import SpeechOptions, SpeechTrack, WindowSpec
+from voiceguard.speech.vad import FRAME_S
 
 Embedding = NDArray[np.float32]
 LEAST_S = 0.3
@@ -43,21 +44,20 @@ class Encoder:
         return next((window for window in reversed(windows) if window.end_net_s <= self._live.window_s), None)
 
     def net_speech(self, samples: Samples) -> Samples:
-        """All net speech of a clip (n,), at most a minute; (0,) when that is next to nothing."""
-        everything = WindowSpec(self._live.task, 60.0, 0.02, LEAST_S)
-        windows = SpeechTrack(SpeechOptions(), (everything,)).feed(samples)
-        return windows[-1].samples if windows else samples[:0]
+        """All net speech of a clip (n,)."""
+        frames = WindowSpec(self._live.task, FRAME_S, FRAME_S, FRAME_S)
+        heard = SpeechTrack(SpeechOptions(), (frames,)).feed(samples)
+        return np.concatenate([frame.samples for frame in heard] or [samples[:0]])
+
+    def whole(self, speech: Samples) -> Embedding:
+        """Unit-length embedding (192,) of a clip's net speech, as ``voiceguard score speakers`` hears it."""
+        parts = speaker.pieces(speech)
+        outputs = [self.model.run(speaker.prepare([part]))[0] for part in parts]
+        return speaker.enrol(outputs, [len(part) for part in parts])
 
     def same_speaker_llr(self, cosine: float, first_s: float, second_s: float) -> float:
         """Evidence of one voice, nats; seconds of net speech behind either side."""
         return float(speaker.same_speaker_llr(cosine, first_s, second_s, self.calibration))
-
-    def windows(self, samples: Samples) -> list[Window]:
-        """The windows that a call would score; speech too short for it is one window."""
-        if windows := self.track().feed(samples):
-            return windows
-        first = self.first_window(samples)
-        return [first] if first else []
 
     def time_window(self, repeats: int = 60) -> dict[str, float]:
         """Milliseconds of one core for a window of 3 s, batch 1; the least disturbed tenth of runs."""

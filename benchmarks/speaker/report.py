@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,12 @@ def _figures(trials: Scored, *, calibrated: bool) -> dict[str, Any]:
 
 
 def change(calls: Sequence[Call], high: float) -> dict[str, Any]:
-    """Figures of one circumstance, for all sources and for all but the acted emotions; `high`: the nats from which the
-    shipped risk is high."""
+    """Figures of one circumstance, for all sources, for all but the acted emotions, and for these alone, in which one
+    voice goes from mood to mood; `high`: the nats from which the shipped risk is high."""
     natural = [call for call in calls if call.source not in ACTED]
-    return {"all": _change(calls, high), "without_acted_emotions": _change(natural, high)}
+    acted = [call for call in calls if call.source in ACTED]
+    groups = {"all": calls, "without_acted_emotions": natural, "acted_emotions": acted}
+    return {name: _change(group, high) for name, group in groups.items()}
 
 
 def _change(calls: Sequence[Call], high: float) -> dict[str, Any]:
@@ -136,6 +139,27 @@ def _measured(figure: _Figure, score: _Scores, same: NDArray[np.bool_], person: 
 
 
 # ── for people ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def as_json(report: Mapping[str, Any]) -> str:
+    """The figures of all parts, one condition a line, numbers to four places."""
+    return _lines(_short(dict(report)), depth=4) + "\n"
+
+
+def _lines(value: Any, depth: int, indent: str = "") -> str:
+    if depth == 0 or not isinstance(value, dict) or not any(isinstance(one, dict) for one in value.values()):
+        return json.dumps(value)
+    inner = indent + " "
+    rows = [f"{inner}{json.dumps(name)}: {_lines(one, depth - 1, inner)}" for name, one in value.items()]
+    return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _short(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_short(one) for one in value]
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def as_text(report: dict[str, Any]) -> str:

@@ -19,10 +19,21 @@ from voiceguard.events import Samples
 
 Line = Literal["pcmu", "gsm", "noise"]
 LINES: tuple[Line, ...] = get_args(Line)
-Extent = Literal["3 s", "whole"]
+Extent = Literal["1 s", "2 s", "3 s", "whole"]
 """Of a clip's net speech: what comes first, or all."""
-Condition = Literal["clip against 3 s", "3 s", "6 s", "12 s"]
+EXTENTS: tuple[Extent, ...] = get_args(Extent)
+Condition = Literal[
+    "clip against clip", "clip against 3 s", "clip against 2 s", "clip against 1 s", "3 short clips against 3 s", "3 s",
+    "6 s", "12 s",
+]
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
+_SIDES: Mapping[Condition, tuple[Extent, Extent]] = {
+    "clip against 3 s": ("whole", "3 s"), "clip against 2 s": ("whole", "2 s"), "clip against 1 s": ("whole", "1 s"),
+    "3 short clips against 3 s": ("2 s", "3 s"), "3 s": ("3 s", "3 s"),
+}
+"""What either side hears of its clips; whole ones where nothing is named."""
+_SHORT_CLIPS = 3
+"""Clips of 2 s each that enrol together."""
 _LEAST_S: Mapping[Condition, float] = {"6 s": 6.0, "12 s": 12.0}
 """Net speech of a side that is made of several clips, seconds: whole clips until there is so much."""
 Key = tuple[Line, str, Extent]
@@ -65,13 +76,16 @@ def trials(data: Path, line: Line, condition: Condition, seconds: Mapping[str, f
         for row in csv.DictReader(file):
             enrol, test, same = row["enrol"], row["test"], row["label"] == "target"
             sides: Sequence[Sequence[str]] | None = ([enrol], [test])
-            if condition in _LEAST_S:
+            if condition in _LEAST_S or condition == "3 short clips against 3 s":
                 rest = [[path for path in of[who[side]] if path not in (enrol, test)] for side in (enrol, test)]
-                spare = (rest[0][0::2], rest[0][1::2]) if same else rest
-                sides = _fill((enrol, test), spare, seconds, _LEAST_S[condition])
+                if condition in _LEAST_S:
+                    spare = (rest[0][0::2], rest[0][1::2]) if same else rest
+                    sides = _fill((enrol, test), spare, seconds, _LEAST_S[condition])
+                else:
+                    several = [enrol, *rest[0][: _SHORT_CLIPS - 1]]
+                    sides = (several, [test]) if len(several) == _SHORT_CLIPS else None
             if sides is not None:
-                extents: tuple[Extent, Extent] = ("3 s" if condition == "3 s" else "whole",
-                                                  "whole" if condition in _LEAST_S else "3 s")
+                extents = _SIDES.get(condition, ("whole", "whole"))
                 pieces = [tuple((line, path, extent) for path in side)
                           for side, extent in zip(sides, extents, strict=True)]
                 found.append(Trial(same, row["source"], who[enrol][1], pieces[0], pieces[1]))

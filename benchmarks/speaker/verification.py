@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.speaker.encoder import Encoder
+from benchmarks.speaker.encoder import LEAST_S, Encoder
 from benchmarks.speaker.speech import (
     CONDITIONS,
+    EXTENTS,
     LINES,
     Condition,
     Key,
@@ -72,14 +73,13 @@ def _hear_line(model: Path, data: Path, line: Line) -> tuple[dict[Key, Samples],
     encoder, speech, voices = Encoder(model), dict[Key, Samples](), dict[Key, Voice]()
     for path in clips_tried(data):
         samples = far_end(data, path, line)
-        windows, first = encoder.windows(samples), encoder.first_window(samples)
-        if first is None:
+        everything = encoder.net_speech(samples)
+        if len(everything) < LEAST_S * RATE_HZ:
             continue
-        speech[line, path, "whole"], speech[line, path, "3 s"] = encoder.net_speech(samples), first.samples
-        seconds = [len(window.samples) / RATE_HZ for window in windows]
-        enrolled = speaker.enrol([encoder.embed(window) for window in windows], seconds)
-        voices[line, path, "whole"] = enrolled, windows[-1].end_net_s
-        voices[line, path, "3 s"] = encoder.embed(first), first.end_net_s
+        for extent in EXTENTS:
+            heard = everything if extent == "whole" else everything[: int(extent[0]) * RATE_HZ]
+            speech[line, path, extent] = heard
+            voices[line, path, extent] = encoder.whole(heard), len(heard) / RATE_HZ
     return speech, voices
 
 

@@ -55,11 +55,30 @@ def test_prepare_gives_numbers_for_silence() -> None:
     assert np.isfinite(speaker.prepare([np.zeros(24000, np.float32)])).all()
 
 
-@pytest.mark.parametrize("windows", [[], [np.zeros(0, np.float32)], [np.zeros(24001, np.float32)]])
+def test_prepare_keeps_a_long_window_whole() -> None:
+    """Half as much again as a live call's window gives half as many frames more."""
+    assert speaker.prepare([probe(6, 4.5)]).shape == (1, 448, 80)
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [[], [np.zeros(0, np.float32)], [np.zeros(48001, np.float32)], [np.zeros(24001, np.float32), probe(1, 3.0)]],
+)
 def test_prepare_refuses_windows_it_does_not_know(windows: list[np.ndarray]) -> None:
-    """None at all, an empty one, and one of more than 3 s."""
+    """None at all, an empty one, one of more than 6 s, and a long one beside another length."""
     with pytest.raises(ValueError, match="window"):
         speaker.prepare(windows)
+
+
+@pytest.mark.parametrize("seconds, lengths", [(0.0, []), (2.0, [2.0]), (6.0, [6.0]), (7.0, [3.5, 3.5])])
+def test_pieces_hold_all_of_a_recording(seconds: float, lengths: list[float]) -> None:
+    """Nothing is left out, nothing is heard twice, and no piece is a short rest."""
+    speech = np.arange(round(seconds * 8000), dtype=np.float32)
+
+    cut = speaker.pieces(speech)
+
+    assert [len(piece) / 8000 for piece in cut] == lengths
+    assert not cut or (np.concatenate(cut) == speech).all()
 
 
 @given(EMBEDDINGS)

@@ -1,4 +1,4 @@
-"""Step 2: the network learns to hear over the telephone what the published one hears on clean speech.
+"""Fine-tuning, second half: the network learns to hear over the telephone what the published one hears on clean speech.
 
 Each clip over a line is pulled towards `hear`'s target for it. Writes ``training/work/speaker/adapted.pt``; stopped, it
 goes on from its last checkpoint.

@@ -1,4 +1,4 @@
-"""Step 5: cosines to log-likelihood ratios, as calls meet them: a first voice against a later one on the same line, and
+"""Step 3: cosines to log-likelihood ratios, as calls meet them: a first voice against a later one on the same line, and
 a voice against one that was kept from another line.
 
 Writes ``model.json``: the weights' hash, how to use them, and the calibration.
@@ -110,11 +110,11 @@ def write_card(folder: Path, calibration: speaker.Calibration, trials: Trials, d
         "trials": hashlib.sha256(trials.cosine.round(3).tobytes()).hexdigest(),
     }
     card = {
-        "name": NAME, "task": "speaker_embedding", "version": "4.0.0",
+        "name": NAME, "task": "speaker_embedding", "version": "5.0.0",
         "sha256": hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest(),
         "sample_rate_hz": SAMPLE_RATE_HZ, "window_s": speaker.WINDOW_S, "min_window_s": speaker.MIN_WINDOW_S,
         "hop_s": HOP_S, "frontend": "fbank80_16k",
-        "input": {"name": "log_mel", "shape": ["batch", 298, BANDS]},
+        "input": {"name": "log_mel", "shape": ["batch", "frames", BANDS]},
         "output": {"name": "embedding", "polarity": "higher cosine is the same speaker"},
         "calibration": {name: getattr(calibration, name) for name in speaker.Calibration.__dataclass_fields__},
         "origin": ORIGIN, "training": {"seed": SEED, "data_sha256": digests, "commit": commit},

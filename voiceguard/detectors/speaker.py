@@ -15,6 +15,9 @@ WINDOW_S = 3.0
 WINDOW_SAMPLES = int(WINDOW_S * SAMPLE_RATE_HZ)
 MIN_WINDOW_S = 2.0
 MIN_WINDOW_SAMPLES = int(MIN_WINDOW_S * SAMPLE_RATE_HZ)
+LONGEST_S = 6.0
+"""Net speech of a recording that the encoder hears in one piece at most, seconds. A live call hears windows of 3 s."""
+LONGEST_SAMPLES = int(LONGEST_S * SAMPLE_RATE_HZ)
 DIMENSION = 192
 
 
@@ -41,18 +44,31 @@ class Calibration:
 
 
 def prepare(windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Model input (batch, 298, 80) for windows of net speech at 8 kHz, each (n,); shorter ones are repeated to 3 s.
+    """Model input (batch, frames, 80) for windows of net speech at 8 kHz, each (n,).
 
-    Every band has a mean of zero over the window, so level and the line's colour count only where they push a band
-    below the floor of the logarithm. Raises ValueError for no windows, and for an empty window or one longer than 3 s.
+    Windows of up to 3 s, shorter ones repeated, have 298 frames. Longer ones, up to 6 s, keep their length. Every band
+    has a mean of zero over the window, so level and the line's colour count only where they push a band below the floor
+    of the logarithm. Raises ValueError for no windows, for an empty window or one longer than 6 s, and for windows that
+    differ in length beyond 3 s.
     """
     if not windows:
         raise ValueError("no windows")
     for window in windows:
-        if not 0 < len(window) <= WINDOW_SAMPLES:
-            raise ValueError(f"a window has 1 to {WINDOW_SAMPLES} samples, not {len(window)}")
-    bands = np.stack([fbank80_16k(np.resize(window, WINDOW_SAMPLES)) for window in windows])
+        if not 0 < len(window) <= LONGEST_SAMPLES:
+            raise ValueError(f"a window has 1 to {LONGEST_SAMPLES} samples, not {len(window)}")
+    repeated = [np.resize(window, max(len(window), WINDOW_SAMPLES)) for window in windows]
+    if len({len(window) for window in repeated}) > 1:
+        raise ValueError("windows of more than 3 s differ in length")
+    bands = np.stack([fbank80_16k(window) for window in repeated])
     return np.asarray(bands - bands.mean(axis=1, keepdims=True), dtype=np.float32)
+
+
+def pieces(speech: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """A recording's net speech (n,) in the fewest pieces of at most 6 s, all of about one length.
+
+    Nothing is left out and nothing is heard twice: statistics over all of a clip tell more than those of windows.
+    """
+    return [piece for piece in np.array_split(speech, -(-len(speech) // LONGEST_SAMPLES) or 1) if len(piece)]
 
 
 def normalise(embeddings: ArrayLike) -> NDArray[np.float32]:

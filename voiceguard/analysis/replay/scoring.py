@@ -22,6 +22,7 @@ from voiceguard.errors import AudioFileError, ConfigurationError, ModelError
 from voiceguard.events import RATE_HZ, Samples, Window
 from voiceguard.settings import Settings
 from voiceguard.speech import SpeechTrack, WindowSpec
+from voiceguard.speech.vad import FRAME_S
 
 SYNTHETIC_COLUMNS = ("path", "net_speech_s", "llr", "p_synthetic", "first_decision_s", "decision", "error")
 SPEAKER_COLUMNS = ("enrol", "test", "llr", "cosine", "error")
@@ -33,7 +34,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class FileScorer:
-    """Scores files as live calls are scored: the same line, the same speech detection, the same windows."""
+    """Scores files as live calls are scored: the same line, the same speech detection, and for synthetic voices the
+    same windows. The speaker encoder hears a file whole, in pieces of up to 6 s."""
 
     settings: Settings
     detectors: Detectors
@@ -69,15 +71,21 @@ class FileScorer:
 
     def _voice(self, paths: Sequence[Path]) -> tuple[NDArray[np.float32], float]:
         """Voiceprint (192,) of several recordings, and the net speech behind it, seconds."""
-        heard = [self._windows(path, self.detectors.specs[1]) for path in paths]
-        windows = [window for found, _ in heard for window in found]
-        if not windows:
+        speech = [self._speech(path) for path in paths]
+        pieces = [piece for one in speech for piece in speaker.pieces(one) if len(one) >= LEAST_S * RATE_HZ]
+        if not pieces:
             raise AudioFileError("holds too little speech")
-        seconds = [len(window.samples) / RATE_HZ for window in windows]
+        outputs = [self.detectors.scorers["speaker_embedding"]([piece])[0] for piece in pieces]
         try:
-            return speaker.enrol(self._run("speaker_embedding", windows), seconds), sum(net for _, net in heard)
+            return speaker.enrol(outputs, [len(piece) for piece in pieces]), sum(map(len, speech)) / RATE_HZ
         except ValueError as error:
             raise ModelError(str(error)) from error
+
+    def _speech(self, path: Path) -> Samples:
+        """The file's net speech (n,)."""
+        frames = WindowSpec("speaker_embedding", FRAME_S, FRAME_S, FRAME_S)
+        windows, _ = self._cut(apply(read_mono_8k(path), self.channel), frames)
+        return np.concatenate([window.samples for window in windows] or [np.zeros(0, np.float32)])
 
     def _windows(self, path: Path, spec: WindowSpec) -> tuple[list[Window], float]:
         """Windows of the file's net speech, and its seconds. Speech too short for a call to judge is one window."""
