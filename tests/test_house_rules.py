@@ -136,7 +136,7 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_nothing_large_or_generated_is_kept() -> None:
-    """Version control holds no file above 25 MB, which a model may weigh, no audio but the samples, and no compiled Python."""
+    """Version control holds no file above 25 MB (a model may weigh that), no audio but the samples, and no bytecode."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:
         pytest.skip("not a checkout")
