@@ -94,7 +94,8 @@ def create_app(
                 settings=settings, store=store, scheduler=scheduler, keys=keys,
                 deliver=delivery,
                 new_call=lambda started, known: Call(
-                    started, settings, policy, detectors.specs, detectors.calibrations, os.urandom, known, shadow
+                    started, settings, policy, detectors.specs, detectors.calibrations, os.urandom, known, shadow,
+                    detectors.reader,
                 ),
                 voices=VoiceDesk(store.voices(detectors.versions["speaker"]), settings.linking),
                 models=detectors.versions, policy=policy.sha256[:12], rules=policy, now=now,
