@@ -35,7 +35,7 @@ from voiceguard.server import live_socket, problems, streams
 from voiceguard.server.access import oidc, sign_in, users
 from voiceguard.server.access.authenticate import authorise
 from voiceguard.server.access.rules import Role
-from voiceguard.server.api import actions, calls, labels, registrations, voices
+from voiceguard.server.api import actions, calls, labels, registrations, screen, voices
 from voiceguard.server.streams.audiosocket import audiosocket
 from voiceguard.settings import Settings
 
@@ -128,6 +128,8 @@ def create_app(
     app.include_router(oidc.router)
     app.include_router(users.router)
     app.include_router(registrations.router)
+    app.include_router(screen.router)
+    app.state.reader = detectors.reader
     for path, door in streams.ROUTES.items():
         app.add_api_websocket_route(path, door)
     app.add_api_websocket_route("/v1/live", live_socket.follow)

@@ -78,17 +78,6 @@ _NO_NAME: Final = (
 )
 _LETTERS = r"[^\W\d_][^\W\d_'’-]{0,30}(?:['’-][^\W\d_]{1,30})?"
 _NAME = rf"(?!{_NO_NAME}(?![\w'])){_LETTERS}"
-_NO_NAME: Final = (
-    r"(?:a|an|the|not|on|in|to|is|was|and|or|but|my|your|his|her|our|i|i'm|it|it's|that|this|he|she|we|they|you|"
-    r"what|who|"
-    r"wrong|spelled|misspelled|right|correct|changed|different|incorrect|still|now|no|yes|please|so|for|about|"
-    r"with|from|"
-    r"very|just|here|there|calling|speaking|going|changing|listed|at|of|can|could|do|does|did|have|has|need|"
-    r"want|how|hai|"
-    r"der|die|das|nicht|und|ich|pas|et|je|le|la|les|no|y|el|não|e|o|somebody|someone|anyone|customer|support|service|"
-    r"agent|manager|representative|person|human|real|name|names)"
-)
-_NAME = rf"(?!{_NO_NAME}(?![\w'])){_TITLE}" if (_TITLE := r"[^\W\d_][^\W\d_'’-]{0,30}(?:['’-][^\W\d_]{1,30})?") else ""
 _CALLED: Final = re.compile(
     r"(?<!\w)((?:(?:my|the|full|first|last|sur|maiden|her|his) ?(?:full |first |last |given )?(?:name|"
     r"surname)(?:'s| is| was)|"

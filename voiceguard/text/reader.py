@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from voiceguard.text import intents, prompt_injection
+from voiceguard.text import guard, intents, prompt_injection
 from voiceguard.text.linear import Classifier
+from voiceguard.text.pii import mask
 
 SOUNDS_LIKE_ORDER = "sounds_like_order"
 """The rule's name where only the classifier heard an order."""
@@ -36,3 +38,28 @@ class Reader:
         if found or self.orders is None:
             return found
         return (SOUNDS_LIKE_ORDER,) if self.orders.hear(prompt_injection.one_form(text)) else ()
+
+
+@dataclass(frozen=True)
+class Screened:
+    """What one text, on its way in or out, was found to be."""
+
+    masked: str
+    rules: tuple[str, ...]
+    actions: tuple[str, ...]
+    leaks: tuple[str, ...]
+
+    @property
+    def allow(self) -> bool:
+        """Whether the text may go on: no order in it, and nothing personal that no fact covers."""
+        return not self.rules and not self.leaks
+
+
+def read_text(reader: Reader, direction: str, text: str, facts: Iterable[str] = ()) -> Screened:
+    """Everything that is read out of one text; leaks are of outbound text only."""
+    rules = reader.rules(text)
+    if direction == "outbound":
+        verdict = guard.check(text, facts)
+        return Screened(verdict.masked, rules, reader.actions(text), verdict.leaks)
+    masked = mask(text)
+    return Screened(masked, rules, reader.actions(masked), ())
