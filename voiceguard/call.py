@@ -68,9 +68,8 @@ from voiceguard.policy.rules import Policy
 from voiceguard.risk import RiskModel, SpeakerChange, refusals
 from voiceguard.settings import Settings
 from voiceguard.speech import SpeechTrack, WindowSpec
-from voiceguard.text.intents import recognise
-from voiceguard.text.pii import mask
-from voiceguard.text.prompt_injection import screen
+from voiceguard.text.reader import Reader
+from voiceguard.text.turns import Turns
 
 Score = ScoreReceived | ScoreMissing
 Question = ActionRequested | CodeEntered | HandoverAnswered | DtmfReceived | VoiceAsked
@@ -91,15 +90,17 @@ class Call:
     `entropy(n)` gives n unpredictable bytes, for one-time codes and grants. `known`: voices from elsewhere that the
     caller's is compared with. `shadow`: a draft policy, asked beside the one in force. `earlier`: what is on record of
     this call from before the process started.
+    `reader`: classifiers beside the rules on words.
     """
 
     def __init__(
         self, started: CallStarted, settings: Settings, policy: Policy, specs: Sequence[WindowSpec],
         calibrations: Calibrations, entropy: Callable[[int], bytes], known: KnownVoices | None = None,
-        shadow: Policy | None = None, earlier: EarlierStream | None = None,
+        shadow: Policy | None = None, earlier: EarlierStream | None = None, reader: Reader | None = None,
     ) -> None:
         self._streams = 0
         self._purposes = started.consent
+        self._reader, self._turns = reader or Reader(), Turns()
         self._known = known or KnownVoices()
         self._told: set[object] = set()
         """Changes and matches of the voice that were told, so that each is told once."""
@@ -361,13 +362,14 @@ class Call:
 
     def _read(self, heard: TranscriptReceived) -> list[Outcome]:
         """Nothing but the screen sees the text unmasked. What a text says never decides; orders in it are noted."""
-        text, at_s = mask(heard.text), self._track.at_s
+        at_s = self._track.at_s
+        text = self._turns.mask(heard.text, at_s)
         outcomes: list[Outcome] = [TranscriptMasked(heard.channel, at_s, text)]
-        if rules := screen(heard.text):  # masking could hide what makes an order one
+        if rules := self._reader.rules(heard.text):  # masking could hide what makes an order one
             self._injection = True
             outcomes.append(TextFlagged(heard.channel, at_s, rules, text))
         elif heard.channel == "caller":
-            outcomes += [IntentNoticed(action, at_s) for action in recognise(text)]
+            outcomes += [IntentNoticed(action, at_s) for action in self._reader.actions(text)]
         return outcomes
 
     def _noted(self, channel: str | None, kind: str, samples: int) -> MediaNoted:

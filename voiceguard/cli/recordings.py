@@ -1,4 +1,4 @@
-"""Commands on recordings: score synthetic, score speakers."""
+"""Commands on recordings and texts: score synthetic, score speakers, score text."""
 
 from __future__ import annotations
 
@@ -28,6 +28,19 @@ def add(commands: Any) -> None:
         command.add_argument("--out", type=Path, required=True, help="CSV to write")
         command.add_argument("--channel", choices=CHANNELS, default="pcmu", help="telephone line before the detector")
         command.add_argument("--json", action="store_true", help="print a summary")
+    text = new_command(score, "text", _score_text, "wishes, orders and personal data, one row a text")
+    text.add_argument("--manifest", type=Path, required=True, help="CSV with a column text")
+    text.add_argument("--out", type=Path, required=True, help="CSV to write")
+    text.add_argument("--direction", choices=("inbound", "outbound"), default="inbound", help="whose words they are")
+    text.add_argument("--facts", type=Path, metavar="F", help="JSON list of what may be said, or an object of them")
+
+
+def _score_text(options: argparse.Namespace) -> bool:
+    from voiceguard.adapters.models.text import load_reader
+    from voiceguard.analysis.texts import score_texts
+
+    score_texts(options.manifest, options.out, load_reader(Settings().models_dir), options.direction, options.facts)
+    return True
 
 
 def _score_synthetic(options: argparse.Namespace) -> bool:

@@ -40,7 +40,7 @@ from voiceguard.server import health, live_socket, problems, streams
 from voiceguard.server.access import oidc, sign_in, users
 from voiceguard.server.access.authenticate import authorise
 from voiceguard.server.access.rules import Role
-from voiceguard.server.api import actions, calls, labels, registrations, voices
+from voiceguard.server.api import actions, calls, labels, registrations, screen, voices
 from voiceguard.server.context import WebContext
 from voiceguard.server.middleware import HEADERS, guarded_by_limits
 from voiceguard.server.streams.audiosocket import audiosocket
@@ -91,7 +91,7 @@ def create_app(
                 settings=settings, store=store, scheduler=scheduler, keys=keys, deliver=delivery,
                 new_call=lambda started, known, earlier: Call(
                     started, settings, policy, detectors.specs, detectors.calibrations, os.urandom, known, shadow,
-                    earlier,
+                    earlier, detectors.reader,
                 ),
                 models=detectors.versions, rules=policy, now=now,
                 voices=VoiceGallery(Voices(store.database, detectors.versions["speaker"]), settings.linking),
@@ -115,14 +115,9 @@ def create_app(
     )
     problems.install(app)
     app.add_exception_handler(Exception, _fault)
-    app.include_router(actions.router)
-    app.include_router(voices.router)
-    app.include_router(labels.router)
-    app.include_router(calls.router)
-    app.include_router(sign_in.router)
-    app.include_router(oidc.router)
-    app.include_router(users.router)
-    app.include_router(registrations.router)
+    for part in (actions, voices, labels, calls, sign_in, oidc, users, registrations, screen):
+        app.include_router(part.router)
+    app.state.reader = detectors.reader
     for path, endpoint in streams.ROUTES.items():
         app.add_api_websocket_route(path, endpoint)
     app.add_api_websocket_route("/v1/live", live_socket.follow)

@@ -1,7 +1,7 @@
 """Personal data out of text: each find becomes a mark that says only what kind it was.
 
 Errs on the side of masking: every run of four or more digits goes, written or spoken, and every word that mixes letters
-with several digits. Names, street addresses and passwords that are ordinary words are not recognised.
+with several digits. Names and street addresses are recognised after a cue; passwords that are ordinary words are not.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import unicodedata
 from typing import Final
 
 import phonenumbers
+from stdnum import iban
+
+from voiceguard.text import personal
 
 MAX_CHARS = 4000
 """Text past this is dropped: what was not looked at must not be shown."""
@@ -19,13 +22,7 @@ REGIONS: Final = ("US", "GB", "DE", "FR", "IN")
 _PHONE_TRIES = 40
 """Candidates tried per region. A number past them is still masked, as digits."""
 
-_EMAIL = re.compile(
-    r"[\w.+-]{1,64}\s?@\s?[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}"
-    r"|\b[\w.+-]{1,64}(?: (?:dot|underscore|dash|hyphen|plus) [\w.+-]{1,64}){0,4}"
-    r" at [\w-]{1,63}(?: dot [\w-]{1,63}){1,4}\b",
-    re.IGNORECASE,
-)
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b", re.IGNORECASE | re.ASCII)
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ .-]?[A-Z0-9]){11,30}\b", re.IGNORECASE | re.ASCII)
 _DIGITS = re.compile(r"\d(?:[^\w\[\]:]{0,3}\d){3,}")
 """Colons stay outside, so that the time of day stays readable."""
 
@@ -66,13 +63,15 @@ _SECRET = re.compile(
 """Short numbers that follow the word for a secret."""
 _TOKEN = re.compile(r"\w{5,}")
 _ALTERNATING = re.compile(r"\d[^\W\d_]+\d")
+_SEPARATORS = re.compile(r"[ .-]")
 _CARD_DIGITS = range(12, 20)
 
 
 def mask(text: str) -> str:
     """The text, in NFKC and without invisible signs, with personal data replaced by marks.
 
-    [email] [iban] [card] [phone] [date] [code] [number]. Masking twice is masking once. At most 4000 characters are
+    [email] [iban] [card] [id] [phone] [date] [code] [number] [address] [name].
+    Masking twice is masking once. At most 4000 characters are
     kept.
     """
     kept = text[:MAX_CHARS]
@@ -85,15 +84,20 @@ def mask(text: str) -> str:
 def _mask_once(text: str) -> str:
     text = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
     text = unicodedata.normalize("NFKC", text)[:MAX_CHARS]
-    text = _EMAIL.sub("[email]", text)
+    text = personal.mask_emails(text)
     text = _IBAN.sub(_mask_iban, text)
     text = _DIGITS.sub(lambda found: "[card]" if _is_card(found[0]) else found[0], text)
+    text = personal.mask_national(text)
     text = _mask_phones(text)
+    text = personal.mask_births(text)
     text = _DATE.sub("[date]", text)
     text = _TOKEN.sub(lambda found: "[code]" if _is_code(found[0]) else found[0], text)
     text = _DIGITS.sub("[number]", text)
+    text = personal.mask_runs(text)
     text = _SPOKEN.sub("[number]", text)
-    return _SECRET.sub(r"\1[number]", text)
+    text = _SECRET.sub(r"\1[number]", text)
+    text = personal.mask_addresses(text)
+    return personal.mask_names(text)
 
 
 def _mask_phones(text: str) -> str:
@@ -131,11 +135,6 @@ def _mask_iban(found: re.Match[str]) -> str:
     """The longest beginning that is an IBAN; words that follow one look like more of it."""
     text = found[0]
     for end in range(len(text), 14, -1):
-        if text[end - 1] != " " and _is_iban(text[:end].replace(" ", "").upper()):
+        if text[end - 1] not in " .-" and len(text[:end]) >= 15 and iban.is_valid(_SEPARATORS.sub("", text[:end])):
             return "[iban]" + text[end:]
     return text
-
-
-def _is_iban(plain: str) -> bool:
-    """ISO 13616: the number that the letters and digits spell leaves 1 when divided by 97."""
-    return len(plain) >= 15 and int("".join(str(int(sign, 36)) for sign in plain[4:] + plain[:4])) % 97 == 1

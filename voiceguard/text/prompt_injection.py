@@ -9,20 +9,13 @@ are not recognised.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
-from voiceguard.text import words
+from voiceguard.text import normal, words
 
 MAX_CHARS = 16384
 """Text past this is not looked at. It would take a quarter of an hour to say; more than that is a finding itself."""
-
-_LOOKALIKES = str.maketrans(
-    "аеорсухіјѕԁһкмтвнАВЕКМНОРСТХІЈЅαοερικτυνıɪɢɴʀʏʟʙʜᴀᴄᴅᴇᴊᴋᴍᴏᴘᴛᴜᴠᴡᴢꜰꜱ“”„‘",
-    "aeopcyxijsdhkmtbhABEKMHOPCTXIJSaoepiktuviignrylbhacdejkmoptuvwzfs\"\"\"'",
-)
-_INVISIBLE = frozenset({"Cf", "Mn", "Me"})
 
 _WHO = (
     r"(?:all|any|every|of|and|the|these|those|this|that|your|previous|prior|above|earlier|preceding|other|existing"
@@ -61,6 +54,7 @@ _PHRASES: Final[Mapping[str, str]] = {
         r"(?:(?:fraud|security|identity|voice|risk|caller|customer) ){0,2}"
         r"(?:verification|authentication|checks?|detection|step ?up|otp|code)\b"
         rf"|(?:^|\b(?:please|and|just|so|then) )(?:do not|don't|never) (?:ask|require|request) "
+        r"(?!(?:[\w']+ ){0,3}my )"  # "please don't ask for my password again" is a customer's wish
         rf"(?:[\w']+ ){{0,2}}?(?:for )?(?:an? |any |the )?{_PROOF}\b"
     ),
     "set_verdict": (
@@ -101,7 +95,7 @@ def screen(text: str) -> tuple[str, ...]:
     override_instructions, new_role, waive_verification, set_verdict, system_prompt, role_marker, tool_call, and
     oversized for text longer than MAX_CHARS.
     """
-    plain = _plain(text[:MAX_CHARS])
+    plain = one_form(text)
     spoken = words(plain)
     return (
         *(name for name, pattern in _SPOKEN.items() if pattern.search(spoken)),
@@ -110,6 +104,8 @@ def screen(text: str) -> tuple[str, ...]:
     )
 
 
-def _plain(text: str) -> str:
-    shown = (sign for sign in unicodedata.normalize("NFKD", text) if unicodedata.category(sign) not in _INVISIBLE)
-    return "".join(shown).translate(_LOOKALIKES)
+def one_form(text: str) -> str:
+    """The text as the rules read it, followed by what it carries encoded."""
+    kept = text[:MAX_CHARS]
+    hidden = normal.decoded(kept)[:MAX_CHARS]
+    return normal.one_form(f"{kept}\n{hidden}" if hidden else kept)

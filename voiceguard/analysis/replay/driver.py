@@ -132,7 +132,8 @@ class _Player:
             call.call_id, "pcmu", RATE_HZ, ("caller",), call.customer_ref, frozenset({"voice_analysis"})
         )
         self._core = Call(
-            self._started, settings, policy, detectors.specs, detectors.calibrations, _entropy(call.call_id), known
+            self._started, settings, policy, detectors.specs, detectors.calibrations, _entropy(call.call_id), known,
+            reader=detectors.reader,
         )
         self._at_s = 0.0
         self._asked: dict[str, float] = {}

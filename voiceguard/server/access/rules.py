@@ -83,6 +83,7 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
     ("GET", "/v1/actions/{action_id}/handover"): _rule("handover", Role.AGENT, Role.SUPERVISOR),
     ("GET", "/v1/policy"): _rule("calls", *_DESK),
     ("POST", "/v1/grants/redeem"): _rule("grants", Role.PLATFORM),
+    ("POST", "/v1/screen"): _rule("screen", Role.PLATFORM),
     # what happened
     ("WS", "/v1/live"): _rule("live", *_DESK),
     ("GET", "/v1/calls"): _rule("calls", Role.SUPERVISOR, Role.ANALYST, Role.AUDITOR),

@@ -1,0 +1,1 @@
+"""How the two classifiers of words were taught; see README.md."""

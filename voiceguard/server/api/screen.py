@@ -1,0 +1,42 @@
+"""The HTTP endpoint of screening: what a voice bot asks before text reaches its model, or its answer the caller.
+
+Nothing of the text is kept or logged.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from pydantic import Field
+
+from voiceguard.server.problems import Problem
+from voiceguard.server.schemas import Body
+from voiceguard.text import guard
+from voiceguard.text.reader import Reader, Screened, read_text
+
+router = APIRouter()
+MAX_TEXT_BYTES = 65536
+
+
+class Text(Body):
+    """One text, on its way in or out."""
+
+    direction: Literal["inbound", "outbound"]
+    text: Annotated[str, Field(max_length=MAX_TEXT_BYTES)]
+    call_id: Annotated[str, Field(max_length=128)] | None = None
+    facts: Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=guard.MAX_FACTS)] = []
+
+
+@router.post("/v1/screen")
+async def screen(body: Text, request: Request) -> dict[str, Any]:
+    """The text masked, with what was heard in it, and whether it may go on."""
+    if len(body.text.encode("utf-8", "replace")) > MAX_TEXT_BYTES:
+        raise Problem(413, "too_large", f"A text has at most {MAX_TEXT_BYTES} bytes.")
+    reader: Reader = request.app.state.reader
+    found: Screened = await run_in_threadpool(read_text, reader, body.direction, body.text, body.facts)
+    return {
+        "masked": found.masked, "injection": bool(found.rules), "rules": list(found.rules),
+        "actions": list(found.actions), "leaks": list(found.leaks), "allow": found.allow,
+    }
