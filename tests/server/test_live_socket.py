@@ -169,7 +169,7 @@ def test_store_cannot_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """Without the store nobody is let in, and the reader is told to come back rather than that its key is wrong."""
 
     async def case(served: Served) -> None:
-        async def refuse(_: str) -> None:
+        async def refuse(*_: Any) -> None:
             raise StoreError("disk full")
 
         monkeypatch.setattr(served.service.store.api_keys, "check", refuse)

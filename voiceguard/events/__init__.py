@@ -6,12 +6,6 @@ the frames in which somebody speaks. Wall-clock time enters the core as an argum
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import StrEnum
-from typing import Any
-
-import numpy as np
-
 from voiceguard.events.commands import (
     ActionRequested,
     CodeEntered,
@@ -44,6 +38,7 @@ from voiceguard.events.outcomes import (
     VoiceMatched,
     VoiceTaken,
 )
+from voiceguard.events.records import as_record
 from voiceguard.events.scores import ScoreMissing, ScoreReceived, Task, Window
 from voiceguard.events.voices import (
     KnownVoices,
@@ -136,20 +131,3 @@ CallInput = (
     | TranscriptReceived | MarkReceived | CallEnded | ActionRequested | CodeEntered | HandoverAnswered | VoiceAsked
     | KnownVoices | TimePassed | ScoreReceived | ScoreMissing
 )
-
-
-def as_record(value: Any) -> Any:
-    """Frozen values, enums, tuples and mappings as JSON-ready data; arrays and code-bearing values are refused."""
-    if isinstance(value, CodeToDeliver | CodeEntered | DtmfReceived | Voice | np.ndarray):
-        raise TypeError(f"{type(value).__name__} is never recorded")
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: as_record(getattr(value, name)) for name in value.__dataclass_fields__}
-    if isinstance(value, StrEnum):
-        return value.value
-    if isinstance(value, Mapping):
-        return {str(key): as_record(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [as_record(item) for item in value]
-    if isinstance(value, frozenset):
-        return sorted(as_record(item) for item in value)
-    return value

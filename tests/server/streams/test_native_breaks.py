@@ -91,7 +91,7 @@ def test_slow_store_is_no_stall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     async def run() -> None:
         async with serving(tmp_path, stall_s=0.2, hold_s=0.2) as served:
-            append, gate = served.service.store.append, asyncio.Event()
+            append, gate = served.service.store.calls.append, asyncio.Event()
 
             async def slow(*records: Any) -> None:
                 await gate.wait()

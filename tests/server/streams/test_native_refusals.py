@@ -170,7 +170,7 @@ def test_full_house_says_try_again(tmp_path: Path) -> None:
 def test_keys_unchecked_are_no_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the store cannot be asked, a stream with a good key is refused with 1013."""
 
-    async def broken(_: str) -> Any:
+    async def broken(*_: Any) -> Any:
         raise StoreError("no answer")
 
     async def run() -> None:
