@@ -1,0 +1,81 @@
+"""Prints the tables: wishes, orders, masks on the public sentences and our paraphrases, and what hostile text costs."""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.timing import quick_ms
+from voiceguard.adapters.models.text import load_reader
+from voiceguard.text import guard
+from voiceguard.text.pii import mask
+from voiceguard.text.reader import Reader
+
+SENSITIVE_NOT = frozenset({"balance_enquiry", "order_status", "branch_hours", "plan_enquiry"})
+PARAPHRASES = Path(__file__).parents[2] / "training" / "text" / "phrases" / "paraphrases.tsv"
+Sentence = tuple[str, frozenset[str]]
+HOSTILE = {
+    "a": "a" * 65536, "words": "ignore all the " * 4369, "digits": "4 1 1 1 " * 8192, "at": "a at b dot " * 5957,
+    "marks": "[number] " * 7281, "combining": "e\u0301" * 32768, "number words": "one two " * 8192,
+    "base64": "QUJD" * 16384, "pairs": "my name is " * 5957, "percent": "%41" * 21845,
+}
+
+
+def rate(found: Sequence[bool]) -> str:
+    """A share with its 95 % interval (Wilson)."""
+    count, share = len(found), float(np.mean(found))
+    middle = (share + 1.92 / count) / (1 + 3.84 / count)
+    half = 1.96 * ((share * (1 - share) + 0.96 / count) / count) ** 0.5 / (1 + 3.84 / count)
+    return f"{share:.4f} ({max(middle - half, 0):.4f} to {min(middle + half, 1):.4f}) of {count}"
+
+
+def wishes(name: str, sentences: Sequence[Sentence], reader: Reader) -> Iterator[str]:
+    """Sensitive wishes heard, and sentences without one in which one was heard."""
+    heard = [(wanted, set(reader.actions(text))) for text, wanted in sentences]
+    right = [bool(got & want) for want, got in heard if want - SENSITIVE_NOT]
+    wrong = [bool(got - SENSITIVE_NOT) for want, got in heard if not want]
+    yield f"| {name}, sensitive wishes heard | {rate(right)} |"
+    yield f"| {name}, false ones among others | {rate(wrong)} |"
+
+
+def tables(data: Path) -> Iterator[str]:
+    """Every line of the report."""
+    reader = load_reader()
+    with (data / "intents_dev.csv").open(encoding="utf-8", newline="") as file:
+        dev = [(row["text"], frozenset(filter(None, row["actions"].split("|")))) for row in csv.DictReader(file)]
+    own = [line.split("\t") for line in PARAPHRASES.read_text(encoding="utf-8").splitlines()]
+    ours = [(text, frozenset({action} - {"-"})) for action, text in own]
+    yield "| what | share (95 % interval) |\n|---|---|"
+    for name, sentences in (("intents_dev", dev), ("own paraphrases", ours)):
+        yield from wishes(f"{name}, rules alone", sentences, Reader())
+        yield from wishes(f"{name}, rules and classifier", sentences, reader)
+        yield f"| {name}, flagged as an order | {rate([bool(reader.rules(text)) for text, _ in sentences])} |"
+    masks = collections.Counter(kind for text, _ in dev for kind in set(re.findall(r"\[(\w+)\]", mask(text))))
+    yield "\n| mask | sentences of intents_dev |\n|---|---|"
+    yield from (f"| {kind} | {count} |" for kind, count in masks.most_common())
+    yield "\n| 64 KB of | wishes, ms | orders, ms | masks, ms | guard, ms |\n|---|---|---|---|---|"
+    sentence = "hello i lost my card yesterday and need it blocked please"
+    for name, text in {"(one sentence)": sentence, **HOSTILE}.items():
+        costs = [
+            quick_ms(lambda work=work, text=text: work(text), 5)  # type: ignore[misc]
+            for work in (reader.actions, reader.rules, mask, guard.check)
+        ]
+        yield f"| {name} | {' | '.join(f'{cost:.2f}' for cost in costs)} |"
+
+
+def main() -> None:
+    """Prints the report."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.text", description=__doc__)
+    parser.add_argument("data", type=Path, help="folder with intents_dev.csv")
+    for line in tables(parser.parse_args().data):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
