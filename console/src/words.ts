@@ -28,10 +28,13 @@ const SOURCES: Record<string, [name: string, against: string, forFraud: string]>
   prompt_injection: ["Instructions", "No instruction to the system was said", "An instruction to the system was said"],
   voiceprint: ["Enrolled voice", "The voice matches the enrolled customer", "The voice differs from the enrolled customer"],
   watchlist: ["Watch list", "Not on the watch list", "Resembles a voice on the watch list"],
+  earlier_stream: ["Before the break", "Nothing spoke for fraud before the break", "What was heard before the stream broke still counts"],
+  held_evidence: ["Heard before", "Nothing heard before speaks for fraud", "The voice sounded synthetic before, and nothing heard since speaks against it"],
   linked_voice: ["Other calls", "Not heard on other customers' calls", "Resembles a voice of another customer's call"],
 };
 const MEDIA: Record<string, string> = {
   gap: "Audio lost", repeated: "Audio received twice", late: "Audio too late", paused: "Audio paused", resumed: "Audio resumed",
+  stream_lost: "Connection lost, waiting for another", stream_resumed: "Connection back",
 };
 const ENDS: Record<string, string> = {
   stopped: "Call ended", vanished: "Connection lost", stalled: "No more audio came", protocol_error: "Closed after a protocol error",
