@@ -207,7 +207,7 @@ def test_nonce_unchecked_is_no_nonce(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     async def run() -> None:
         async with serving(tmp_path, audiohook=OPTIONS, now=lambda: NOW) as served:
-            monkeypatch.setattr(served.service.store, "use_nonce", broken)
+            monkeypatch.setattr(served.service.store.nonces, "use", broken)
             assert (503, [0.49]) == (await status(served, signed(served)), clock.waits)
 
     asyncio.run(run())
