@@ -164,7 +164,7 @@ CALLS = (
         "05-synthetic-piper",
         "synthetic",
         "customer-1005",
-        {"payment": "handover"},
+        {"payment": "step_up"},
         (
             agent("allison", "queue-youarenext"),
             caller(

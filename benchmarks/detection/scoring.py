@@ -143,7 +143,7 @@ def score(
 
 
 def fuse(windows: Sequence[Heard], options: RiskOptions | None = None) -> Fused:
-    """Windows in order, fused as a live call fuses them, without a band that is held. Raises ValueError for none."""
+    """Windows in order, fused as a live call fuses them. Raises ValueError for none."""
     if not windows:
         raise ValueError("no windows to fuse")
     model, llr, first = RiskModel(options or RiskOptions()), 0.0, (math.inf, 0.0)
@@ -151,7 +151,7 @@ def fuse(windows: Sequence[Heard], options: RiskOptions | None = None) -> Fused:
         silence = np.broadcast_to(np.float32(0), (round(heard.length_s * RATE_HZ),))
         model.add_synthetic(heard.llr, Window("synthetic_voice", silence, heard.end_net_s, heard.end_net_s))
         risk = model.risk(heard.end_net_s, heard.end_net_s)
-        llr = sum(item.contribution for item in risk.evidence if item.source != "held_evidence")
+        llr = sum(evidence.contribution for evidence in risk.evidence)
         if risk.state is RiskState.OK and math.isinf(first[0]):
             first = (heard.end_net_s, llr)
     return Fused(llr, *first)

@@ -29,7 +29,6 @@ const SOURCES: Record<string, [name: string, against: string, forFraud: string]>
   voiceprint: ["Enrolled voice", "The voice matches the enrolled customer", "The voice differs from the enrolled customer"],
   watchlist: ["Watch list", "Not on the watch list", "Resembles a voice on the watch list"],
   earlier_stream: ["Before the break", "Nothing spoke for fraud before the break", "What was heard before the stream broke still counts"],
-  held_evidence: ["Heard before", "Nothing heard before speaks for fraud", "The voice sounded synthetic before, and nothing heard since speaks against it"],
   linked_voice: ["Other calls", "Not heard on other customers' calls", "Resembles a voice of another customer's call"],
 };
 const MEDIA: Record<string, string> = {

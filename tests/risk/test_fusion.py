@@ -153,10 +153,7 @@ def test_a_second_opinion_takes_the_place_of_the_first():
 
 @given(st.lists(st.floats(0.0, 2.7), min_size=1, max_size=8), st.lists(st.floats(0.0, 2.7), min_size=1, max_size=12))
 def test_two_opinions_are_one_recursion(second: list[float], after: list[float]):
-    """Speech that the running detector hears after the second opinion counts as if one detector had heard all.
-
-    What the first opinion made high is held besides, so that is left out.
-    """
+    """Speech that the running detector hears after the second opinion counts as if one detector had heard all."""
     begin_s = 4 * len(second)
     model, one = heard([1.0] * (begin_s - 1)), RiskModel()
     for index, llr in enumerate(second):
@@ -164,10 +161,7 @@ def test_two_opinions_are_one_recursion(second: list[float], after: list[float])
         one.add_synthetic(llr, window(4.0 * (index + 1), 4.0))
     for each in (model, one):
         heard(after, each, begin_s=begin_s + 1)
-    total = [
-        sum(item.contribution for item in each.risk(99.0, 99.0).evidence if item.source != "held_evidence")
-        for each in (model, one)
-    ]
+    total = [sum(item.contribution for item in each.risk(99.0, 99.0).evidence) for each in (model, one)]
 
     assert total[0] == pytest.approx(total[1])
 
@@ -205,19 +199,6 @@ def test_a_list_explains_its_share_of_frauds_only(source: Any) -> None:
     assert pytest.approx(math.log(0.9 + 0.1 * math.exp(5.0))) == model.contribution(source)
     model.add_known(source, -4.0)
     assert 0.0 == model.contribution(source)
-
-
-def test_high_risk_holds_while_the_detector_is_undecided():
-    """Windows that say nothing do not take a band back, and the evidence names what holds it."""
-    risk = heard([2.0] * 6 + [0.1] * 20).risk(40.0, 27.0)
-
-    assert (Band.HIGH, RiskState.OK) == (risk.band, risk.state)
-    assert "held_evidence" == risk.evidence[-1].source
-
-
-def test_high_risk_ends_when_the_detector_speaks_against_it():
-    """A voice that sounds bona fide for a while is judged by that."""
-    assert Band.LOW is heard([2.0] * 6 + [-2.5] * 12).risk(40.0, 19.0).band
 
 
 @given(st.lists(st.floats(-3.0, 3.0), min_size=1, max_size=30))

@@ -23,7 +23,7 @@ _ACTION_IN = re.compile(r"\baction\s+in\s*\[([^\]]*)\]")
 _QUOTED = re.compile(r"(['\"])(.*?)\1")
 _SOURCES = (
     "synthetic_voice", "synthetic_voice_verify", "speaker_change", "voiceprint", "watchlist", "linked_voice",
-    "prompt_injection", "earlier_stream", "held_evidence",
+    "prompt_injection", "earlier_stream",
 )
 
 

@@ -107,8 +107,6 @@ class RiskModel:
             "watchlist": _Source(1.0, math.inf),
             "linked_voice": _Source(1.0, math.inf),
         }
-        self._held = 0.0
-        """Log-odds delta of the band that evidence of a synthetic voice holds, nats; 0.0 while it holds none."""
         self._missing: set[Task] = set()
         self._paused_at_s = -math.inf
         """Net speech at which the media were last paused."""
@@ -117,14 +115,12 @@ class RiskModel:
         """`llr`: ln p(x | spoof) / p(x | bona fide) of one window."""
         self._missing.discard("synthetic_voice")
         self._sources["synthetic_voice_verify"].contribution *= self._sources["synthetic_voice"].add(llr, window)
-        self._hold()
 
     def add_verify(self, llr: float, window: Window) -> None:
         """`llr`: the second opinion on one window, in place of what the running detector said of the same speech."""
         self._missing.discard("synthetic_voice_verify")
         self._sources["synthetic_voice"].contribution = 0.0
         self._sources["synthetic_voice_verify"].add(llr, window)
-        self._hold()
 
     def add_speaker(self, llr: float | None, window: Window) -> None:
         """`llr`: ln p(x | the voice changed) / p(x | same voice); None while there is nothing to compare with."""
@@ -174,10 +170,9 @@ class RiskModel:
             if source.windows
         )
         shift = sum(item.contribution for item in evidence)
-        for source, floor in (("earlier_stream", self.earlier), ("held_evidence", self._held)):
-            if floor > max(0.0, shift):
-                rest = floor - shift
-                evidence, shift = (*evidence, Evidence(source, rest, 1.0, rest, 1)), floor
+        if self.earlier > max(0.0, shift):
+            rest = self.earlier - shift
+            evidence, shift = (*evidence, Evidence("earlier_stream", rest, 1.0, rest, 1)), self.earlier
         posterior = _posterior(self.options.prior, shift)
         state = self._state(net_speech_s, shift, bool(self._sources["synthetic_voice"].windows))
         band = self._band(posterior)
@@ -188,18 +183,6 @@ class RiskModel:
         if (silent or state is RiskState.DETECTOR_UNAVAILABLE) and not known_high:
             return Risk(at_s, net_speech_s, None, Band.UNKNOWN, state, evidence)
         return Risk(at_s, net_speech_s, round(100.0 * posterior), band, state, evidence)
-
-    def _hold(self) -> None:
-        """Hold a risk that evidence of a synthetic voice made high, until the detector speaks against it.
-
-        Windows in which the detector is undecided say nothing for the caller, so they do not lower a band.
-        """
-        high = _log_odds(self.options.high) - _log_odds(self.options.prior)
-        judged = self._sources["synthetic_voice"].contribution + self._sources["synthetic_voice_verify"].contribution
-        if judged <= -self.options.undecided:
-            self._held = 0.0
-        elif judged > 0.0 and sum(self._contributions().values()) >= high:
-            self._held = high + 1e-9  # so that rounding does not take it below the threshold
 
     def _state(self, net_speech_s: float, shift: float, judged: bool) -> RiskState:
         if not self.consent:
