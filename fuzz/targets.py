@@ -29,11 +29,12 @@ from voiceguard.ingest.audiosocket import AudioSocketCodec, Messages
 from voiceguard.ingest.fork import ForkCodec
 from voiceguard.ingest.freeswitch import FORK
 from voiceguard.ingest.jambonz import JAMBONZ
+from voiceguard.ingest.json_stream import JsonStreamCodec
 from voiceguard.ingest.native import NativeCodec
-from voiceguard.ingest.plivo import PlivoCodec
+from voiceguard.ingest.plivo import PLIVO
 from voiceguard.ingest.stream_token import check_stream_token
-from voiceguard.ingest.telnyx import TelnyxCodec
-from voiceguard.ingest.twilio import SIGNALWIRE, TwilioCodec
+from voiceguard.ingest.telnyx import TELNYX
+from voiceguard.ingest.twilio import SIGNALWIRE, TWILIO
 from voiceguard.ingest.vonage import VonageCodec
 from voiceguard.ingest.vonage_auth import verify_jwt
 from voiceguard.policy.rules import load
@@ -279,8 +280,10 @@ def _packets() -> list[bytes]:
 
 def _sessions() -> dict[str, Target]:
     codecs: dict[str, Callable[[], Codec]] = {
-        "native": NativeCodec, "twilio": TwilioCodec, "signalwire": lambda: TwilioCodec(dialect=SIGNALWIRE),
-        "vonage": VonageCodec, "telnyx": TelnyxCodec, "plivo": PlivoCodec, "audiosocket": AudioSocketCodec,
+        "native": NativeCodec, "twilio": lambda: JsonStreamCodec(TWILIO),
+        "signalwire": lambda: JsonStreamCodec(SIGNALWIRE),
+        "telnyx": lambda: JsonStreamCodec(TELNYX),
+        "plivo": lambda: JsonStreamCodec(PLIVO), "vonage": VonageCodec, "audiosocket": AudioSocketCodec,
         "asterisk": AsteriskCodec, "freeswitch": lambda: ForkCodec(FORK), "jambonz": lambda: ForkCodec(JAMBONZ),
         "audiohook": lambda: AudioHookCodec(
             "30b0e395-84d3-4570-ac13-9a62d8f514c0", "d7934305-0972-4844-938e-9060eef73d05", pause_after_s=4.0

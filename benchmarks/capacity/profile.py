@@ -33,7 +33,7 @@ from voiceguard.adapters.store.decisions import Decisions
 from voiceguard.adapters.store.nonces import Nonces
 from voiceguard.codecs import StreamDecoder
 from voiceguard.detectors import speaker, synthetic
-from voiceguard.ingest.twilio import TwilioCodec
+from voiceguard.ingest.json_stream import JsonStreamCodec
 from voiceguard.live import call as live_call
 from voiceguard.server import live_socket
 from voiceguard.server.streams import session
@@ -128,7 +128,7 @@ def serve(out: str) -> None:
     meters = Meters()
     meters.on(WebSocketsSansIOProtocol, "data_received", "websocket frames")
     meters.on(session.Session, "_read", "session, its queue and time-out")
-    meters.on(TwilioCodec, "receive_text", "JSON, base64, order of frames")
+    meters.on(JsonStreamCodec, "receive_text", "JSON, base64, order of frames")
     meters.on(StreamDecoder, "feed", "mu-law to samples")
     meters.on(SpeechTrack, "feed", "voice activity and windows")
     meters.on(call.Call, "receive", "risk, policy and the call itself")

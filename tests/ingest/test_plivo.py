@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,7 +25,8 @@ from voiceguard.events import (
     MediaGap,
 )
 from voiceguard.ingest import IngestOptions
-from voiceguard.ingest.plivo import ALLOWED_IN, PlivoCodec, extra_headers
+from voiceguard.ingest.json_stream import JsonStreamCodec
+from voiceguard.ingest.plivo import ALLOWED_IN, PLIVO, extra_headers
 from voiceguard.ingest.plivo_auth import verify_signature
 
 FRAME = b"\x01" * 160
@@ -49,8 +51,8 @@ def _start(encoding: str = "audio/x-mulaw", rate_hz: int = 8000, extra: Any = ""
     return json.dumps({"event": "start", "sequenceNumber": 1, "start": {**start, **fields}, "extra_headers": extra})
 
 
-def _started(encoding: str = "audio/x-mulaw", rate_hz: int = 8000) -> PlivoCodec:
-    codec = PlivoCodec(options=IngestOptions(max_gap_s=10.0))
+def _started(encoding: str = "audio/x-mulaw", rate_hz: int = 8000) -> JsonStreamCodec:
+    codec = JsonStreamCodec(PLIVO, options=IngestOptions(max_gap_s=10.0))
     codec.receive_text(_start(encoding, rate_hz))
     return codec
 
@@ -68,7 +70,7 @@ def test_start() -> None:
     """Extra headers that we know become fields, the others metadata."""
     extra = "customerRef=customer-1;consent=voiceAnalysis+enrol;userId=12345"
 
-    assert PlivoCodec().receive_text(_start(extra=extra)) == [
+    assert JsonStreamCodec(PLIVO).receive_text(_start(extra=extra)) == [
         CallStarted(
             "C1", "pcmu", 8000, ("caller", "agent"), "customer-1", frozenset({"voice_analysis", "enrol"}),
             {"user_id": "12345"},
@@ -103,10 +105,10 @@ def test_formats(encoding: str, rate_hz: int, expected: str | None) -> None:
     """Just those that a stream can ask for."""
     if expected is None:
         with pytest.raises(PeerError) as raised:
-            PlivoCodec().receive_text(_start(encoding, rate_hz))
+            JsonStreamCodec(PLIVO).receive_text(_start(encoding, rate_hz))
         assert ("unsupported_media", 1003) == (raised.value.code, raised.value.close_code)
     else:
-        (started,) = PlivoCodec().receive_text(_start(encoding, rate_hz))
+        (started,) = JsonStreamCodec(PLIVO).receive_text(_start(encoding, rate_hz))
         assert isinstance(started, CallStarted)
         assert (expected, rate_hz) == (started.encoding, started.rate_hz)
 
@@ -149,7 +151,7 @@ def test_the_rest() -> None:
 
 def test_limits() -> None:
     """The largest message passes, and one byte more does not."""
-    keeps_limits(PlivoCodec)
+    keeps_limits(partial(JsonStreamCodec, PLIVO))
 
 
 class PlivoStream(RuleBasedStateMachine):
@@ -157,7 +159,7 @@ class PlivoStream(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.codec = PlivoCodec(options=IngestOptions(max_gap_s=10.0))
+        self.codec = JsonStreamCodec(PLIVO, options=IngestOptions(max_gap_s=10.0))
         self.state = "idle"
         self.position = {"caller": 0, "agent": 0}
         self.ended = 0
@@ -219,7 +221,7 @@ TestPlivoStream = PlivoStream.TestCase
 @example(frames=["\ud800"], started=False)
 def test_any_frame(frames: list[str | bytes], started: bool) -> None:
     """Whatever text or bytes come, only PeerError is raised."""
-    codec = _started() if started else PlivoCodec()
+    codec = _started() if started else JsonStreamCodec(PLIVO)
     takes_anything(codec, frames)
 
 
@@ -230,7 +232,7 @@ def test_any_frame(frames: list[str | bytes], started: bool) -> None:
 )
 def test_any_field(event: str, started: bool, stream_id: Any, extra: Any, fields: dict[str, Any]) -> None:
     """Whatever a known field holds, only PeerError is raised."""
-    codec = _started() if started else PlivoCodec()
+    codec = _started() if started else JsonStreamCodec(PLIVO)
     body = {**json.loads(_start())["start"], "track": "inbound", "payload": "/w==", **fields}
     message = {"event": event, "streamId": stream_id, "name": stream_id, "extra_headers": extra, event: body}
     for text in (json.dumps(message), json.dumps({**message, "streamId": "S1"})):

@@ -173,3 +173,29 @@ def test_a_leap_at_the_end_is_left_out() -> None:
 
     assert [MediaGap("caller", 160, 160), AudioReceived("caller", 320, b"y" * 160)] == reorderer.flush()
     assert [] == reorderer.flush()
+
+
+def test_refused_push_changes_nothing() -> None:
+    """A leap is refused as often as it is pushed, and the frames that waited before it still wait."""
+    reorderer = Reorderer(Sequencer("caller", tolerance=1, max_gap=8000))
+    reorderer.push(FRAME, 160, 1)
+    for number in range(10**6, 10**6 + REORDERED):
+        assert [] == reorderer.push(FRAME, 160, number)
+
+    for _ in range(2):
+        with pytest.raises(PeerError, match="leapt"):
+            reorderer.push(FRAME, 160, 10**6 + REORDERED)
+    assert [AudioReceived("caller", 160, FRAME)] == reorderer.push(FRAME, 160, 2)
+
+
+def test_leap_behind_released_audio_is_refused_next() -> None:
+    """Audio that was placed is not lost to the leap of a longer frame behind it."""
+    reorderer = Reorderer(Sequencer("caller", tolerance=1, max_gap=1000))
+    for number, samples in ((2, None), (3, 2000)):
+        assert [] == reorderer.push(FRAME, samples, number)
+
+    assert [AudioReceived("caller", 0, FRAME), MediaDropped("caller", 160, 0, "corrupt")] == reorderer.push(
+        FRAME, 160, 1
+    )
+    with pytest.raises(PeerError, match="leapt"):
+        reorderer.push(FRAME, 160, 4)

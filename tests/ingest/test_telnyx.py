@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,8 +27,9 @@ from voiceguard.events import (
     WireEvent,
 )
 from voiceguard.ingest import IngestOptions
+from voiceguard.ingest.json_stream import ALLOWED_IN, JsonPlatform, JsonStreamCodec
 from voiceguard.ingest.reorder import REORDERED
-from voiceguard.ingest.telnyx import ALLOWED_IN, TelnyxCodec
+from voiceguard.ingest.telnyx import TELNYX, TELNYX_BIG_ENDIAN
 
 FRAME = b"\x01" * 160
 JSON = st.recursive(
@@ -45,8 +47,8 @@ def _start(encoding: str = "PCMU", sample_rate: int = 8000, **fields: Any) -> st
     return json.dumps({"event": "start", "sequence_number": "1", "stream_id": "S1", "start": {**start, **fields}})
 
 
-def _started(encoding: str = "PCMU", sample_rate: int = 8000, **options: Any) -> TelnyxCodec:
-    codec = TelnyxCodec(**options)
+def _started(encoding: str = "PCMU", sample_rate: int = 8000, platform: JsonPlatform = TELNYX) -> JsonStreamCodec:
+    codec = JsonStreamCodec(platform)
     codec.receive_text('{"event":"connected","version":"1.0.0"}')
     codec.receive_text(_start(encoding, sample_rate))
     return codec
@@ -59,7 +61,7 @@ def _media(chunk: int, payload: bytes = FRAME, track: str = "inbound") -> str:
     return json.dumps({"event": "media", "sequence_number": "4", "stream_id": "S1", "media": media})
 
 
-def _fed(codec: TelnyxCodec, messages: Iterable[str]) -> list[WireEvent]:
+def _fed(codec: JsonStreamCodec, messages: Iterable[str]) -> list[WireEvent]:
     return [event for message in messages for event in codec.receive_text(message)]
 
 
@@ -67,7 +69,7 @@ def test_start() -> None:
     """Custom parameters that we know become fields, the others metadata; both tracks may come."""
     parameters = {"customer_ref": "customer-1", "consent": "voice_analysis, enrol", "queue": "billing", "token": "x"}
 
-    assert TelnyxCodec().receive_text(_start(custom_parameters=parameters)) == [
+    assert JsonStreamCodec(TELNYX).receive_text(_start(custom_parameters=parameters)) == [
         CallStarted(
             "v2:T02llQxI-_1", "pcmu", 8000, ("caller", "agent"), "customer-1", frozenset({"voice_analysis", "enrol"}),
             {"queue": "billing"},
@@ -85,7 +87,7 @@ def test_start() -> None:
 )
 def test_formats(encoding: str, sample_rate: int, expected: tuple[str, int]) -> None:
     """Each codec at the clock of its RTP, whatever rate is told; L16 at its own."""
-    (started,) = TelnyxCodec().receive_text(_start(encoding, sample_rate))
+    (started,) = JsonStreamCodec(TELNYX).receive_text(_start(encoding, sample_rate))
 
     assert isinstance(started, CallStarted)
     assert expected == (started.encoding, started.rate_hz)
@@ -101,7 +103,7 @@ def test_formats(encoding: str, sample_rate: int, expected: tuple[str, int]) -> 
 def test_unsupported_formats(media_format: dict[str, Any]) -> None:
     """What we cannot decode is refused at the start."""
     with pytest.raises(PeerError) as raised:
-        TelnyxCodec().receive_text(_start(media_format=media_format))
+        JsonStreamCodec(TELNYX).receive_text(_start(media_format=media_format))
     assert ("unsupported_media", 1003) == (raised.value.code, raised.value.close_code)
 
 
@@ -121,7 +123,7 @@ def test_order_is_restored(numbers: list[int]) -> None:
 
 def test_what_waits_at_the_end_is_heard() -> None:
     """Frames behind one that never came are used when the call stops, and when the socket is lost."""
-    for end in (lambda codec: codec.receive_text('{"event":"stop","stream_id":"S1"}'), TelnyxCodec.connection_lost):
+    for end in (lambda codec: codec.receive_text('{"event":"stop","stream_id":"S1"}'), JsonStreamCodec.connection_lost):
         codec = _started()
         assert [AudioReceived("caller", 0, FRAME)] == _fed(codec, [_media(1), _media(3)])
         last = end(codec)
@@ -144,12 +146,12 @@ def test_opus() -> None:
 def test_l16_in_network_order() -> None:
     """A setting swaps the bytes of L16, and of nothing else."""
     assert [AudioReceived("caller", 0, b"\x01\x02\x03\x04")] == _started(
-        "L16", 16000, l16_byte_order="big"
+        "L16", 16000, platform=TELNYX_BIG_ENDIAN
     ).receive_text(_media(1, b"\x02\x01\x04\x03"))
-    assert [MediaDropped("caller", 0, 0, "corrupt")] == _started("L16", 16000, l16_byte_order="big").receive_text(
+    assert [MediaDropped("caller", 0, 0, "corrupt")] == _started("L16", 16000, platform=TELNYX_BIG_ENDIAN).receive_text(
         _media(1, b"\x02\x01\x04")
     )
-    assert [AudioReceived("caller", 0, b"\x02\x01")] == _started(l16_byte_order="big").receive_text(
+    assert [AudioReceived("caller", 0, b"\x02\x01")] == _started(platform=TELNYX_BIG_ENDIAN).receive_text(
         _media(1, b"\x02\x01")
     )
 
@@ -171,7 +173,7 @@ def test_the_rest() -> None:
 
 def test_limits() -> None:
     """The largest message passes, and one byte more does not."""
-    keeps_limits(TelnyxCodec)
+    keeps_limits(partial(JsonStreamCodec, TELNYX))
 
 
 class TelnyxStream(RuleBasedStateMachine):
@@ -179,7 +181,7 @@ class TelnyxStream(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.codec = TelnyxCodec(options=IngestOptions(max_gap_s=10.0))
+        self.codec = JsonStreamCodec(TELNYX, options=IngestOptions(max_gap_s=10.0))
         self.state = "idle"
         self.position = {"caller": 0, "agent": 0}
         self.ended = 0
@@ -249,7 +251,7 @@ TestTelnyxStream = TelnyxStream.TestCase
 @example(frames=["\ud800"], started=False)
 def test_any_frame(frames: list[str | bytes], started: bool) -> None:
     """Whatever text or bytes come, only PeerError is raised."""
-    codec = _started() if started else TelnyxCodec()
+    codec = _started() if started else JsonStreamCodec(TELNYX)
     takes_anything(codec, frames)
 
 
@@ -260,7 +262,7 @@ def test_any_frame(frames: list[str | bytes], started: bool) -> None:
 )
 def test_any_field(event: str, encoding: str, started: bool, stream_id: Any, fields: dict[str, Any]) -> None:
     """Whatever a known field holds, only PeerError is raised."""
-    codec = _started(encoding) if started else TelnyxCodec()
+    codec = _started(encoding) if started else JsonStreamCodec(TELNYX)
     body = {**json.loads(_start())["start"], "track": "inbound", "chunk": "1", "payload": "/w==", **fields}
     message = {"event": event, "stream_id": stream_id, event: body}
     for text in (json.dumps(message), json.dumps({**message, "stream_id": "S1"})):

@@ -26,8 +26,9 @@ from voiceguard.events import (
     MediaGap,
 )
 from voiceguard.ingest import IngestOptions
+from voiceguard.ingest.json_stream import ALLOWED_IN, JsonPlatform, JsonStreamCodec
 from voiceguard.ingest.stream_token import check_stream_token, make_stream_token
-from voiceguard.ingest.twilio import ALLOWED_IN, SIGNALWIRE, TWILIO, Dialect, TwilioCodec
+from voiceguard.ingest.twilio import SIGNALWIRE, TWILIO
 from voiceguard.ingest.twilio_auth import verify_signature
 
 AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
@@ -54,8 +55,8 @@ def _start(**fields: Any) -> str:
     return json.dumps({"event": "start", "sequenceNumber": "1", "streamSid": "MZ1", "start": {**start, **fields}})
 
 
-def _started() -> TwilioCodec:
-    codec = TwilioCodec(options=IngestOptions(max_text_bytes=10**6))
+def _started() -> JsonStreamCodec:
+    codec = JsonStreamCodec(TWILIO, options=IngestOptions(max_text_bytes=10**6))
     codec.receive_text(_start())
     return codec
 
@@ -71,8 +72,9 @@ def _media(track: str, chunk: int, timestamp_ms: int, payload: bytes) -> str:
 def test_start() -> None:
     """Tracks become channels, known parameters become fields and the others metadata."""
     parameters = {"customer_ref": "customer-1", "consent": "voice_analysis, enrol", "queue": "billing"}
+    start = _start(tracks=["outbound", "inbound"], customParameters=parameters)
 
-    assert TwilioCodec().receive_text(_start(tracks=["outbound", "inbound"], customParameters=parameters)) == [
+    assert JsonStreamCodec(TWILIO).receive_text(start) == [
         CallStarted(
             "CA1", "pcmu", 8000, ("caller", "agent"), "customer-1", frozenset({"voice_analysis", "enrol"}),
             {"queue": "billing"},
@@ -178,9 +180,9 @@ def test_token_parameter() -> None:
     foreign = make_stream_token("CA2", 1060, NONCE, SECRET)
     for parameters in ({}, {"token": ""}, {"token": "forged"}, {"token": foreign}):
         with pytest.raises(AuthenticationError):
-            TwilioCodec(token=check).receive_text(_start(customParameters=parameters))
+            JsonStreamCodec(TWILIO, check_token=check).receive_text(_start(customParameters=parameters))
 
-    events = TwilioCodec(token=check).receive_text(_start(customParameters={"token": token}))
+    events = JsonStreamCodec(TWILIO, check_token=check).receive_text(_start(customParameters={"token": token}))
 
     assert events == [CallStarted("CA1", "pcmu", 8000, ("caller", "agent"))]
 
@@ -194,7 +196,7 @@ def _check(now: float, token: str, call_sid: str) -> None:
 @example(frames=['{"event":"start","start":' + "{" * 100_000], started=False)
 def test_any_frame(frames: list[str | bytes], started: bool) -> None:
     """Whatever text or bytes come, only PeerError is raised."""
-    codec = _started() if started else TwilioCodec(token=partial(_check, 1000.0))
+    codec = _started() if started else JsonStreamCodec(TWILIO, check_token=partial(_check, 1000.0))
     takes_anything(codec, frames)
 
 
@@ -205,7 +207,7 @@ def test_any_frame(frames: list[str | bytes], started: bool) -> None:
 )
 def test_any_field(event: str, started: bool, stream_sid: Any, fields: dict[str, Any]) -> None:
     """Whatever a known field holds, only PeerError is raised."""
-    codec = _started() if started else TwilioCodec(token=partial(_check, 1000.0))
+    codec = _started() if started else JsonStreamCodec(TWILIO, check_token=partial(_check, 1000.0))
     body = {**json.loads(_start())["start"], "track": "inbound", "timestamp": "0", "payload": "/w==", **fields}
     message = {"event": event, "streamSid": stream_sid, event: body}
     for text in (json.dumps(message), json.dumps({**message, "streamSid": "MZ1"})):
@@ -216,8 +218,8 @@ def test_any_field(event: str, started: bool, stream_sid: Any, fields: dict[str,
 # ── SignalWire ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _signalwire(encoding: str = "audio/x-L16", rate_hz: int = 24000, channels: int = 1) -> tuple[TwilioCodec, Any]:
-    codec = TwilioCodec(dialect=SIGNALWIRE)
+def _signalwire(encoding: str = "audio/x-L16", rate_hz: int = 24000, channels: int = 1) -> tuple[JsonStreamCodec, Any]:
+    codec = JsonStreamCodec(SIGNALWIRE)
     media_format = {"encoding": encoding, "sampleRate": rate_hz, "channels": channels}
     (started,) = codec.receive_text(_start(mediaFormat=media_format))
     return codec, started
@@ -239,7 +241,7 @@ def test_signalwire_formats(name: str, rate_hz: int, expected: tuple[str, int]) 
 
 
 @pytest.mark.parametrize(
-    ("dialect", "media_format"),
+    ("platform", "media_format"),
     [
         (TWILIO, {"encoding": "audio/x-L16", "sampleRate": 16000, "channels": 1}),
         (TWILIO, {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 2}),
@@ -249,16 +251,16 @@ def test_signalwire_formats(name: str, rate_hz: int, expected: tuple[str, int]) 
         (SIGNALWIRE, {"encoding": None, "sampleRate": 16000, "channels": 1}),
     ],
 )
-def test_unsupported_formats(dialect: Dialect, media_format: dict[str, Any]) -> None:
+def test_unsupported_formats(platform: JsonPlatform, media_format: dict[str, Any]) -> None:
     """Twilio's streams are mu-law, and what nobody documents is refused."""
     with pytest.raises(PeerError) as raised:
-        TwilioCodec(dialect=dialect).receive_text(_start(mediaFormat=media_format))
+        JsonStreamCodec(platform).receive_text(_start(mediaFormat=media_format))
     assert ("unsupported_media", 1003) == (raised.value.code, raised.value.close_code)
 
 
 def test_signalwire_messages_within_messages() -> None:
     """As the reference shows them: the event within `rawEvent`, the stream's id without."""
-    codec = TwilioCodec(dialect=SIGNALWIRE)
+    codec = JsonStreamCodec(SIGNALWIRE)
     bare = json.loads(_start(mediaFormat={"encoding": "audio/x-L16", "sampleRate": 16000, "channels": 1}))
     frame = b"\x01\x00" * 320
 
@@ -289,7 +291,7 @@ def test_signalwire_messages_within_messages() -> None:
 def test_twilio_knows_no_messages_within_messages() -> None:
     """What is not in Twilio's protocol is not read."""
     with pytest.raises(PeerError):
-        TwilioCodec().receive_text(json.dumps({"rawEvent": {"event": "connected"}}))
+        JsonStreamCodec(TWILIO).receive_text(json.dumps({"rawEvent": {"event": "connected"}}))
 
 
 # ── any order ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -301,8 +303,8 @@ class TwilioStream(RuleBasedStateMachine):
     @initialize(wrapped=st.booleans())
     def dial(self, wrapped: bool) -> None:
         self.wrapped = wrapped
-        dialect = SIGNALWIRE if wrapped else TWILIO
-        self.codec = TwilioCodec(options=IngestOptions(max_gap_s=10.0), dialect=dialect)
+        platform = SIGNALWIRE if wrapped else TWILIO
+        self.codec = JsonStreamCodec(platform, options=IngestOptions(max_gap_s=10.0))
         self.state = "idle"
         self.position = {"caller": 0, "agent": 0}
         self.ended = 0

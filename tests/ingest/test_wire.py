@@ -24,10 +24,11 @@ from voiceguard.ingest.audiosocket import AudioSocketCodec
 from voiceguard.ingest.fork import ForkCodec
 from voiceguard.ingest.freeswitch import FORK
 from voiceguard.ingest.jambonz import JAMBONZ
+from voiceguard.ingest.json_stream import JsonStreamCodec
 from voiceguard.ingest.native import NativeCodec
-from voiceguard.ingest.plivo import PlivoCodec
-from voiceguard.ingest.telnyx import TelnyxCodec
-from voiceguard.ingest.twilio import SIGNALWIRE, TwilioCodec
+from voiceguard.ingest.plivo import PLIVO
+from voiceguard.ingest.telnyx import TELNYX
+from voiceguard.ingest.twilio import SIGNALWIRE, TWILIO
 from voiceguard.ingest.vonage import VonageCodec
 
 ASTERISK_URI = {"call_id": "call-1", "customer_ref": "customer-1001", "consent": "voice_analysis"}
@@ -38,10 +39,10 @@ CODECS: dict[str, Callable[[], Any]] = {
     "freeswitch": lambda: ForkCodec(FORK),
     "jambonz": lambda: ForkCodec(JAMBONZ),
     "native": NativeCodec,
-    "plivo": PlivoCodec,
-    "signalwire": partial(TwilioCodec, dialect=SIGNALWIRE),
-    "telnyx": TelnyxCodec,
-    "twilio": TwilioCodec,
+    "plivo": partial(JsonStreamCodec, PLIVO),
+    "signalwire": partial(JsonStreamCodec, SIGNALWIRE),
+    "telnyx": partial(JsonStreamCodec, TELNYX),
+    "twilio": partial(JsonStreamCodec, TWILIO),
     "vonage": VonageCodec,
 }
 SESSIONS = sorted((Path(__file__).parents[1] / "wire").glob("*.jsonl"))

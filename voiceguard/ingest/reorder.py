@@ -88,16 +88,22 @@ class Reorderer:
         self._held: dict[int, _Frame] = {}
 
     def push(self, payload: bytes, samples: int | None, number: int) -> list[Placed]:
-        """What is in its turn by now. Raises PeerError as the sequencer does."""
+        """What is in its turn by now. Raises PeerError as the sequencer does, and has then changed nothing."""
         if number in self._held:
             return [MediaDropped(self._sequencer.channel, self._sequencer.position, samples or 0, "repeated")]
         if number < self._next:
             return self._sequencer.follow(payload, samples, number)
+        following = self._next
         self._held[number] = _Frame(payload, samples)
-        placed = self._release()
-        while len(self._held) > REORDERED:
-            self._next = min(self._held)
-            placed += self._release()
+        try:
+            placed = self._release()
+            if len(self._held) > REORDERED:  # only where nothing was released
+                self._next = min(self._held)
+                placed = self._release()
+        except PeerError:
+            del self._held[number]
+            self._next = following
+            raise
         return placed
 
     def flush(self) -> list[Placed]:
@@ -111,9 +117,15 @@ class Reorderer:
         return placed
 
     def _release(self) -> list[Placed]:
+        """The frames in their turn. One that leaps behind another stays held, and raises when it is released next."""
         placed: list[Placed] = []
-        while self._next in self._held:
-            frame = self._held.pop(self._next)
-            placed += self._sequencer.follow(frame.payload, frame.samples, self._next)
+        while (frame := self._held.get(self._next)) is not None:
+            try:
+                placed += self._sequencer.follow(frame.payload, frame.samples, self._next)
+            except PeerError:
+                if placed:
+                    break
+                raise
+            del self._held[self._next]
             self._next += 1
         return placed

@@ -32,9 +32,10 @@ from voiceguard.ingest.fields import NAME
 from voiceguard.ingest.fork import ForkCodec
 from voiceguard.ingest.freeswitch import FORK
 from voiceguard.ingest.jambonz import JAMBONZ
+from voiceguard.ingest.json_stream import JsonStreamCodec
 from voiceguard.ingest.native import NativeCodec
 from voiceguard.ingest.stream_token import check_stream_token, make_stream_token
-from voiceguard.ingest.twilio import TwilioCodec
+from voiceguard.ingest.twilio import TWILIO
 from voiceguard.server.streams.session import Codec
 from voiceguard.simulator.protocols import LINES, audiosocket, fork
 from voiceguard.simulator.protocols.asterisk import AsteriskLine
@@ -68,10 +69,12 @@ def native() -> tuple[NativeLine, NativeCodec]:
     return NativeLine(CALL, "customer-1"), NativeCodec()
 
 
-def twilio() -> tuple[TwilioLine, TwilioCodec]:
+def twilio() -> tuple[TwilioLine, JsonStreamCodec]:
     """Twilio's, both ends; the token is checked."""
-    codec = TwilioCodec(token=lambda token, call_sid: check_stream_token(token, call_sid, 900.0, SECRET))
-    return TwilioLine(CALL, "customer-1", TOKEN), codec
+    def check_token(token: str, call_sid: str) -> None:
+        check_stream_token(token, call_sid, 900.0, SECRET)
+
+    return TwilioLine(CALL, "customer-1", TOKEN), JsonStreamCodec(TWILIO, check_token=check_token)
 
 
 def audiohook() -> tuple[AudioHookLine, AudioHookCodec]:

@@ -14,11 +14,12 @@ from pydantic import SecretStr
 from voiceguard.codecs import StreamDecoder
 from voiceguard.errors import AuthenticationError
 from voiceguard.events import AudioReceived, CallEnded, CallStarted, DtmfReceived, WireEvent
-from voiceguard.ingest.plivo import PlivoCodec
+from voiceguard.ingest.json_stream import JsonStreamCodec
+from voiceguard.ingest.plivo import PLIVO
 from voiceguard.ingest.plivo_auth import verify_signature
 from voiceguard.ingest.stream_token import check_stream_token
-from voiceguard.ingest.telnyx import AUTH_HEADER, TelnyxCodec
-from voiceguard.ingest.twilio import SIGNALWIRE, TwilioCodec
+from voiceguard.ingest.telnyx import AUTH_HEADER, TELNYX
+from voiceguard.ingest.twilio import SIGNALWIRE
 from voiceguard.ingest.vonage import VonageCodec
 from voiceguard.ingest.vonage_auth import verify_jwt
 from voiceguard.server.streams.session import Codec
@@ -33,8 +34,8 @@ PROVEN = Settings(
     telnyx=TelnyxOptions(stream_secret=HIDDEN), vonage=VonageOptions(signature_secret=HIDDEN),
 )
 CODECS: dict[str, Callable[[], Codec]] = {
-    "plivo": PlivoCodec, "signalwire": lambda: TwilioCodec(dialect=SIGNALWIRE), "telnyx": TelnyxCodec,
-    "vonage": VonageCodec,
+    "plivo": lambda: JsonStreamCodec(PLIVO), "signalwire": lambda: JsonStreamCodec(SIGNALWIRE),
+    "telnyx": lambda: JsonStreamCodec(TELNYX), "vonage": VonageCodec,
 }
 FRAMES = st.binary(min_size=FRAME_SAMPLES, max_size=FRAME_SAMPLES)
 

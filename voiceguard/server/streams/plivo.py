@@ -7,7 +7,8 @@ import math
 from starlette.websockets import WebSocket
 
 from voiceguard.errors import AuthenticationError, PeerError
-from voiceguard.ingest.plivo import PlivoCodec
+from voiceguard.ingest.json_stream import JsonStreamCodec
+from voiceguard.ingest.plivo import PLIVO
 from voiceguard.ingest.plivo_auth import verify_signature
 from voiceguard.server.context import WebContext
 from voiceguard.server.streams.credentials import public_url, use_once
@@ -32,5 +33,5 @@ async def plivo(websocket: WebSocket) -> None:
         await refuse_upgrade(service, websocket, error)
         return
     await websocket.accept()
-    codec = PlivoCodec(options=service.settings.ingest)
+    codec = JsonStreamCodec(PLIVO, options=service.settings.ingest)
     await Session(service, WebSocketTransport(websocket), codec, ends_by_closing=True).run()

@@ -6,8 +6,9 @@ from starlette.websockets import WebSocket
 
 from voiceguard.errors import AuthenticationError
 from voiceguard.events import CallStarted
+from voiceguard.ingest.json_stream import JsonStreamCodec
 from voiceguard.ingest.stream_token import check_stream_token
-from voiceguard.ingest.twilio import SIGNALWIRE, TwilioCodec
+from voiceguard.ingest.twilio import SIGNALWIRE, TWILIO
 from voiceguard.ingest.twilio_auth import verify_signature
 from voiceguard.server.access.authenticate import bearer
 from voiceguard.server.context import WebContext
@@ -42,14 +43,14 @@ async def twilio(websocket: WebSocket) -> None:
         for nonce in nonces:
             await use_once(service, "stream token", nonce)
 
-    codec = TwilioCodec(options=service.settings.ingest, token=check_token if secret else None)
+    codec = JsonStreamCodec(TWILIO, options=service.settings.ingest, check_token=check_token if secret else None)
     await Session(service, WebSocketTransport(websocket), codec, admit).run()
 
 
 async def signalwire(websocket: WebSocket) -> None:
     """`WS /v1/stream/signalwire`: a stream token as the bearer token; SignalWire signs no upgrade."""
     service: WebContext = websocket.app.state.service
-    codec = TwilioCodec(options=service.settings.ingest, dialect=SIGNALWIRE)
+    codec = JsonStreamCodec(SIGNALWIRE, options=service.settings.ingest)
     await serve_tokened(websocket, codec, service.settings.signalwire.stream_secret, bearer(websocket))
 
 
