@@ -12,32 +12,27 @@ import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 import numpy as np
 
+from tests.ingest.audiohook_client import ID, ORG
+from tests.ingest.codecs import CODECS
 from voiceguard.analysis.callsets.callset import read_callset
 from voiceguard.codecs import StreamDecoder
 from voiceguard.errors import AuthenticationError, ConfigurationError, PeerError
 from voiceguard.events import AudioReceived, Encoding, ReplyDue, WireEvent
-from voiceguard.ingest import plivo_auth, twilio_auth
-from voiceguard.ingest.asterisk_ws import AsteriskCodec
+from voiceguard.ingest import IngestOptions, plivo_auth, twilio_auth
 from voiceguard.ingest.audiohook import AudioHookCodec
 from voiceguard.ingest.audiohook_auth import UpgradeRequest, verify_upgrade
 from voiceguard.ingest.audiosocket import AudioSocketCodec, Messages
-from voiceguard.ingest.fork import ForkCodec
-from voiceguard.ingest.freeswitch import FORK
-from voiceguard.ingest.jambonz import JAMBONZ
-from voiceguard.ingest.json_stream import JsonStreamCodec
 from voiceguard.ingest.native import NativeCodec
-from voiceguard.ingest.plivo import PLIVO
 from voiceguard.ingest.stream_token import check_stream_token
-from voiceguard.ingest.telnyx import TELNYX
-from voiceguard.ingest.twilio import SIGNALWIRE, TWILIO
-from voiceguard.ingest.vonage import VonageCodec
 from voiceguard.ingest.vonage_auth import verify_jwt
 from voiceguard.policy.rules import load
+from voiceguard.server.streams.session import Codec
 from voiceguard.text.intents import recognise
 from voiceguard.text.pii import mask
 from voiceguard.text.prompt_injection import screen
@@ -58,15 +53,6 @@ OURS: Final[tuple[Mapping[str, Any], ...]] = (
 )
 """One of each message that a codec has to word."""
 EVENTS: Final[tuple[type, ...]] = get_args(WireEvent)
-
-
-class Codec(Protocol):
-    """What a session needs of a codec."""
-
-    def receive_text(self, text: str) -> list[WireEvent]: ...
-    def receive_binary(self, data: bytes) -> list[WireEvent]: ...
-    def connection_lost(self) -> list[WireEvent]: ...
-    def encode(self, message: Mapping[str, Any]) -> list[str | bytes]: ...
 
 
 class Target(NamedTuple):
@@ -280,14 +266,8 @@ def _packets() -> list[bytes]:
 
 def _sessions() -> dict[str, Target]:
     codecs: dict[str, Callable[[], Codec]] = {
-        "native": NativeCodec, "twilio": lambda: JsonStreamCodec(TWILIO),
-        "signalwire": lambda: JsonStreamCodec(SIGNALWIRE),
-        "telnyx": lambda: JsonStreamCodec(TELNYX),
-        "plivo": lambda: JsonStreamCodec(PLIVO), "vonage": VonageCodec, "audiosocket": AudioSocketCodec,
-        "asterisk": AsteriskCodec, "freeswitch": lambda: ForkCodec(FORK), "jambonz": lambda: ForkCodec(JAMBONZ),
-        "audiohook": lambda: AudioHookCodec(
-            "30b0e395-84d3-4570-ac13-9a62d8f514c0", "d7934305-0972-4844-938e-9060eef73d05", pause_after_s=4.0
-        ),
+        **{name: partial(new_codec, IngestOptions()) for name, new_codec in CODECS.items()},
+        "audiohook": lambda: AudioHookCodec(ID, ORG, pause_after_s=4.0),
     }
     return {
         name: Target(session(codec), lambda name=name: recorded(name))  # type: ignore[misc]

@@ -1,17 +1,12 @@
-"""The codec of FreeSWITCH's media forks: the call's attributes, its audio, and what no input can make it do."""
+"""The codec of FreeSWITCH's media forks: the call's attributes, and its audio."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tests.ingest.promises import is_one_call
 from voiceguard.errors import PeerError
 from voiceguard.events import (
     AudioReceived,
@@ -22,7 +17,6 @@ from voiceguard.events import (
     TranscriptReceived,
     WireEvent,
 )
-from voiceguard.ingest import IngestOptions
 from voiceguard.ingest.fork import MAX_EARLY_BYTES, RATES_HZ, Dialect, ForkCodec
 
 PLAIN = Dialect("call_id", None, lambda message: [dict(message)])
@@ -188,67 +182,3 @@ def test_attributes_come_first(frame: str | bytes, code: str) -> None:
 def test_refused_in_a_call(text: str, code: str) -> None:
     """What an application means for us has to be right."""
     assert code == _refused(_started(), text)
-
-
-@given(st.lists(st.text() | st.binary(), max_size=5), st.booleans())
-@example(["{" * 100_000], False)
-@example(["\ud800"], True)
-def test_any_frame(frames: list[str | bytes], started: bool) -> None:
-    """Whatever text or bytes come, only PeerError is raised."""
-    codec = ForkCodec(PLAIN, options=IngestOptions(max_text_bytes=10**6))
-    for frame in [json.dumps(START), *frames] if started else frames:
-        with contextlib.suppress(PeerError):
-            codec.receive_text(frame) if isinstance(frame, str) else codec.receive_binary(frame)
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from(["call_id", "id", "customer_ref", "consent", "mixType", "sampleRate", "channels", "queue",
-                         "event", "dtmf", "action", "parameters", "text", "channel"]),
-        st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats() | st.text()
-            | st.sampled_from(["mono", "stereo", "caller", "dtmf", "intent", "transcript"]),
-            lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2), max_leaves=4,
-        ),
-    ), st.sampled_from([PLAIN, FEW]), st.booleans(),
-)
-def test_any_field(fields: dict[str, Any], dialect: Dialect, started: bool) -> None:
-    """Whatever a known field holds, only PeerError is raised."""
-    codec = ForkCodec(dialect)
-    if started:
-        codec.receive_text(json.dumps({dialect.call_id: "call-1"}))
-    with contextlib.suppress(PeerError):
-        codec.receive_text(json.dumps(fields))
-
-
-class AnyOrder(RuleBasedStateMachine):
-    """Whatever order messages come in: a call starts once, keeps its clock, and ends once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.codec = ForkCodec(PLAIN)
-        self.events: list[WireEvent] = []
-
-    @rule(message=st.sampled_from(
-        [START, {}, {"event": "dtmf", "dtmf": "5"}, {"event": "dtmf"}, {"event": "applause"}]
-    ))
-    def say(self, message: dict[str, Any]) -> None:
-        with contextlib.suppress(PeerError):
-            self.events += self.codec.receive_text(json.dumps(message))
-
-    @rule(data=st.binary(max_size=9))
-    def speak(self, data: bytes) -> None:
-        with contextlib.suppress(PeerError):
-            self.events += self.codec.receive_binary(data)
-
-    @rule()
-    def lose(self) -> None:
-        self.events += self.codec.connection_lost()
-
-    @invariant()
-    def one_call(self) -> None:
-        """Start, then audio without a hole, then at most one end."""
-        is_one_call(self.events, 2)
-
-
-TestAnyOrder = AnyOrder.TestCase

@@ -1,19 +1,15 @@
-"""The Plivo codec, the forms of its extra headers, its V3 signature, and what no input can make them do."""
+"""The Plivo codec, the forms of its extra headers, and its V3 signature."""
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
-from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tests.ingest.promises import keeps_limits, takes_anything
 from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.events import (
     AudioReceived,
@@ -26,14 +22,10 @@ from voiceguard.events import (
 )
 from voiceguard.ingest import IngestOptions
 from voiceguard.ingest.json_stream import JsonStreamCodec
-from voiceguard.ingest.plivo import ALLOWED_IN, PLIVO, extra_headers
+from voiceguard.ingest.plivo import PLIVO, extra_headers
 from voiceguard.ingest.plivo_auth import verify_signature
 
 FRAME = b"\x01" * 160
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=8,
-)
 AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
 NONCE = "05429567804466091622"
 URL = "wss://calls.example.com/v1/stream/plivo"
@@ -136,108 +128,16 @@ def test_media_without_numbers() -> None:
     assert [AudioReceived("caller", 160, FRAME)] == codec.receive_text(_media(None))
 
 
-def test_the_rest() -> None:
-    """Keys and checkpoints arrive; what is unknown and binary messages are passed over."""
+def test_keys_and_checkpoints() -> None:
+    """Both arrive; a cleared buffer is passed over, and the `stop` of some examples ends the call."""
     codec = _started()
 
     assert [DtmfReceived("caller", "5")] == codec.receive_text(
         '{"event":"dtmf","streamId":"S1","dtmf":{"track":"inbound","digit":"5","timestamp":"1705312250000"}}'
     )
     assert [MarkReceived("m")] == codec.receive_text('{"event":"playedStream","streamId":"S1","name":"m"}')
-    assert [] == codec.receive_text('{"event":"clearedAudio","streamId":"S1"}') == codec.receive_binary(b"\x00")
-    assert 2 == codec.ignored
-    assert [] == codec.encode({"type": "risk"})
+    assert [] == codec.receive_text('{"event":"clearedAudio","streamId":"S1"}')
     assert [CallEnded("stopped")] == codec.receive_text('{"event":"stop","streamId":"S1"}')
-
-def test_limits() -> None:
-    """The largest message passes, and one byte more does not."""
-    keeps_limits(partial(JsonStreamCodec, PLIVO))
-
-
-class PlivoStream(RuleBasedStateMachine):
-    """A stream whose messages come in any order: it never breaks its promises."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.codec = JsonStreamCodec(PLIVO, options=IngestOptions(max_gap_s=10.0))
-        self.state = "idle"
-        self.position = {"caller": 0, "agent": 0}
-        self.ended = 0
-
-    def give(self, text: str, event: str) -> None:
-        """One message; events come only where the protocol allows it."""
-        try:
-            events = self.codec.receive_text(text)
-        except PeerError as error:
-            assert self.state not in ALLOWED_IN[event] or "gap_too_long" == error.code
-            return
-        assert self.state in ALLOWED_IN[event]
-        for one in events:
-            if isinstance(one, AudioReceived | MediaGap):
-                assert self.position[one.channel] == one.start_sample
-                self.position[one.channel] += one.samples if isinstance(one, MediaGap) else len(one.payload)
-            self.ended += isinstance(one, CallEnded)
-        self.state = {"start": "open", "stop": "ended"}.get(event, self.state)
-
-    @rule()
-    def start(self) -> None:
-        self.give(_start(), "start")
-
-    @rule(
-        chunk=st.none() | st.integers(0, 60) | st.integers(0, 10**14), size=st.integers(1, 320), inbound=st.booleans()
-    )
-    def media(self, chunk: int | None, size: int, inbound: bool) -> None:
-        self.give(_media(chunk, b"\xff" * size, "inbound" if inbound else "outbound"), "media")
-
-    @rule(digit=st.sampled_from("0123456789*#"))
-    def dtmf(self, digit: str) -> None:
-        self.give(json.dumps({"event": "dtmf", "streamId": "S1", "dtmf": {"digit": digit}}), "dtmf")
-
-    @rule(message=JSON)
-    def rubbish(self, message: Any) -> None:
-        with contextlib.suppress(PeerError):
-            assert [] == self.codec.receive_text(json.dumps(message))
-
-    @rule()
-    def stop(self) -> None:
-        self.give('{"event":"stop","streamId":"S1"}', "stop")
-
-    @rule()
-    def lost(self) -> None:
-        events = self.codec.connection_lost()
-        assert ([CallEnded("vanished")] if self.state == "open" else []) == events
-        self.ended += len(events)
-        self.state = "ended" if events else self.state
-
-    @invariant()
-    def ends_once(self) -> None:
-        assert self.ended == (self.state == "ended")
-
-
-TestPlivoStream = PlivoStream.TestCase
-
-
-@given(frames=st.lists(st.text() | st.binary(), max_size=5), started=st.booleans())
-@example(frames=["\ud800"], started=False)
-def test_any_frame(frames: list[str | bytes], started: bool) -> None:
-    """Whatever text or bytes come, only PeerError is raised."""
-    codec = _started() if started else JsonStreamCodec(PLIVO)
-    takes_anything(codec, frames)
-
-
-@given(
-    st.sampled_from([*ALLOWED_IN]), st.booleans(), JSON, st.text() | JSON,
-    st.dictionaries(st.sampled_from(["callId", "streamId", "tracks", "mediaFormat", "track", "chunk", "timestamp",
-                                     "payload", "digit"]), JSON),
-)
-def test_any_field(event: str, started: bool, stream_id: Any, extra: Any, fields: dict[str, Any]) -> None:
-    """Whatever a known field holds, only PeerError is raised."""
-    codec = _started() if started else JsonStreamCodec(PLIVO)
-    body = {**json.loads(_start())["start"], "track": "inbound", "payload": "/w==", **fields}
-    message = {"event": event, "streamId": stream_id, "name": stream_id, "extra_headers": extra, event: body}
-    for text in (json.dumps(message), json.dumps({**message, "streamId": "S1"})):
-        with contextlib.suppress(PeerError):
-            codec.receive_text(text)
 
 
 # ── signatures ───────────────────────────────────────────────────────────────────────────────────────────────────────

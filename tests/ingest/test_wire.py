@@ -9,42 +9,15 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.ingest.audiohook_client import ID, ORG
+from tests.ingest.codecs import CODECS
 from voiceguard.errors import PeerError
-from voiceguard.ingest.asterisk_ws import AsteriskCodec
-from voiceguard.ingest.audiohook import AudioHookCodec
-from voiceguard.ingest.audiosocket import AudioSocketCodec
-from voiceguard.ingest.fork import ForkCodec
-from voiceguard.ingest.freeswitch import FORK
-from voiceguard.ingest.jambonz import JAMBONZ
-from voiceguard.ingest.json_stream import JsonStreamCodec
-from voiceguard.ingest.native import NativeCodec
-from voiceguard.ingest.plivo import PLIVO
-from voiceguard.ingest.telnyx import TELNYX
-from voiceguard.ingest.twilio import SIGNALWIRE, TWILIO
-from voiceguard.ingest.vonage import VonageCodec
+from voiceguard.ingest import IngestOptions
 
-ASTERISK_URI = {"call_id": "call-1", "customer_ref": "customer-1001", "consent": "voice_analysis"}
-CODECS: dict[str, Callable[[], Any]] = {
-    "asterisk": lambda: AsteriskCodec(ASTERISK_URI),
-    "audiohook": lambda: AudioHookCodec(ID, ORG),
-    "audiosocket": AudioSocketCodec,
-    "freeswitch": lambda: ForkCodec(FORK),
-    "jambonz": lambda: ForkCodec(JAMBONZ),
-    "native": NativeCodec,
-    "plivo": partial(JsonStreamCodec, PLIVO),
-    "signalwire": partial(JsonStreamCodec, SIGNALWIRE),
-    "telnyx": partial(JsonStreamCodec, TELNYX),
-    "twilio": partial(JsonStreamCodec, TWILIO),
-    "vonage": VonageCodec,
-}
 SESSIONS = sorted((Path(__file__).parents[1] / "wire").glob("*.jsonl"))
 
 
@@ -67,7 +40,7 @@ def _outcome(codec: Any, step: dict[str, Any]) -> dict[str, Any]:
 def test_session(path: Path) -> None:
     """Each message of the recording gives its events or its error."""
     head, *steps = map(json.loads, path.read_text().splitlines())
-    codec = CODECS[head["codec"]]()
+    codec = CODECS[head["codec"]](IngestOptions())
 
     for step in steps:
         expected = {name: step[name] for name in ("events", "error", "frames") if name in step}
