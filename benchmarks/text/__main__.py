@@ -19,6 +19,8 @@ from voiceguard.text.reader import Reader
 
 SENSITIVE_NOT = frozenset({"balance_enquiry", "order_status", "branch_hours", "plan_enquiry"})
 PARAPHRASES = Path(__file__).parents[2] / "training" / "text" / "phrases" / "paraphrases.tsv"
+SEEN = PARAPHRASES.with_name("paraphrases_seen.tsv")
+"""Not held apart: templates were written, and the threshold was chosen, with these in view."""
 Sentence = tuple[str, frozenset[str]]
 HOSTILE = {
     "a": "a" * 65536, "words": "ignore all the " * 4369, "digits": "4 1 1 1 " * 8192, "at": "a at b dot " * 5957,
@@ -44,15 +46,22 @@ def wishes(name: str, sentences: Sequence[Sentence], reader: Reader) -> Iterator
     yield f"| {name}, false ones among others | {rate(wrong)} |"
 
 
+def paraphrases(path: Path) -> list[Sentence]:
+    """Our own sentences of one file."""
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+    return [(text, frozenset({action} - {"-"})) for action, text in rows]
+
+
 def tables(data: Path) -> Iterator[str]:
     """Every line of the report."""
     reader = load_reader()
     with (data / "intents_dev.csv").open(encoding="utf-8", newline="") as file:
         dev = [(row["text"], frozenset(filter(None, row["actions"].split("|")))) for row in csv.DictReader(file)]
-    own = [line.split("\t") for line in PARAPHRASES.read_text(encoding="utf-8").splitlines()]
-    ours = [(text, frozenset({action} - {"-"})) for action, text in own]
     yield "| what | share (95 % interval) |\n|---|---|"
-    for name, sentences in (("intents_dev", dev), ("own paraphrases", ours)):
+    for name, sentences in (
+        ("intents_dev", dev), ("paraphrases held apart", paraphrases(PARAPHRASES)),
+        ("paraphrases seen while templates were written", paraphrases(SEEN)),
+    ):
         yield from wishes(f"{name}, rules alone", sentences, Reader())
         yield from wishes(f"{name}, rules and classifier", sentences, reader)
         yield f"| {name}, flagged as an order | {rate([bool(reader.rules(text)) for text, _ in sentences])} |"

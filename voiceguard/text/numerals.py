@@ -37,6 +37,7 @@ VALUES: Final[dict[str, dict[str, int]]] = {
 """Language to number word to value."""
 SCALES: Final = {"hundred": 100, "thousand": 1000, "million": 1000000}
 REPEATS: Final = ("double", "triple")
+"""Twice and three times the digit that follows."""
 
 _FILL = r"(?:(?:uh|um|er|erm|and|then|dash|äh|euh|eh|und|et|y|e|aur)[\s,.–-]{1,3})?"
 _APART = r"[\s,.–-]{1,3}"
@@ -59,6 +60,7 @@ RUNS: Final = {
 """Number words and figures of one language, one after another."""
 HAN = re.compile(r"[零〇一二三四五六七八九]{4,}")
 _TOKEN = re.compile(r"[^\W_]+(?:[\u0900-\u0903\u093a-\u094f]+[^\W_]*)*")
+_WHOLE = re.compile(r"[.,]00$")
 _FIGURES = re.compile(r"\d[\d,. '’-]*\d|\d")
 
 
@@ -76,33 +78,62 @@ def size(run: str) -> int:
 
 
 def values(text: str) -> Iterator[int]:
-    """Values of the numbers in a text: figures without separators, and number words by language, both as one amount
-    ("two hundred and five" is 205) and as digits one after another ("two oh five" is 205 too)."""
-    for found in _FIGURES.finditer(text):
-        whole = re.sub(r"[.,]\d{2}$", "", found[0]) if re.search(r"[.,]\d{2}$", found[0]) else found[0]
-        digits = "".join(sign for sign in whole if sign.isdecimal())
-        if len(digits) <= 40:
-            yield int(digits)
+    """Values of the numbers in a text: figures, and number words by language.
+
+    Words count as an amount where they are one ("two hundred and five" is 205), and as digits one after another
+    ("two oh five" is 205 too).
+    """
+    yield from figures(text)
     for language, pattern in RUNS.items():
         for run in pattern.finditer(text):
-            words = [word.lower() for word in _TOKEN.findall(run[0])]
-            if len(words) <= 40 and (known := [word for word in words if word in VALUES[language] or word in SCALES]):
-                yield from {_amount(known, VALUES[language]), digits_of(known, VALUES[language])}
+            yield from run_values(run[0], language)
 
 
-def _amount(words: list[str], known: dict[str, int]) -> int:
-    total = current = 0
+def figures(text: str) -> Iterator[int]:
+    """Values of the figures in a text, without separators; ",00" says nothing."""
+    for found in _FIGURES.finditer(text):
+        digits = "".join(sign for sign in _WHOLE.sub("", found[0]) if sign.isdecimal())
+        if len(digits) <= 40:
+            yield int(digits)
+
+
+def run_values(run: str, language: str) -> set[int]:
+    """What one run of number words and figures may mean."""
+    if len(run) > 400:
+        return set()
+    spelled, amount = digits_of(run, language), _amount(run, language)
+    return ({int(spelled)} if spelled else set()) | ({amount} if amount is not None else set())
+
+
+def digits_of(run: str, language: str) -> str:
+    """The digits that a run says one after another; "double four" is 44, "hundred" says none."""
+    known, said, times = VALUES[language], [], 1
+    for token in _TOKEN.findall(run):
+        word = token.lower()
+        if word in REPEATS:
+            times = 2 + REPEATS.index(word)
+        elif word in known or word.isdecimal():
+            said.append(times * (str(known[word]) if word in known else "".join(str(int(sign)) for sign in word)))
+            times = 1
+    return "".join(said)
+
+
+def _amount(run: str, language: str) -> int | None:
+    """The run as one amount; None where its words are no amount, such as digits one after another."""
+    known, total, current, last = VALUES[language], 0, 0, 0
+    spoken = map(str.lower, _TOKEN.findall(run))
+    words = [word for word in spoken if word in known or word in SCALES or word.isdecimal()]
     for word in words:
         scale = SCALES.get(word, 0)
+        if word.isdecimal() and len(words) > 1:
+            return None
         if scale == 100:
-            current = max(current, 1) * 100
+            current, last = max(current, 1) * 100, 100
         elif scale:
-            total, current = total + max(current, 1) * scale, 0
+            total, current, last = total + max(current, 1) * scale, 0, scale
         else:
-            current += known[word]
-    return total + current
-
-
-def digits_of(words: list[str], known: dict[str, int]) -> int:
-    """The number that the words spell one after another."""
-    return int("".join(str(known[word]) for word in words if word in known) or "0")
+            value = known[word] if word in known else int(word)
+            if 0 < last < 20 or (last >= 20 and last < 100 and value >= 10):
+                return None
+            current, last = current + value, value
+    return total + current if words else None
