@@ -12,12 +12,7 @@ from typing import Any
 
 from voiceguard.cli.shared import new_command, port, positive, read_settings, take_config
 from voiceguard.errors import ConfigurationError
-
-PROTOCOLS = (
-    "asterisk", "audiohook", "audiosocket", "freeswitch", "jambonz", "native", "plivo", "signalwire", "telnyx",
-    "twilio", "vonage",
-)
-"""Those of voiceguard.simulator.protocols, whose import would make every command slow."""
+from voiceguard.ingest.platforms import PLATFORMS
 
 
 def add(commands: Any) -> None:
@@ -37,7 +32,7 @@ def add(commands: Any) -> None:
 
     load = new_command(commands, "loadtest", _loadtest, "stream many paced calls to a server and measure it")
     load.add_argument("--url", required=True, help="ws://host:port")
-    load.add_argument("--protocol", choices=PROTOCOLS, default="twilio")
+    load.add_argument("--protocol", choices=PLATFORMS, default="twilio", help="how the calls come in")
     load.add_argument("--calls", type=int, default=50)
     load.add_argument("--seconds", type=positive, default=30.0)
     load.add_argument("--callset", type=Path, default=Path("samples"), help="whose audio is streamed, over and over")

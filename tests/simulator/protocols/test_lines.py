@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voiceguard.cli.live import PROTOCOLS
 from voiceguard.codecs import g711
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import (
@@ -37,7 +36,7 @@ from voiceguard.ingest.native import NativeCodec
 from voiceguard.ingest.stream_token import check_stream_token, make_stream_token
 from voiceguard.ingest.twilio import TWILIO
 from voiceguard.server.streams.session import Codec
-from voiceguard.simulator.protocols import LINES, audiosocket, fork
+from voiceguard.simulator.protocols import audiosocket, fork
 from voiceguard.simulator.protocols.asterisk import AsteriskLine
 from voiceguard.simulator.protocols.audiohook import PING_FRAMES, AudioHookLine, request_headers
 from voiceguard.simulator.protocols.audiosocket import AudioSocketLine
@@ -272,8 +271,3 @@ def test_frames_are_whole(caller: int, agent: int) -> None:
         sent = b"".join(frame[role] for frame in cut)  # type: ignore[index]
         assert g711.encode_ulaw(line) == sent[: len(line)]
         assert SILENCE[:1] * (len(sent) - len(line)) == sent[len(line) :]
-
-
-def test_command_line_names_every_protocol() -> None:
-    """What can be spoken can be asked for."""
-    assert set(PROTOCOLS) == set(LINES)

@@ -12,6 +12,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from voiceguard.ingest.platforms import PLATFORMS
+
 
 class Role(StrEnum):
     """What somebody's work is."""
@@ -63,17 +65,11 @@ _DESK: Final = (Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.AUDITOR)
 
 ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
     # calls come in
-    ("WS", "/v1/stream/native"): _rule("stream", Role.PLATFORM),
-    ("WS", "/v1/stream/asterisk"): _rule("stream", Role.PLATFORM),
-    ("WS", "/v1/stream/freeswitch"): _rule("stream", Role.PLATFORM),
-    ("WS", "/v1/stream/jambonz"): _rule("stream", Role.PLATFORM),
+    **{
+        ("WS", platform.path): _rule("stream", Role.PLATFORM) if platform.authentication == "api_key" else OWN_PROOF
+        for platform in PLATFORMS.values() if platform.path is not None
+    },
     ("POST", "/v1/audiosocket/calls"): _rule("stream", Role.PLATFORM),
-    ("WS", "/v1/stream/audiohook"): OWN_PROOF,
-    ("WS", "/v1/stream/plivo"): OWN_PROOF,
-    ("WS", "/v1/stream/signalwire"): OWN_PROOF,
-    ("WS", "/v1/stream/telnyx"): OWN_PROOF,
-    ("WS", "/v1/stream/twilio"): OWN_PROOF,
-    ("WS", "/v1/stream/vonage"): OWN_PROOF,
     # may this action proceed?
     ("POST", "/v1/calls/{call_id}/actions"): _rule("actions", Role.PLATFORM, Role.AGENT, Role.SUPERVISOR),
     ("POST", "/v1/calls/{call_id}/customer"): _rule("actions", Role.PLATFORM),
