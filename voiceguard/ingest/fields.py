@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from voiceguard.errors import PeerError
+from voiceguard.events import IntentDeclared
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9+][A-Za-z0-9._:@+=-]{0,127}")
 """Of a call or a customer: safe as a path segment, and in a log."""
@@ -132,6 +133,17 @@ def claims(parameters: Mapping[str, str]) -> tuple[str | None, frozenset[str], d
     """What a platform's own parameters say of a call: `customer_ref`, the purposes of `consent`, separated by commas,
     and all others as metadata, less the secret `token`."""
     rest = {name: value for name, value in parameters.items() if name not in ("customer_ref", "consent", "token")}
-    consent = [name.strip() for name in parameters.get("consent", "").split(",") if name.strip()]
     customer_ref = matching(parameters, "customer_ref", IDENTIFIER) if parameters.get("customer_ref") else None
-    return customer_ref, names(consent, "consent"), rest
+    return customer_ref, purposes(parameters.get("consent", "")), rest
+
+
+def purposes(consent: object) -> frozenset[str]:
+    """The purposes of a consent: a list, or a string with commas between them."""
+    if isinstance(consent, str):
+        consent = [purpose.strip() for purpose in consent.split(",") if purpose.strip()]
+    return names(consent, "consent")
+
+
+def intent(message: Mapping[str, Any]) -> IntentDeclared:
+    """The action that an application's `intent` declares, and its parameters."""
+    return IntentDeclared(matching(message, "action", NAME), strings(message.get("parameters", {}), "parameters"))

@@ -25,7 +25,6 @@ from voiceguard.events import (
     CallStarted,
     Channel,
     DtmfReceived,
-    IntentDeclared,
     TranscriptReceived,
     WireEvent,
 )
@@ -33,17 +32,17 @@ from voiceguard.ingest import IngestOptions
 from voiceguard.ingest.fields import (
     DIGIT,
     IDENTIFIER,
-    NAME,
     bad,
     check_binary,
+    intent,
     matching,
-    names,
     number,
     parse,
+    purposes,
     strings,
-    too_big,
 )
 from voiceguard.ingest.interleaved import Interleaved
+from voiceguard.ingest.media import channel_names
 
 State = Literal["idle", "open", "ended"]
 
@@ -83,7 +82,7 @@ class ForkCodec:
         self._early = b""
         self._audio = Interleaved((), BYTES_PER_SAMPLE)
         self._readers: Mapping[str, Callable[[Mapping[str, Any]], WireEvent]] = {
-            "dtmf": self._key, "intent": self._intent, "transcript": self._transcript,
+            "dtmf": self._key, "intent": intent, "transcript": self._transcript,
         }
 
     def receive_text(self, text: str) -> list[WireEvent]:
@@ -125,12 +124,11 @@ class ForkCodec:
         return [orjson.dumps(worded).decode() for worded in self._dialect.word(message)]
 
     def _application(self, text: str) -> dict[str, Any]:
-        limit = self._options.max_text_bytes
-        if too_big(text, limit):
-            raise PeerError("too_big", f"a text message may hold {limit} bytes", close_code=1009)
         try:
-            return parse(text, limit)
-        except PeerError:
+            return parse(text, self._options.max_text_bytes)
+        except PeerError as error:
+            if error.code == "too_big":
+                raise
             return {}  # any text may be sent to the far end of a fork
 
     def _start(self, message: dict[str, Any]) -> CallStarted:
@@ -141,7 +139,7 @@ class ForkCodec:
         customer_ref = matching(message, "customer_ref", IDENTIFIER) if message.get("customer_ref") else None
         channels = _channels(message)
         started = CallStarted(
-            call_id, "l16", rate_hz, channels, customer_ref, _consent(message.get("consent", [])),
+            call_id, "l16", rate_hz, channels, customer_ref, purposes(message.get("consent", [])),
             self._metadata(message),
         )
         self._state, self._audio = "open", Interleaved(channels, BYTES_PER_SAMPLE)
@@ -158,11 +156,6 @@ class ForkCodec:
 
     def _key(self, message: Mapping[str, Any]) -> DtmfReceived:
         return DtmfReceived("caller", matching(message, "dtmf", DIGIT))
-
-    def _intent(self, message: Mapping[str, Any]) -> IntentDeclared:
-        return IntentDeclared(
-            matching(message, "action", NAME), strings(message.get("parameters", {}), "parameters")
-        )
 
     def _transcript(self, message: Mapping[str, Any]) -> TranscriptReceived:
         text, channel = message.get("text"), message.get("channel", "caller")
@@ -182,15 +175,4 @@ def _channels(message: Mapping[str, Any]) -> tuple[Channel, ...]:
     values = message.get("channels", list(MIXES[mix]))
     if not isinstance(values, list) or len(values) != len(MIXES[mix]):
         raise bad("channels")
-    if any(value not in get_args(Channel) for value in values):
-        raise PeerError("unknown_channel", "channels are caller and agent")
-    if len(set(values)) != len(values):
-        raise bad("channels")
-    return tuple(values)
-
-
-def _consent(value: object) -> frozenset[str]:
-    purposes = value
-    if isinstance(value, str):
-        purposes = [purpose.strip() for purpose in value.split(",") if purpose.strip()]
-    return names(purposes, "consent")
+    return channel_names(values)

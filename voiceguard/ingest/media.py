@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from voiceguard.errors import PeerError
 from voiceguard.events import Channel, Encoding
@@ -30,6 +30,17 @@ def declared_tracks(values: object) -> dict[str, Channel]:
     if any(not isinstance(value, str) or value not in TRACKS for value in values):
         raise PeerError("unknown_channel", "tracks are inbound and outbound")
     return {track: channel for track, channel in TRACKS.items() if track in values}
+
+
+def channel_names(values: object) -> tuple[Channel, ...]:
+    """Our own names of channels, in the order of the list and each once. Raises PeerError."""
+    if not isinstance(values, list) or not values or len(values) > len(get_args(Channel)):
+        raise bad("channels")
+    if any(value not in get_args(Channel) for value in values):
+        raise PeerError("unknown_channel", "channels are caller and agent")
+    if len(set(values)) != len(values):
+        raise bad("channels")
+    return tuple(values)
 
 
 def payload(media: Mapping[str, Any]) -> bytes:

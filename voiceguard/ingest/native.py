@@ -9,7 +9,7 @@ before, at 48 kHz for Opus, so the stream's clock stands still while it is pause
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 import orjson
 
@@ -21,7 +21,6 @@ from voiceguard.events import (
     Channel,
     DtmfReceived,
     Encoding,
-    IntentDeclared,
     MediaDropped,
     MediaPaused,
     MediaResumed,
@@ -29,9 +28,20 @@ from voiceguard.events import (
     WireEvent,
 )
 from voiceguard.ingest import IngestOptions
-from voiceguard.ingest.fields import DIGIT, IDENTIFIER, NAME, bad, check_binary, matching, names, number, parse, strings
+from voiceguard.ingest.fields import (
+    DIGIT,
+    IDENTIFIER,
+    bad,
+    check_binary,
+    intent,
+    matching,
+    names,
+    number,
+    parse,
+    strings,
+)
 from voiceguard.ingest.interleaved import Interleaved
-from voiceguard.ingest.media import OPUS_CLOCK_HZ, opus_samples
+from voiceguard.ingest.media import OPUS_CLOCK_HZ, channel_names, opus_samples
 
 State = Literal["idle", "open", "paused", "ended"]
 
@@ -62,7 +72,7 @@ class NativeCodec:
         self._position = 0
         self._audio = Interleaved((), 1)
         self._readers: Mapping[str, Callable[[Mapping[str, Any]], WireEvent]] = {
-            "start": self._start, "dtmf": self._dtmf, "transcript": self._transcript, "intent": self._intent,
+            "start": self._start, "dtmf": self._dtmf, "transcript": self._transcript, "intent": intent,
             "pause": self._pause, "resume": self._resume, "stop": self._stop,
         }
 
@@ -112,7 +122,7 @@ class NativeCodec:
         rate_hz = number(message, "sample_rate")
         if rate_hz not in RATES_HZ[encoding]:
             raise PeerError("unsupported_encoding", "this sample rate is not supported", close_code=1003)
-        channels = _channels(message)
+        channels = channel_names(message.get("channels"))
         if encoding == "opus" and len(channels) > 1:
             raise PeerError("unsupported_encoding", "an opus stream has one channel", close_code=1003)
         customer_ref = message.get("customer_ref")
@@ -141,11 +151,6 @@ class NativeCodec:
             raise bad("text")
         return TranscriptReceived(self._channel(message), text)
 
-    def _intent(self, message: Mapping[str, Any]) -> IntentDeclared:
-        return IntentDeclared(
-            matching(message, "action", NAME), strings(message.get("parameters", {}), "parameters")
-        )
-
     def _pause(self, _: Mapping[str, Any]) -> MediaPaused:
         self._state = "paused"
         return MediaPaused()
@@ -167,14 +172,3 @@ def _encoding(message: Mapping[str, Any]) -> Encoding:
         if name == encoding:
             return encoding
     raise PeerError("unsupported_encoding", "this encoding is not supported", close_code=1003)
-
-
-def _channels(message: Mapping[str, Any]) -> tuple[Channel, ...]:
-    values = message.get("channels")
-    if not isinstance(values, list) or not values or len(values) > len(get_args(Channel)):
-        raise bad("channels")
-    if any(value not in get_args(Channel) for value in values):
-        raise PeerError("unknown_channel", "channels are caller and agent")
-    if len(set(values)) != len(values):
-        raise bad("channels")
-    return tuple(values)
