@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -73,6 +74,59 @@ class Line(Protocol):
     def closing(self) -> Message | None:
         """The platform's last message; None: it just closes the connection."""
         ...
+
+
+class OneWayLine:
+    """A line of a platform that only sends: no transcripts, no intents, and nothing that it reads of the service."""
+
+    subprotocols: Sequence[str] = ()
+    awaits_answer = False
+
+    def transcript(self, channel: Channel, text: str) -> None:
+        """The stream carries no transcripts."""
+
+    def intent(self, action: str, parameters: Mapping[str, str]) -> None:
+        """The stream carries no intents."""
+
+    def heard(self, frame: Message) -> Heard:
+        """The service says nothing on this stream."""
+        return Heard()
+
+
+class TrackLine(OneWayLine, ABC):
+    """A line whose JSON messages are numbered, each `media` holding 20 ms of one track in base64."""
+
+    def __init__(self) -> None:
+        self._sequence = 0
+        self._chunks = {"inbound": 0, "outbound": 0}
+
+    def audio(self, frame: Mapping[Channel, bytes]) -> list[Message]:
+        """One `media` for each track."""
+        both = ("inbound", frame.get("caller", SILENCE)), ("outbound", frame.get("agent", SILENCE))
+        return [self._media(track, payload) for track, payload in both]
+
+    def _media(self, track: str, payload: bytes) -> Message:
+        self._chunks[track] += 1
+        media = {"track": track, **self._place(self._chunks[track]), "payload": b64encode(payload).decode()}
+        return self._numbered("media", media=media)
+
+    def _place(self, chunk: int) -> dict[str, object]:
+        """Number and time of a `media`, counted from 1 and from the stream's start."""
+        return {"chunk": str(chunk), "timestamp": str((chunk - 1) * 20)}
+
+    def _numbered(self, event: str, **body: object) -> str:
+        self._sequence += 1
+        return as_text({"event": event, **self._fields(event, self._sequence), **body})
+
+    @abstractmethod
+    def _fields(self, event: str, sequence: int) -> dict[str, object]:
+        """What stands beside the body: the message's number, and the stream's name."""
+
+
+def metadata(customer_ref: str | None, **parameters: str) -> dict[str, str]:
+    """The parameters by which a platform's application says whose call it is."""
+    customer = {} if customer_ref is None else {"customer_ref": customer_ref}
+    return {"consent": "voice_analysis", **parameters, **customer}
 
 
 def frames(channels: Mapping[Channel, Samples]) -> list[dict[Channel, bytes]]:

@@ -11,21 +11,17 @@ from joserfc.jwk import OctKey
 
 from voiceguard.events import Channel
 from voiceguard.settings import VonageOptions
-from voiceguard.simulator.protocols.platform import SILENCE, Dialling, Heard, Message, as_l16, as_text
+from voiceguard.simulator.protocols.platform import SILENCE, Dialling, Message, OneWayLine, as_l16, as_text, metadata
 
 
-class VonageLine:
+class VonageLine(OneWayLine):
     """The caller in linear PCM at 8 kHz. `token`: the JWT that Vonage signs."""
 
     path = "/v1/stream/vonage"
-    subprotocols = ()
-    awaits_answer = False
 
     def __init__(self, call_id: str, customer_ref: str | None, token: str) -> None:
         self.headers = {"Authorization": f"Bearer {token}"}
-        self._entries = {"call_id": call_id, "consent": "voice_analysis"}
-        if customer_ref is not None:
-            self._entries["customer_ref"] = customer_ref
+        self._entries = metadata(customer_ref, call_id=call_id)
 
     def opening(self) -> list[Message]:
         """`websocket:connected`."""
@@ -40,18 +36,8 @@ class VonageLine:
         """`websocket:dtmf`."""
         return as_text({"event": "websocket:dtmf", "digit": digit, "duration": 260})
 
-    def transcript(self, channel: Channel, text: str) -> None:
-        """The socket carries no transcripts."""
-
-    def intent(self, action: str, parameters: Mapping[str, str]) -> None:
-        """The socket carries no intents."""
-
     def closing(self) -> None:
         """Vonage just closes."""
-
-    def heard(self, frame: Message) -> Heard:
-        """The service says nothing on this socket."""
-        return Heard()
 
 
 def dial(dialling: Dialling) -> VonageLine:
