@@ -81,3 +81,21 @@ def test_a_full_house_refuses_with_1013() -> None:
         return refused.value.code, refused.value.close_code
 
     assert ("too_many_calls", 1013) == asyncio.run(run())
+
+
+def test_stream_that_comes_while_the_call_closes_gets_a_live_call() -> None:
+    """The stream waits for the end and goes on with the call; it is never given one that hears nothing any more."""
+    core = ScriptedCore({})
+
+    async def run() -> bool:
+        registry = Registry(context(new_call=lambda *_: core, settings=Settings(resume_s=600.0)))
+        first = await registry.open(STARTED, lambda _: None)
+        closing = asyncio.create_task(first.close(CallEnded("stopped")))
+        await asyncio.sleep(0)
+        second = await registry.open(STARTED, lambda _: None)
+        await closing
+        second.receive(TimePassed())
+        return second is not first and registry.calls == {"call-1": second}
+
+    assert asyncio.run(run())
+    assert isinstance(core.seen[-1], TimePassed)

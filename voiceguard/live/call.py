@@ -56,15 +56,20 @@ def _nowhere(_: Mapping[str, Any]) -> None:
 class LiveCall:
     """One call from its start to its end; `voiceguard.live.registry` opens it.
 
-    `send` takes the messages for the stream and must not block. `on_closed` is called when the record is complete.
+    `owner`: the protocol and key that its first stream came with. `send` takes the messages for the stream and must not
+    block. `on_replaced` is called when another stream takes over, `on_closed` when the record is complete.
     """
 
     def __init__(
-        self, context: LiveContext, started: CallStarted, send: Callable[[Mapping[str, Any]], None],
-        core: Call, on_closed: Callable[[LiveCall, str], None],
+        self, context: LiveContext, started: CallStarted, core: Call, owner: str,
+        send: Callable[[Mapping[str, Any]], None], on_replaced: Callable[[], None],
+        on_closed: Callable[[LiveCall, str], None],
     ) -> None:
         call_id = started.call_id
         self.started = started
+        self.core = core
+        """The call itself, which another stream of it may go on with after this one ended."""
+        self.owner = owner
         self.lost_at: float | None = None
         """Unix seconds since when the call has no stream; None while it has one."""
         self.requested: dict[str, ActionRequested] = {}
@@ -78,9 +83,8 @@ class LiveCall:
         self.voices = VoiceRequests(self.receive)
         self._context = context
         self._send = send
-        self._on_replaced: Callable[[], None] = lambda: None
+        self._on_replaced = on_replaced
         self._on_closed = on_closed
-        self._call = core
         self._scoring = Scoring(context, self.receive)
         self._closing: asyncio.Task[None] | None = None
         self._over = False
@@ -94,25 +98,18 @@ class LiveCall:
         self.receive(self.started)
         await self.recorder.flush()
 
-    def on_replaced(self, told: Callable[[], None]) -> None:
-        """Say what is called when another stream takes this call over."""
-        self._on_replaced = told
-
     def attach(
         self, started: CallStarted, send: Callable[[Mapping[str, Any]], None], on_replaced: Callable[[], None]
     ) -> None:
-        """Go on with another stream; the one before, if it is still there, is told that it was replaced."""
+        """Go on with another stream, whose start carries what the call had; an older stream is told of it."""
         self._on_replaced()
         self._send, self._on_replaced = send, on_replaced
         lost_s = 0.0 if self.lost_at is None else self._context.now() - self.lost_at
         self.lost_at = None
-        self.started = replace(
-            started, customer_ref=self.started.customer_ref, consent=self.started.consent | started.consent,
-            metadata={**self.started.metadata, **started.metadata},
-        )
-        facts = {"encoding": started.encoding, "consent": sorted(self.started.consent), "lost_s": round(lost_s, 1)}
+        self.started = started
+        facts = {"encoding": started.encoding, "consent": sorted(started.consent), "lost_s": round(lost_s, 1)}
         self.recorder.add("stream_resumed", facts)
-        self.view.add_event("media", self._call.heard_s, media="stream_resumed", channel=None, ms=1000.0 * lost_s)
+        self.view.add_event("media", self.core.heard_s, media="stream_resumed", channel=None, ms=1000.0 * lost_s)
         self.receive(started)
         for message in self.decisions.told.values():
             send(message)
@@ -121,16 +118,16 @@ class LiveCall:
         """The stream broke: the call waits for another, paused."""
         self._send, self._on_replaced, self.lost_at = _nowhere, lambda: None, self._context.now()
         self.recorder.add("stream_lost", {"reason": reason})
-        self.view.add_event("media", self._call.heard_s, media="stream_lost", channel=None, ms=0.0)
+        self.view.add_event("media", self.core.heard_s, media="stream_lost", channel=None, ms=0.0)
         self.receive(MediaPaused())
 
     def receive(self, event: CallInput) -> None:
         """One event in; its outcomes are on their way when this returns."""
         if self._over:
             return
-        for outcome in self._call.receive(event, self._context.now()):
+        for outcome in self.core.receive(event, self._context.now()):
             self._dispatch(outcome)
-        self.view.speech = self._call.speech
+        self.view.speech = self.core.speech
 
     def tick(self, present: Collection[str]) -> None:
         """Let time-outs fire, and raise an alarm for handovers without a person; `present`: who follows the calls."""
@@ -185,7 +182,7 @@ class LiveCall:
 
     async def overrule(self, action_id: str, reason: Reason) -> dict[str, Any]:
         """Hand an action over for good; returns the `decision` message."""
-        return await self.decisions.overrule(self.requested[action_id], self._call.risk, reason)
+        return await self.decisions.overrule(self.requested[action_id], self.core.risk, reason)
 
     # ── outcomes out ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -228,18 +225,13 @@ class LiveCall:
     # ── what is in memory ────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
-    def core(self) -> Call:
-        """The call itself, which another stream of it may go on with after this one ended."""
-        return self._call
-
-    @property
     def heard_s(self) -> float:
         """Media time of the caller's audio that has been heard, seconds."""
-        return self._call.heard_s
+        return self.core.heard_s
 
     def heard_lately(self) -> Samples:
         """The caller's last seconds of speech, (n,) float32 at 8 kHz; they leave the memory as more is heard."""
-        return self._call.heard_lately()
+        return self.core.heard_lately()
 
     async def idle(self) -> None:
         """Return when every window that was cut is scored, and every decision told."""
@@ -247,6 +239,11 @@ class LiveCall:
         await self.decisions.idle()
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the end is under way or done, so that no stream can go on with this object."""
+        return self._closing is not None
 
     async def close(self, ended: CallEnded) -> None:
         """End the call, once: windows already cut are answered first, then everything is recorded.

@@ -23,15 +23,19 @@ from voiceguard.live.messages import started_body
 log = structlog.get_logger()
 
 
-class UnknownCall(VoiceguardError):
+class NotLive(VoiceguardError):
+    """What was asked for does not belong to a live call."""
+
+
+class UnknownCall(NotLive):
     """No call of this id was ever recorded."""
 
 
-class CallOver(VoiceguardError):
+class CallOver(NotLive):
     """The call has ended."""
 
 
-class UnknownAction(VoiceguardError):
+class UnknownAction(NotLive):
     """No live call holds this action."""
 
 
@@ -53,8 +57,6 @@ class Registry:
         self.context = context
         self.calls: dict[str, LiveCall] = {}
         """Call id to the call, while it is live."""
-        self._owners: dict[str, str] = {}
-        """Call id to who opened it."""
         self._ended: OrderedDict[str, Ended] = OrderedDict()
         """Calls that ended within `resume_s`, oldest first."""
         self._closing: set[asyncio.Task[None]] = set()
@@ -74,13 +76,16 @@ class Registry:
         call takes over. Raises PeerError for a call of another owner or customer, and when no more calls can be taken.
         """
         context, call_id = self.context, started.call_id
+        if (closing := self.calls.get(call_id)) is not None and closing.is_closing:
+            await closing.close(CallEnded("stopped"))  # under way: the stream goes on with the call that ended
         known = await self.known_voices(started)
-        recorded = None if call_id in self.calls or call_id in self._ended else await self._recorded(call_id)
+        recorded = None if self.goes_on(call_id) else await self._recorded(call_id)
         live, ended = self.calls.get(call_id), self._ended.get(call_id)
         if live is not None:
-            _check_same(started, live.started, owner, self._owners[call_id])
+            started_before = live.started
+            started = _goes_on(started, started_before, owner, live.owner)
             send(started_body(call_id, context.models, context.policy))
-            if started.customer_ref is not None and live.started.customer_ref is None:
+            if started_before.customer_ref is None and started.customer_ref is not None:
                 live.name_customer(started.customer_ref, known)
             live.attach(started, send, on_replaced)
             await live.recorder.flush()
@@ -88,21 +93,16 @@ class Registry:
         if self.is_full:
             raise PeerError("too_many_calls", "no more calls can be taken now", close_code=1013)
         if ended is not None:
-            _check_same(started, ended.started, owner, ended.owner)
-            started = _goes_on(started, ended.started)
+            started = _goes_on(started, ended.started, owner, ended.owner)
             core = ended.core
             core.receive(known, context.now())
             del self._ended[call_id]
         else:
-            if recorded is not None and recorded.customer_ref is not None:
-                if started.customer_ref not in (None, recorded.customer_ref):
-                    raise PeerError("other_customer", "this call claims another customer")
-                started = replace(started, customer_ref=recorded.customer_ref)
+            if recorded is not None:
+                started = replace(started, customer_ref=_same_customer(started.customer_ref, recorded.customer_ref))
             core = context.new_call(started, known, None if recorded is None else recorded.earlier)
         send(started_body(call_id, context.models, context.policy))
-        call = self.calls[call_id] = LiveCall(context, started, send, core, self._forget)
-        call.on_replaced(on_replaced)
-        self._owners[call_id] = owner
+        call = self.calls[call_id] = LiveCall(context, started, core, owner, send, on_replaced, self._forget)
         context.hub.start(call.view)
         context.metrics.calls_live.inc()
         await call.start()
@@ -175,9 +175,8 @@ class Registry:
     def _forget(self, call: LiveCall, reason: str) -> None:
         call_id, settings = call.started.call_id, self.context.settings
         del self.calls[call_id]
-        owner = self._owners.pop(call_id)
         if settings.resume_s > 0.0 and reason != "shutdown":
-            self._ended[call_id] = Ended(call.core, call.started, owner, self.context.now())
+            self._ended[call_id] = Ended(call.core, call.started, call.owner, self.context.now())
             while len(self._ended) > settings.max_calls:
                 self._ended.popitem(last=False)
         self.context.hub.end(call.started.call_id, reason)
@@ -185,17 +184,21 @@ class Registry:
         self.context.metrics.calls.labels(reason).inc()
 
 
-def _check_same(started: CallStarted, before: CallStarted, owner: str, owner_before: str) -> None:
-    """Raises PeerError for a further stream that is not of the same call."""
+def _goes_on(started: CallStarted, before: CallStarted, owner: str, owner_before: str) -> CallStarted:
+    """The start of a further stream with what the call had: customer, consent and metadata.
+
+    Raises PeerError for a stream of another owner or customer.
+    """
     if owner != owner_before:
         raise PeerError("call_exists", "a call with this call_id came by another key or protocol")
-    if None not in (started.customer_ref, before.customer_ref) and started.customer_ref != before.customer_ref:
-        raise PeerError("other_customer", "this call claims another customer")
-
-
-def _goes_on(started: CallStarted, before: CallStarted) -> CallStarted:
-    """The start of a further stream with what the call had: customer, consent and metadata."""
     return replace(
-        started, customer_ref=before.customer_ref or started.customer_ref, consent=before.consent | started.consent,
-        metadata={**before.metadata, **started.metadata},
+        started, customer_ref=_same_customer(started.customer_ref, before.customer_ref),
+        consent=before.consent | started.consent, metadata={**before.metadata, **started.metadata},
     )
+
+
+def _same_customer(claimed: str | None, before: str | None) -> str | None:
+    """The call's customer, whether the further stream names one or not. Raises PeerError for another one."""
+    if None not in (claimed, before) and claimed != before:
+        raise PeerError("other_customer", "this call claims another customer")
+    return before or claimed

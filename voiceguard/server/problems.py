@@ -12,7 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from voiceguard.adapters.store import StoreError
-from voiceguard.live.registry import CallOver, UnknownAction, UnknownCall
+from voiceguard.live.registry import CallOver, NotLive, UnknownAction, UnknownCall
+
+_NOT_LIVE: Mapping[type[NotLive], tuple[int, str]] = {
+    UnknownCall: (404, "unknown_call"), UnknownAction: (404, "unknown_action"), CallOver: (409, "call_over"),
+}
 
 log = structlog.get_logger()
 
@@ -60,17 +64,9 @@ def install(app: FastAPI) -> None:
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_").replace("-", "_")
         return problem_response(error.status_code, code, str(error.detail), error.headers)
 
-    @app.exception_handler(UnknownCall)
-    async def _unknown_call(_: Request, error: UnknownCall) -> Response:
-        return problem_response(404, "unknown_call", str(error))
-
-    @app.exception_handler(UnknownAction)
-    async def _unknown_action(_: Request, error: UnknownAction) -> Response:
-        return problem_response(404, "unknown_action", str(error))
-
-    @app.exception_handler(CallOver)
-    async def _call_over(_: Request, error: CallOver) -> Response:
-        return problem_response(409, "call_over", str(error))
+    @app.exception_handler(NotLive)
+    async def _not_live(_: Request, error: NotLive) -> Response:
+        return problem_response(*_NOT_LIVE[type(error)], str(error))
 
     @app.exception_handler(StoreError)
     async def _store(_: Request, __: StoreError) -> Response:

@@ -105,8 +105,10 @@ class Session:
         try:
             return await self._read()
         except TimeoutError:
+            settings = self._service.settings
+            silent_s = settings.stall_s if self._call is None else settings.hold_s
             await self._end(CallEnded("stalled"))
-            return self._refuse(PeerError("stalled", f"nothing came for {self._service.settings.stall_s:g} s"))
+            return self._refuse(PeerError("stalled", f"nothing came for {silent_s:g} s"))
         except PeerError as error:
             await self._end(CallEnded("protocol_error"))
             return self._refuse(error)
