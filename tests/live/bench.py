@@ -7,24 +7,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.live.contexts import context
 from tests.server.builders import (
     STARTED,
     ScriptedCore,
     ScriptedDelivery,
-    ScriptedKeys,
     ScriptedStore,
-    ScriptedVoices,
 )
 from voiceguard.adapters.models.scheduler import Scheduler
-from voiceguard.adapters.policy_files import read_policy
 from voiceguard.events import (
     CallEnded,
 )
 from voiceguard.live.call import LiveCall
-from voiceguard.live.context import LiveContext
-from voiceguard.live.gallery import VoiceGallery
 from voiceguard.live.registry import Registry
-from voiceguard.settings import LinkingOptions, Settings
+from voiceguard.settings import Settings
 
 
 @dataclass
@@ -44,12 +40,9 @@ class Bench:
 
         async def main() -> None:
             async with Scheduler(self.scorers) as scheduler:
-                self.context = LiveContext(
-                    settings=Settings(), store=self.store, scheduler=scheduler,  # type: ignore[arg-type]
-                    keys=ScriptedKeys(), deliver=self.delivery.deliver,  # type: ignore[arg-type]
-                    new_call=lambda *_: self.core,  # type: ignore[arg-type,return-value]
-                    models={"synthetic": "m@0"}, rules=read_policy(None), now=lambda: 100.0,
-                    voices=VoiceGallery(ScriptedVoices(), LinkingOptions()),  # type: ignore[arg-type]
+                self.context = context(
+                    store=self.store, scheduler=scheduler, deliver=self.delivery.deliver,
+                    new_call=lambda *_: self.core, settings=Settings(),
                 )
                 self.registry = Registry(self.context)
                 call = await self.registry.open(STARTED, lambda message: self.log.append(("told", message)))

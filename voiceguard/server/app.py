@@ -99,7 +99,7 @@ def create_app(
             )
             registry = Registry(live)
             async with Jobs(registry) as jobs:
-                context = app.state.service = WebContext(live, registry, jobs, oidc=provider)
+                context = app.state.service = WebContext(live, registry, jobs, detectors.reader, oidc=provider)
                 async with audiosocket(context):
                     log.info("service started", **_described(settings, live))
                     yield
@@ -117,7 +117,6 @@ def create_app(
     app.add_exception_handler(Exception, _fault)
     for part in (actions, voices, labels, calls, sign_in, oidc, users, registrations, screen):
         app.include_router(part.router)
-    app.state.reader = detectors.reader
     for path, endpoint in streams.ROUTES.items():
         app.add_api_websocket_route(path, endpoint)
     app.add_api_websocket_route("/v1/live", live_socket.follow)

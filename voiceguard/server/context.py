@@ -16,6 +16,7 @@ from voiceguard.live.jobs import Jobs
 from voiceguard.live.metrics import Metrics
 from voiceguard.live.registry import Registry
 from voiceguard.settings import Settings
+from voiceguard.text.reader import Reader
 
 
 @dataclass
@@ -25,6 +26,8 @@ class WebContext:
     live: LiveContext
     registry: Registry
     jobs: Jobs
+    reader: Reader
+    """Reads texts: wishes, orders and personal data."""
     oidc: Provider | None = None
     """The identity provider that vouches for people, where one is configured."""
     passwords: Passwords = field(default_factory=Passwords)

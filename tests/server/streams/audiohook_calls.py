@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
@@ -89,3 +90,11 @@ async def speak(socket: ClientConnection, line: AudioHookLine, seconds: float, b
     for at in range(int(begin_s * 8000), int((begin_s + seconds) * 8000), FRAME_SAMPLES):
         for message in line.audio({"caller": SPEECH[at : at + FRAME_SAMPLES]}):
             await socket.send(message)
+
+
+def in_place_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock that the endpoint reads and sleeps by, instead of the machine's."""
+    clock = Clock()
+    monkeypatch.setattr(door, "_monotonic", clock)
+    monkeypatch.setattr(door, "_sleep", clock.sleep)
+    return clock

@@ -19,6 +19,7 @@ from tests.server.streams.audiohook_calls import (
     Clock,
     authority,
     door,
+    in_place_of_its_own,
     joined,
     opened,
     said,
@@ -33,11 +34,8 @@ from voiceguard.simulator.protocols.platform import FRAME_SAMPLES
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """In the place of the door's own."""
-    clock = Clock()
-    monkeypatch.setattr(door, "_monotonic", clock)
-    monkeypatch.setattr(door, "_sleep", clock.sleep)
-    return clock
+    """In the place of the endpoint's own."""
+    return in_place_of_its_own(monkeypatch)
 
 
 def test_whole_call(tmp_path: Path) -> None:

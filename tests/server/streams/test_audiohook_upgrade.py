@@ -15,7 +15,7 @@ from tests.server.streams.audiohook_calls import (
     OPTIONS,
     SECRET,
     Clock,
-    door,
+    in_place_of_its_own,
     signed,
     status,
 )
@@ -26,11 +26,8 @@ from voiceguard.simulator.protocols.audiohook import PATH, request_headers
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """In the place of the door's own."""
-    clock = Clock()
-    monkeypatch.setattr(door, "_monotonic", clock)
-    monkeypatch.setattr(door, "_sleep", clock.sleep)
-    return clock
+    """In the place of the endpoint's own."""
+    return in_place_of_its_own(monkeypatch)
 
 
 def test_signed_upgrade_is_taken(tmp_path: Path, clock: Clock) -> None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
 from voiceguard.server.problems import Problem
-from voiceguard.server.schemas import Body
+from voiceguard.server.schemas import Body, ServiceOf
 from voiceguard.text import guard
-from voiceguard.text.reader import Reader, Screened, read_text
+from voiceguard.text.reader import Screened, read_text
 
 router = APIRouter()
 MAX_TEXT_BYTES = 65536
@@ -30,12 +30,11 @@ class Text(Body):
 
 
 @router.post("/v1/screen")
-async def screen(body: Text, request: Request) -> dict[str, Any]:
+async def screen(body: Text, service: ServiceOf) -> dict[str, Any]:
     """The text masked, with what was heard in it, and whether it may go on."""
     if len(body.text.encode("utf-8", "replace")) > MAX_TEXT_BYTES:
         raise Problem(413, "too_large", f"A text has at most {MAX_TEXT_BYTES} bytes.")
-    reader: Reader = request.app.state.reader
-    found: Screened = await run_in_threadpool(read_text, reader, body.direction, body.text, body.facts)
+    found: Screened = await run_in_threadpool(read_text, service.reader, body.direction, body.text, body.facts)
     return {
         "masked": found.masked, "injection": bool(found.rules), "rules": list(found.rules),
         "actions": list(found.actions), "leaks": list(found.leaks), "allow": found.allow,
