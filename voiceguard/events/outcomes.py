@@ -111,7 +111,7 @@ class ActionDecided:
     tier: str
     decision: Decision
     state: str
-    """The engine's state, see voiceguard.policy.engine.State."""
+    """The engine's state, see voiceguard.policy.states.State."""
     reasons: tuple[Reason, ...]
     rule: str
     """Name of the policy rule that decided."""

@@ -1,19 +1,16 @@
-"""Every action of one call, from asked to allowed or denied: a state table, and what each input does to a state.
+"""Every action of one call, from asked to allowed or denied: what each input does to an action in each state.
 
 Whatever the policy answers, a sensitive action becomes allowed in `_allow` alone, which asserts its tier's assurance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
-from types import MappingProxyType
 
 from voiceguard.events import (
     ActionDecided,
     ActionRequested,
-    Challenge,
     CodeEntered,
     CodeToDeliver,
     Decision,
@@ -23,71 +20,10 @@ from voiceguard.events import (
     Risk,
     ShadowRuled,
 )
-from voiceguard.policy import otp
+from voiceguard.policy.challenges import Challenges, OpenChallenge
 from voiceguard.policy.grants import parameters_sha256
-from voiceguard.policy.rules import Method, Policy, Ruling, context
-
-
-class State(StrEnum):
-    REQUESTED = "requested"
-    CHALLENGED = "challenged"
-    HANDED_OVER = "handed_over"
-    ALLOWED = "allowed"
-    DENIED = "denied"
-    EXPIRED = "expired"
-    LAPSED = "lapsed"
-    """The call ended while the code was awaited: nobody decided against it, and nothing was allowed."""
-
-
-class Input(StrEnum):
-    RULED = "ruled"
-    CODE_RIGHT = "code_right"
-    CODE_WRONG = "code_wrong"
-    RISK_CHANGED = "risk_changed"
-    TIME_UP = "time_up"
-    LOCKED_OUT = "locked_out"
-    CALL_ENDED = "call_ended"
-    ACCEPTED = "accepted"
-    APPROVED = "approved"
-    REFUSED = "refused"
-
-
-TABLE: Mapping[State, Mapping[Input, frozenset[State]]] = MappingProxyType({
-    State.REQUESTED: {
-        Input.RULED: frozenset({State.ALLOWED, State.CHALLENGED, State.HANDED_OVER, State.DENIED}),
-    },
-    State.CHALLENGED: {
-        Input.CODE_RIGHT: frozenset({State.ALLOWED, State.HANDED_OVER, State.DENIED}),
-        Input.CODE_WRONG: frozenset({State.CHALLENGED, State.DENIED}),
-        Input.RISK_CHANGED: frozenset({State.HANDED_OVER, State.DENIED}),
-        Input.TIME_UP: frozenset({State.EXPIRED}),
-        Input.LOCKED_OUT: frozenset({State.DENIED}),
-        Input.CALL_ENDED: frozenset({State.LAPSED}),
-    },
-    State.HANDED_OVER: {
-        Input.ACCEPTED: frozenset({State.HANDED_OVER}),
-        Input.APPROVED: frozenset({State.ALLOWED, State.HANDED_OVER, State.DENIED}),
-        Input.REFUSED: frozenset({State.DENIED}),
-    },
-    State.ALLOWED: {},
-    State.DENIED: {},
-    State.EXPIRED: {},
-    State.LAPSED: {},
-})
-"""Where each input may lead from each state; an input that a state does not list changes nothing."""
-
-_DECISIONS = {
-    State.CHALLENGED: Decision.STEP_UP,
-    State.HANDED_OVER: Decision.HANDOVER,
-    State.ALLOWED: Decision.ALLOW,
-    State.DENIED: Decision.DENY,
-    State.EXPIRED: Decision.DENY,
-    State.LAPSED: Decision.STEP_UP,
-}
-_STATES = {
-    Decision.STEP_UP: State.CHALLENGED, Decision.HANDOVER: State.HANDED_OVER, Decision.ALLOW: State.ALLOWED,
-    Decision.DENY: State.DENIED,
-}
+from voiceguard.policy.rules import Policy, Ruling, context
+from voiceguard.policy.states import DECISION_OF, STATE_OF, Input, State, check_move
 
 Outcomes = list[ActionDecided | CodeToDeliver | ShadowRuled]
 
@@ -110,11 +46,8 @@ class _Action:
     state: State = State.REQUESTED
     assurance: set[str] = field(default_factory=set)
     approved_by: set[str] = field(default_factory=set)
-    method: Method | None = None
-    kept: otp.DeliveredCode | None = None
-    expires_at: float = 0.0
-    digits: str = ""
-    """Keyed in so far."""
+    challenge: OpenChallenge | None = None
+    """Set while a code is awaited."""
     last: ActionDecided | None = None
     drafted: tuple[Decision, Decision] | None = None
     """What the draft said last, and the policy in force beside it."""
@@ -126,7 +59,6 @@ class _Action:
 class ActionEngine:
     """The actions asked for in one call. `now` is Unix seconds; `entropy(n)` gives n unpredictable bytes.
 
-    Wrong codes count per call, over all its challenges, so that asking again gives no fresh tries (NIST SP 800-63B-4).
     An input for an action that does not await it changes nothing and returns nothing. `shadow`: a draft that is asked
     beside the policy, and enforces nothing.
     """
@@ -139,19 +71,12 @@ class ActionEngine:
         self._call_id = call_id
         self._entropy = entropy
         self._actions: dict[str, _Action] = {}
-        self._wrong = min(wrong_codes, policy.challenge.tries - 1)
-        self._locked_until = 0.0
-        self._last_step = -1
+        self._challenges = Challenges(policy.challenge, call_id=call_id, entropy=entropy, wrong_codes=wrong_codes)
 
     @property
     def pending(self) -> tuple[str, ...]:
         """Ids of the actions whose code is awaited, oldest first."""
-        return tuple(key for key, action in self._actions.items() if action.state is State.CHALLENGED)
-
-    @property
-    def awaiting_code(self) -> bool:
-        """Whether digits keyed in now are a secret."""
-        return bool(self.pending)
+        return tuple(action.event.action_id for action, _ in self._challenged())
 
     def request(
         self, event: ActionRequested, risk: Risk, *, consent: bool, injection: bool, now: float
@@ -168,33 +93,27 @@ class ActionEngine:
     def enter_code(self, event: CodeEntered, risk: Risk, *, consent: bool, injection: bool, now: float) -> Outcomes:
         """Try a code: right, the policy is asked again with it; wrong, a try is gone."""
         action = self._actions.get(event.action_id)
-        if action is None or action.state is not State.CHALLENGED:
+        if action is None or action.challenge is None:
             return []
-        action.digits = ""
         at = _Now(risk, consent, injection, now)
-        if now >= action.expires_at:
+        outcome, step = self._challenges.match(action.challenge, action.event.customer, event.code, now)
+        if outcome == "expired":
             return [self._expire(action, at)]
-        step = self._totp_step(action, event.code, now)
-        if step is None and not (action.kept is not None and action.kept.matches(event.code)):
+        if outcome == "wrong":
             return self._wrong_code(action, at)
-        if step is not None:
-            self._last_step = step
-        self._wrong = 0
         action.assurance.add("otp")
         return self._rule(action, Input.CODE_RIGHT, at, totp_step=step)
 
     def digit(self, digit: str, risk: Risk, *, consent: bool, injection: bool, now: float) -> Outcomes:
         """A key pressed on the telephone, for the latest challenge: `#` or the sixth digit submits, `*` clears."""
-        if not self.pending:
+        challenged = self._challenged()
+        if not challenged:
             return []
-        action = self._actions[self.pending[-1]]
-        if digit == "*":
-            action.digits = ""
-        elif digit in "0123456789":
-            action.digits += digit
-        if len(action.digits) < otp.DIGITS and not (digit == "#" and action.digits):
+        action, opened = challenged[-1]
+        code = opened.key(digit)
+        if code is None:
             return []
-        entered = CodeEntered(action.event.action_id, action.digits)
+        entered = CodeEntered(action.event.action_id, code)
         return self.enter_code(entered, risk, consent=consent, injection=injection, now=now)
 
     def answer_handover(
@@ -220,10 +139,10 @@ class ActionEngine:
         """A pending challenge that the policy would now hand over or deny does not wait for its code."""
         at = _Now(risk, consent, injection, now)
         outcomes: Outcomes = []
-        for action in self._challenged():
+        for action, _ in self._challenged():
             ruling = self._ruling(action, at)
             if ruling.decision in (Decision.HANDOVER, Decision.DENY):
-                to = _STATES[ruling.decision]
+                to = STATE_OF[ruling.decision]
                 outcomes.append(self._move(action, Input.RISK_CHANGED, to, ruling.rule, ruling.reasons, at=at))
             outcomes += self._beside(action, at, ruling)
         return outcomes
@@ -231,7 +150,7 @@ class ActionEngine:
     def tick(self, risk: Risk, *, now: float) -> Outcomes:
         """Challenges whose time is up are denied."""
         at = _Now(risk, consent=False, injection=False, now=now)
-        return [self._expire(action, at) for action in self._challenged() if now >= action.expires_at]
+        return [self._expire(action, at) for action, opened in self._challenged() if now >= opened.expires_at]
 
     def end(self, risk: Risk, *, now: float) -> Outcomes:
         """The call is over: challenges lapse, for nobody can enter a code any more; handovers stay with the person."""
@@ -239,7 +158,7 @@ class ActionEngine:
         reason = Reason("call_ended", "The call ended before the code was entered.")
         return [
             self._move(action, Input.CALL_ENDED, State.LAPSED, "call_ended", (reason,), at=at)
-            for action in self._challenged()
+            for action, _ in self._challenged()
         ]
 
     # ── ruling ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -248,8 +167,8 @@ class ActionEngine:
         event = action.event
         return (policy or self._policy).decide(event.action, context(
             at.risk, assurance=action.assurance, consent=at.consent, customer_known=event.customer is not None,
-            locked=self._locked(action, at.now), injection=at.injection, action=event.action, tier=action.tier,
-            parameters=event.parameters,
+            locked=self._challenges.is_locked(event.customer, at.now), injection=at.injection, action=event.action,
+            tier=action.tier, parameters=event.parameters,
         ))
 
     def _beside(self, action: _Action, at: _Now, live: Ruling) -> Outcomes:
@@ -283,7 +202,7 @@ class ActionEngine:
             # A code was given or a person spoke, and the policy still wants a code: only a person can settle that.
             state = State.HANDED_OVER
         else:
-            state = _STATES[ruling.decision]
+            state = STATE_OF[ruling.decision]
         return [self._move(
             action, by, state, ruling.rule, ruling.reasons, at=at, person=person, accepted_totp_step=totp_step
         )]
@@ -311,55 +230,31 @@ class ActionEngine:
     # ── challenges ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _challenge(self, action: _Action, ruling: Ruling, at: _Now) -> Outcomes:
-        event, terms = action.event, self._policy.challenge
-        method = self._method(action, at.now)
-        if event.customer is None or method is None:
+        issued = self._challenges.issue(action.event, action.sha256, at.now)
+        if issued is None:
             reason = Reason("no_step_up", "No code can be asked of this customer, so a person decides.")
             return [self._move(
                 action, Input.RULED, State.HANDED_OVER, ruling.rule, (reason, *ruling.reasons), at=at
             )]
-        for other in self._challenged():  # what was keyed in for it is not the beginning of its code any more
+        for _, other in self._challenged():  # what was keyed in for it is not the beginning of its code any more
             other.digits = ""
-        action.method, action.expires_at = method, at.now + terms.expires_s
-        codes: Outcomes = []
-        if method == "delivered_code":
-            customer = event.customer.customer_ref
-            bound_to = (self._call_id, event.action_id, customer, event.action, action.sha256)
-            code, action.kept = otp.issue(self._entropy, bound_to)
-            codes = [CodeToDeliver(event.action_id, customer, event.action, code, action.expires_at)]
-        decided = self._move(action, Input.RULED, State.CHALLENGED, ruling.rule, ruling.reasons, at=at)
-        return [decided, *codes]
-
-    def _method(self, action: _Action, now: float) -> Method | None:
-        customer = action.event.customer
-        if customer is None or self._locked(action, now):
-            return None
-        secret = customer.totp_secret
-        has_totp = secret is not None and otp.totp_usable(secret)
-        return next((method for method in self._policy.challenge.methods if method != "totp" or has_totp), None)
-
-    def _totp_step(self, action: _Action, code: str, now: float) -> int | None:
-        customer = action.event.customer
-        if action.method != "totp" or customer is None or customer.totp_secret is None:
-            return None
-        return otp.totp_step(customer.totp_secret, code, now, max(customer.last_totp_step, self._last_step))
+        action.challenge, codes = issued
+        return [self._move(action, Input.RULED, State.CHALLENGED, ruling.rule, ruling.reasons, at=at), *codes]
 
     def _wrong_code(self, action: _Action, at: _Now) -> Outcomes:
-        self._wrong += 1
-        if self._wrong < self._policy.challenge.tries:
+        locked_until = self._challenges.count_wrong(at.now)
+        if locked_until is None:
             reason = Reason("wrong_code", "The code is wrong.")
             return [self._move(action, Input.CODE_WRONG, State.CHALLENGED, "wrong_code", (reason,), at=at)]
-        self._wrong = 0
-        self._locked_until = at.now + self._policy.challenge.lockout_s
         reason = Reason("too_many_tries", "Too many wrong codes.")
         return [
             self._move(
                 action, Input.CODE_WRONG, State.DENIED, "too_many_tries", (reason,), at=at,
-                lock_customer_until=self._locked_until,
+                lock_customer_until=locked_until,
             ),
             *(
                 self._move(other, Input.LOCKED_OUT, State.DENIED, "too_many_tries", (reason,), at=at)
-                for other in self._challenged()
+                for other, _ in self._challenged()
             ),
         ]
 
@@ -367,12 +262,11 @@ class ActionEngine:
         reason = Reason("expired", "The code was not entered in time.")
         return self._move(action, Input.TIME_UP, State.EXPIRED, "expired", (reason,), at=at)
 
-    def _locked(self, action: _Action, now: float) -> bool:
-        customer = action.event.customer
-        return now < max(self._locked_until, 0.0 if customer is None else customer.locked_until)
-
-    def _challenged(self) -> Collection[_Action]:
-        return [self._actions[key] for key in self.pending]
+    def _challenged(self) -> list[tuple[_Action, OpenChallenge]]:
+        """The actions whose code is awaited, oldest first."""
+        return [
+            (action, action.challenge) for action in self._actions.values() if action.challenge is not None
+        ]
 
     # ── the table ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -382,17 +276,13 @@ class ActionEngine:
         accepted_totp_step: int | None = None,
     ) -> ActionDecided:
         """One step of the table. A code is forgotten with the challenge that it belonged to."""
-        if to not in TABLE[action.state].get(by, frozenset()):
-            raise AssertionError(f"{by} may not lead from {action.state} to {to}")
+        check_move(action.state, by, to)
         action.state = to
-        challenge = None
-        if to is State.CHALLENGED and action.method is not None:
-            terms = self._policy.challenge
-            challenge = Challenge(action.method, action.expires_at, terms.tries - self._wrong, terms.acr)
-        else:
-            action.method, action.kept, action.digits = None, None, ""
+        if to is not State.CHALLENGED:
+            action.challenge = None
+        challenge = None if action.challenge is None else self._challenges.shown(action.challenge)
         action.last = ActionDecided(
-            action_id=action.event.action_id, action=action.event.action, tier=action.tier, decision=_DECISIONS[to],
+            action_id=action.event.action_id, action=action.event.action, tier=action.tier, decision=DECISION_OF[to],
             state=to.value, reasons=reasons, rule=rule, risk=at.risk, parameters_sha256=action.sha256,
             challenge=challenge, grant=grant, person=person, lock_customer_until=lock_customer_until,
             accepted_totp_step=accepted_totp_step,
