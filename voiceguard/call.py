@@ -8,7 +8,7 @@ alike. Scores are asked for and come back as events, in whatever order: they are
 and whoever asks for a decision waits for the windows that were cut before. So the same events at the same places of the
 media give the same decisions, however fast they come.
 
-Only the caller is analysed; the agent's audio is never decoded.
+Only the caller is analysed: the agent's audio tells which of the caller's frames are its echo, and nothing else.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from voiceguard.codecs import StreamDecoder
 from voiceguard.detectors import Calibrations, speaker, synthetic
-from voiceguard.errors import ModelError
+from voiceguard.errors import ModelError, PeerError
 from voiceguard.events import (
     RATE_HZ,
     ActionRequested,
@@ -67,7 +67,7 @@ from voiceguard.policy.engine import ActionEngine
 from voiceguard.policy.rules import Policy
 from voiceguard.risk import RiskModel, SpeakerChange, refusals
 from voiceguard.settings import Settings
-from voiceguard.speech import SpeechTrack, WindowSpec
+from voiceguard.speech import SpeechCheck, SpeechTrack, WindowSpec
 from voiceguard.text.reader import Reader
 from voiceguard.text.turns import Turns
 
@@ -90,13 +90,15 @@ class Call:
     `entropy(n)` gives n unpredictable bytes, for one-time codes and grants. `known`: voices from elsewhere that the
     caller's is compared with. `shadow`: a draft policy, asked beside the one in force. `earlier`: what is on record of
     this call from before the process started.
-    `reader`: classifiers beside the rules on words.
+    `reader`: classifiers beside the rules on words. `check`: what net speech must pass. The agent's audio is laid
+    beside the caller's to tell its echo, and is neither scored nor kept.
     """
 
     def __init__(
         self, started: CallStarted, settings: Settings, policy: Policy, specs: Sequence[WindowSpec],
         calibrations: Calibrations, entropy: Callable[[int], bytes], known: KnownVoices | None = None,
         shadow: Policy | None = None, earlier: EarlierStream | None = None, reader: Reader | None = None,
+        check: SpeechCheck | None = None,
     ) -> None:
         self._streams = 0
         self._purposes = started.consent
@@ -108,7 +110,8 @@ class Call:
         self._consent = not settings.require_consent or "voice_analysis" in started.consent
         self._wire_rate_hz = started.rate_hz
         self._decoder = StreamDecoder(started.encoding, started.rate_hz)
-        self._track = SpeechTrack(settings.speech, specs)
+        self._agent_decoder = StreamDecoder(started.encoding, started.rate_hz)
+        self._track = SpeechTrack(settings.speech, specs, check)
         self._calibrations = calibrations
         self._risk_model = RiskModel(settings.risk, self._consent, earlier.log_odds_delta if earlier else 0.0)
         self._speaker_change = SpeakerChange(self._voice_changed)
@@ -134,8 +137,8 @@ class Call:
         match event:
             case CallStarted():
                 return [self._take_stream(event)]
-            case AudioReceived("caller", payload=payload):
-                return self._hear(payload)
+            case AudioReceived(channel, payload=payload):
+                return self._hear(payload) if channel == "caller" else self._hear_agent(payload)
             case MediaGap():
                 return [self._miss(event)]
             case MediaDropped(channel):
@@ -158,7 +161,7 @@ class Call:
                 return list(self._engine.tick(self._risk, now=now))
             case CallEnded():
                 return self._end(now)
-            case AudioReceived() | DtmfReceived() | MarkReceived():
+            case DtmfReceived() | MarkReceived():
                 return []
 
     @property
@@ -189,6 +192,7 @@ class Call:
             self._risk_model.consent = self._consent
             self._wire_rate_hz = started.rate_hz
             self._decoder = StreamDecoder(started.encoding, started.rate_hz)
+            self._agent_decoder = StreamDecoder(started.encoding, started.rate_hz)
             self._paused = False
             self._track.skip(0)
             self._risk_model.pause(self._track.net_s)
@@ -204,9 +208,20 @@ class Call:
             return []
         return self._request(self._track.feed(samples))
 
+    def _hear_agent(self, payload: bytes) -> list[Outcome]:
+        try:
+            samples = self._agent_decoder.feed(payload)
+        except PeerError:  # a reference that cannot be read is none; the caller is heard all the same
+            return []
+        if self._paused or not self._consent:
+            self._track.skip_agent(len(samples))
+        else:
+            self._track.hear_agent(samples)
+        return []
+
     def _miss(self, gap: MediaGap) -> MediaNoted:
-        if gap.channel == "caller":
-            self._track.skip(gap.samples * RATE_HZ // self._wire_rate_hz)
+        skip = self._track.skip if gap.channel == "caller" else self._track.skip_agent
+        skip(gap.samples * RATE_HZ // self._wire_rate_hz)
         return self._noted(gap.channel, "gap", gap.samples)
 
     def _pause(self, event: MediaPaused | MediaResumed) -> MediaNoted:
@@ -215,7 +230,8 @@ class Call:
             self._risk_model.pause(self._track.net_s)
             return self._noted(None, "paused", 0)
         self._paused = False
-        self._track.skip(event.passed_samples * RATE_HZ // self._wire_rate_hz)
+        for skip in (self._track.skip, self._track.skip_agent):
+            skip(event.passed_samples * RATE_HZ // self._wire_rate_hz)
         return self._noted(None, "resumed", event.passed_samples)
 
     def _verify(self, event: CallInput) -> list[Outcome]:

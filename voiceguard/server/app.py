@@ -91,7 +91,7 @@ def create_app(
                 settings=settings, store=store, scheduler=scheduler, keys=keys, deliver=delivery,
                 new_call=lambda started, known, earlier: Call(
                     started, settings, policy, detectors.specs, detectors.calibrations, os.urandom, known, shadow,
-                    earlier, detectors.reader,
+                    earlier, detectors.reader, detectors.check,
                 ),
                 models=detectors.versions, rules=policy, now=now,
                 voices=VoiceGallery(Voices(store.database, detectors.versions["speaker"]), settings.linking),

@@ -5,21 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from voiceguard.events import RATE_HZ, Samples, Window
+from voiceguard.speech.check import SpeechCheck
+from voiceguard.speech.echo import AgentReference
 from voiceguard.speech.endpointing import Endpointer, State
+from voiceguard.speech.gate import Gate
 from voiceguard.speech.vad import FRAME_S, Frame, SpeechOptions, Vad
 from voiceguard.speech.windows import Windower, WindowSpec
 
-__all__ = ["Endpointer", "Frame", "SpeechOptions", "SpeechTrack", "State", "Vad", "WindowSpec", "Windower"]
+__all__ = [
+    "Endpointer", "Frame", "SpeechCheck", "SpeechOptions", "SpeechTrack", "State", "Vad", "WindowSpec", "Windower",
+]
 
 PAUSE_S = 0.5
 """Shorter pauses do not part two stretches of speech."""
 
 
 class SpeechTrack:
-    """One channel of a call, from samples to windows. Feeding in other chunks gives the same windows."""
+    """One channel of a call, from samples to windows. Feeding in other chunks gives the same windows.
 
-    def __init__(self, options: SpeechOptions, specs: Sequence[WindowSpec]) -> None:
+    With a `check`, or once the agent's channel is heard, net speech counts up to half a second of it later: when it is
+    known that a person speaks, and that it is not the agent. Every window then consists of checked speech.
+    """
+
+    def __init__(
+        self, options: SpeechOptions, specs: Sequence[WindowSpec], check: SpeechCheck | None = None
+    ) -> None:
         self._vad = Vad(options)
+        self._agent = AgentReference()
+        self._gate = Gate(check, self._agent)
         self._endpointer = Endpointer(options)
         self._windower = Windower(specs)
         self._segments: list[tuple[float, float]] = []
@@ -29,11 +42,29 @@ class SpeechTrack:
 
         Samples beyond [-1, 1], infinite ones included, are clipped; NaN counts as zero.
         """
-        windows = []
+        windows: list[Window] = []
         for frame in self._vad.feed(samples):
-            for net in self._endpointer.feed(frame):
-                self._extend(net)
-                windows += self._windower.feed(net)
+            windows += self._count(self._gate.feed(frame, self._endpointer.feed(frame)))
+        return windows
+
+    def finish(self) -> list[Window]:
+        """The channel has ended: the windows that the speech held back completes."""
+        return self._count(self._gate.flush())
+
+    def hear_agent(self, samples: Samples) -> None:
+        """Take the agent's samples (n,) float32 at 8 kHz of the same media, beside which echoes are known. They are
+        kept for 4 s and go nowhere else."""
+        self._agent.feed(samples)
+
+    def skip_agent(self, samples: int) -> None:
+        """The agent's media goes on by `samples` at 8 kHz that will not come."""
+        self._agent.skip(samples)
+
+    def _count(self, frames: Sequence[Frame]) -> list[Window]:
+        windows: list[Window] = []
+        for net in frames:
+            self._extend(net)
+            windows += self._windower.feed(net)
         return windows
 
     def demand(self) -> list[Window]:

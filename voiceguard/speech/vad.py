@@ -12,12 +12,14 @@ import webrtcvad
 
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import RATE_HZ, Samples
+from voiceguard.speech.band import BandFilter, OutOfBand
 
 FRAME_SAMPLES = 160
 """20 ms at 8 kHz, the frame on which the detectors were trained."""
 FRAME_S = FRAME_SAMPLES / RATE_HZ
 
 Kind = Literal["speech", "tone", "silence"]
+_NOTHING: Samples = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,21 @@ class Frame(NamedTuple):
     start_sample: int
     """Place in the channel's media at 8 kHz."""
     kind: Kind
+    band: Samples = _NOTHING
+    """(160,) float32, the telephone's band of it, 10 ms late."""
 
 
 class Vad:
-    """webrtcvad, less the tones and constant samples that it takes for speech."""
+    """webrtcvad, less the tones and constant samples that it takes for speech.
+
+    Where hum, DC or a whistle outside the telephone's band stands under everything, tones are sought in the band alone,
+    and webrtcvad hears the band: else what is steady would make the voice above it a tone, and hum alone speech.
+    """
 
     def __init__(self, options: SpeechOptions) -> None:
-        self._vad = webrtcvad.Vad(options.vad_mode)
+        self._vad, self._band_vad = webrtcvad.Vad(options.vad_mode), webrtcvad.Vad(max(options.vad_mode - 1, 0))
+        self._band, self._out_of_band = BandFilter(), OutOfBand()
+        self._tone_energy = 0.0
         self._rest: Samples = np.zeros(0, np.float32)
         self._start_sample = 0
         self._recent: deque[Samples] = deque(maxlen=_STEADY_FRAMES)
@@ -90,25 +100,31 @@ class Vad:
         if math.isnan(energy):
             samples = np.nan_to_num(samples, copy=False)
             energy = float(samples @ samples)
-        self._recent.append(samples)
-        self._energies.append(energy)
-        frame = Frame(samples, self._start_sample, self._kind(samples, energy))
+        band = self._band.feed(samples)
+        frame = Frame(samples, self._start_sample, self._kind(samples, energy, band), band)
         self._start_sample += FRAME_SAMPLES
         return frame
 
-    def _kind(self, samples: Samples, energy: float) -> Kind:
+    def _kind(self, samples: Samples, energy: float, band: Samples) -> Kind:
         # webrtcvad hears tones too, as in training: in place of them, zeros would teach it to take noise for speech.
-        pcm = (samples * np.float32(32767)).astype(np.int16).tobytes()
-        voiced = self._vad.is_speech(pcm, RATE_HZ)
+        pcm = _to_pcm(samples)
+        voiced, voiced_in_band = self._vad.is_speech(pcm, RATE_HZ), self._band_vad.is_speech(_to_pcm(band), RATE_HZ)
+        band_energy = float(band @ band)
+        if self._out_of_band.feed(energy / FRAME_SAMPLES, band_energy / FRAME_SAMPLES):
+            samples, energy, voiced = band, band_energy, voiced_in_band
+        self._recent.append(samples)
+        self._energies.append(energy)
         in_echo = self._echo_frames > 0
         self._echo_frames -= in_echo
         # A line that repeats one codeword is idle, even while webrtcvad's hangover lasts.
         if not voiced or pcm == pcm[:2] * FRAME_SAMPLES:
             return "silence"
-        if energy > _FAINT and (_is_dtmf(samples, energy) or self._is_steady()):
-            self._echo_frames = _ECHO_FRAMES
+        is_key = energy > _FAINT and _is_dtmf(samples, energy)
+        if is_key or (energy > _FAINT and self._is_steady()):
+            self._echo_frames, self._tone_energy = _ECHO_FRAMES, math.inf if is_key else energy
             return "tone"
-        return "tone" if in_echo else "speech"
+        # What is as loud as a steady tone was is not what is left of it, but something on top of it.
+        return "tone" if in_echo and energy < _ECHO_SHARE * self._tone_energy else "speech"
 
     def _is_steady(self) -> bool:
         energies = self._energies
@@ -125,6 +141,8 @@ class Vad:
 
 _ECHO_FRAMES = 6
 """After a tone, what is left of it in one frame and webrtcvad's longest hangover in mode 2."""
+_ECHO_SHARE = 0.5
+"""Of the tone's energy."""
 _FAINT = FRAME_SAMPLES * 1e-5
 """Energy of a frame at -50 dBFS; no exchange or telephone sends fainter tones."""
 
@@ -144,6 +162,10 @@ _STEADY_SHARE = 0.999
 """Of the energy of 80 ms in two spectral peaks: call-progress tones in mu-law reach 0.9993, 8 of 260,000 frames of
 genuine speech this."""
 _TAPER = np.hanning(_STEADY_FRAMES * FRAME_SAMPLES).astype(np.float32)
+
+
+def _to_pcm(samples: Samples) -> bytes:
+    return (np.clip(samples, -1, 1) * np.float32(32767)).astype(np.int16).tobytes()
 
 
 def _is_dtmf(samples: Samples, energy: float) -> bool:

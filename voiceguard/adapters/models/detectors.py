@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from voiceguard.adapters.models.onnx import MODELS_FOLDER, Model, load_model
 from voiceguard.adapters.models.scheduler import Scorer
+from voiceguard.adapters.models.speech_check import load_check
 from voiceguard.adapters.models.text import load_reader
 from voiceguard.detectors import Calibrations, speaker, synthetic
 from voiceguard.detectors.features import SPECTRA
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import Samples, Task
 from voiceguard.settings import Settings
-from voiceguard.speech import WindowSpec
+from voiceguard.speech import SpeechCheck, WindowSpec
 from voiceguard.text.reader import Reader
 
 
@@ -35,6 +36,8 @@ class Detectors:
     """What the synthetic-voice detector's input looked like in training: quantity to nine deciles."""
     reader: Reader = field(default_factory=Reader)
     """What reads words, with the classifiers that lie in the models folder."""
+    check: SpeechCheck | None = None
+    """What net speech must pass."""
 
 
 def load_detectors(settings: Settings) -> Detectors:
@@ -60,8 +63,10 @@ def load_detectors(settings: Settings) -> Detectors:
         scorers["synthetic_voice_verify"] = _scorer(second, _front_end(second))
         specs.append(replace(_spec(second), task="synthetic_voice_verify", hop_s=None))
         versions["verify"] = second.version
-    return Detectors(scorers, tuple(specs), calibrations, versions, detector.card.get("reference", {}),
-                     load_reader(folder))
+    reference = detector.card.get("reference", {})
+    return Detectors(
+        scorers, tuple(specs), calibrations, versions, reference, load_reader(folder), load_check(MODELS_FOLDER)
+    )
 
 
 def _load(folder: Path, task: Task) -> Model:

@@ -133,7 +133,7 @@ class _Player:
         )
         self._core = Call(
             self._started, settings, policy, detectors.specs, detectors.calibrations, _entropy(call.call_id), known,
-            reader=detectors.reader,
+            reader=detectors.reader, check=detectors.check,
         )
         self._at_s = 0.0
         self._asked: dict[str, float] = {}

@@ -39,7 +39,9 @@ def take_voice(
 
     `started` has the encoding l16 at 8 kHz. Raises ModelError when a detector fails.
     """
-    call = Call(started, settings, policy, detectors.specs, detectors.calibrations, os.urandom, known)
+    call = Call(
+        started, settings, policy, detectors.specs, detectors.calibrations, os.urandom, known, check=detectors.check
+    )
     payload = np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
     events: list[CallInput] = [started]
     events += [

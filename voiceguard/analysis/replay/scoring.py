@@ -97,8 +97,9 @@ class FileScorer:
         return windows, net_s
 
     def _cut(self, samples: Samples, spec: WindowSpec) -> tuple[list[Window], float]:
-        track = SpeechTrack(self.settings.speech, (spec,))
-        windows = [window for window in track.feed(samples) if window.end_net_s <= self.max_speech_s + 1e-6]
+        track = SpeechTrack(self.settings.speech, (spec,), self.detectors.check)
+        heard = [*track.feed(samples), *track.finish()]
+        windows = [window for window in heard if window.end_net_s <= self.max_speech_s + 1e-6]
         return windows, min(track.net_s, self.max_speech_s)
 
     def _run(self, task: Any, windows: Sequence[Window]) -> list[NDArray[np.float32]]:

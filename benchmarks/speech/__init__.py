@@ -1,0 +1,1 @@
+"""How much of genuine speech is heard as net speech, and what else is."""
