@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,40 +13,17 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from tests.adapters.store.helpers import ALLOW, NOTE, STARTED, STEP_UP, accept, decide, one_call
+from tests.services import postgres
 from voiceguard.adapters.store import Store, StoreError
 from voiceguard.adapters.store.database import connect
 from voiceguard.adapters.store.tables import metadata
 
-OWNER = "postgres"
-
-
-def _programs() -> Path | None:
-    found = shutil.which("pg_ctl")
-    places = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    return next((place for place in reversed(places) if (place / "initdb").exists()), None)
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """URL of a database server of these tests' own, on a socket and no port."""
-    programs = _programs()
-    if programs is None:
-        pytest.skip("no PostgreSQL on this machine")
-    as_user: dict[str, Any] = {"user": OWNER, "group": OWNER, "extra_groups": []} if os.getuid() == 0 else {}
-    with tempfile.TemporaryDirectory(prefix="voiceguard-pg-") as folder:
-        if as_user:
-            shutil.chown(folder, OWNER)
-
-        def run(*command: object) -> None:
-            subprocess.run(command, check=True, capture_output=True, cwd=folder, **as_user)  # type: ignore[call-overload]
-
-        run(programs / "initdb", "-D", f"{folder}/db", "-U", "tests", "-A", "trust", "-N")
-        control = programs / "pg_ctl", "-D", f"{folder}/db", "-w", "-l", f"{folder}/log"
-        run(*control, "-o", f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off", "start")
-        try:
-            yield f"postgresql+asyncpg://tests@/postgres?host={folder}"
-        finally:
-            run(*control, "-m", "immediate", "stop")
+    """URL of a database server of these tests' own."""
+    with postgres() as running:
+        yield running.url
 
 
 @pytest.fixture
@@ -108,6 +80,22 @@ def test_two_processes_write_one_chain(url: str) -> None:
             return await two.audit.verify(accept)
 
     assert [] == asyncio.run(run())
+
+
+def test_claims_and_leases_have_one_winner_of_many_that_race(url: str) -> None:
+    """Of 20 workers that claim one call and one job at once, one gets both; beats use the server's clock."""
+    async def run() -> tuple[int, int, Any, bool]:
+        async with Store.open(url) as store:
+            names = [f"w{number}" for number in range(20)]
+            await asyncio.gather(*(store.workers.beat(name, 0.0) for name in names))
+            claims = await asyncio.gather(*(store.workers.claim("c", name, 0.0) for name in names))
+            got = await asyncio.gather(*(store.workers.lease("job", name, 0.0, 60.0) for name in names))
+            owner = await store.workers.owner("c")
+            return claims.count(None), got.count(True), await store.workers.lost("w0", 1e12, alone=False), (
+                {owner} == set(claims) - {None}
+            )
+
+    assert (1, 1, {}, True) == asyncio.run(run())
 
 
 def test_one_of_many_redeems_a_grant(url: str) -> None:

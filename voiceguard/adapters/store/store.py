@@ -19,6 +19,7 @@ from voiceguard.adapters.store.labels import Labels
 from voiceguard.adapters.store.nonces import Nonces
 from voiceguard.adapters.store.registrations import Registrations
 from voiceguard.adapters.store.users import Users
+from voiceguard.adapters.store.workers import Workers
 
 
 class Store:
@@ -38,6 +39,7 @@ class Store:
         self.users = Users(database)
         self.api_keys = ApiKeys(database)
         self.registrations = Registrations(database)
+        self.workers = Workers(database)
 
     @classmethod
     @asynccontextmanager

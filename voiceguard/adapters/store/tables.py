@@ -225,3 +225,24 @@ attempts = Table(
     Column("until", Double, nullable=False),  # blocked so long
     Index("ix_attempts_at", "at"),
 )
+
+workers = Table(
+    "workers", metadata,
+    Column("worker", String, primary_key=True),  # random, drawn at each start of a process
+    Column("seen_at", Double, nullable=False),  # by the database's clock on PostgreSQL
+)
+
+live_calls = Table(
+    "live_calls", metadata,
+    Column("call_id", String, primary_key=True),
+    Column("worker", String, nullable=False),  # holds the call's stream
+    Column("at", Double, nullable=False),
+    Index("ix_live_calls_worker", "worker"),
+)
+
+leases = Table(
+    "leases", metadata,
+    Column("job", String, primary_key=True),
+    Column("worker", String, nullable=False),  # runs the job until then
+    Column("until", Double, nullable=False),
+)
