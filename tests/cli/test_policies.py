@@ -21,6 +21,13 @@ def test_shipped_policy_is_sound(capsys: pytest.CaptureFixture[str]) -> None:
     assert "0 errors, 0 warnings" in capsys.readouterr().out
 
 
+def test_schema_is_the_one_that_is_shipped(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command prints what lies beside the policy, to the letter."""
+    assert 0 == run("policy", "schema")
+
+    assert POLICY.with_name("policy.schema.json").read_text(encoding="utf-8") == capsys.readouterr().out
+
+
 def test_dangerous_policy_fails_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A rule that can allow at a high risk is named with its place, and the answer is no."""
     text = POLICY.read_text(encoding="utf-8").replace("when: risk.band == 'high'", "when: risk.band == 'higher'", 1)

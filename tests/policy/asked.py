@@ -6,6 +6,8 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from voiceguard.events import (
     ActionDecided,
     ActionRequested,
@@ -43,6 +45,11 @@ def seen(asked: str = "account_recovery", at: Risk = LOW, **changes: Any) -> dic
         "action": asked, "tier": POLICY.actions.get(asked, "unknown"), "parameters": {},
     }
     return context(at, **(values | changes))
+
+
+def changed(**parts: Any) -> str:
+    """The shipped policy with top-level parts replaced."""
+    return yaml.safe_dump(yaml.safe_load(TEXT) | parts, sort_keys=False)
 
 
 class Line:

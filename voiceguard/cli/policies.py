@@ -1,4 +1,4 @@
-"""Commands on policies: policy check, policy explain, policy shadow."""
+"""Commands on policies: policy check, policy schema, policy explain, policy shadow."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def add(commands: Any) -> None:
     policy = commands.add_parser("policy", help="look at a policy").add_subparsers(required=True)
     check = new_command(policy, "check", _policy_check, "find rules that are wrong or dangerous")
     check.add_argument("file", type=Path, metavar="F")
+    new_command(policy, "schema", _policy_schema, "print the file's JSON Schema, for editors")
     shadow = new_command(policy, "shadow", _policy_shadow, "what the draft in shadow_policy_file would have decided")
     shadow.add_argument("--since", type=iso_time, default=0.0, metavar="TIME", help="calls from then on, ISO 8601")
     shadow.add_argument("--json", action="store_true")
@@ -42,6 +43,13 @@ def _policy_check(options: argparse.Namespace) -> bool:
     print(f"{options.file.name}: version {policy.version}, sha256 {policy.sha256[:12]}, {errors} errors, "
           f"{len(findings) - errors} warnings")
     return not errors
+
+
+def _policy_schema(_: argparse.Namespace) -> bool:
+    from voiceguard.policy.schema import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+    return True
 
 
 def _policy_explain(options: argparse.Namespace) -> bool:

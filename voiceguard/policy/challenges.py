@@ -9,7 +9,7 @@ from typing import Literal
 
 from voiceguard.events import ActionRequested, Challenge, CodeToDeliver, CustomerFacts
 from voiceguard.policy import otp
-from voiceguard.policy.rules import ChallengeTerms, Method
+from voiceguard.policy.schema import ChallengeTerms, Method
 
 
 @dataclass(slots=True, repr=False)
