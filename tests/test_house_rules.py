@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import figures
+from tests.privacy import schemas
 from voiceguard.adapters.models.onnx import model_cards
+from voiceguard.privacy import dataflow
 from voiceguard.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -61,6 +63,11 @@ TESTED_ELSEWHERE = {
     "voiceguard/server/streams/vonage.py": "tests/server/streams/test_platforms.py",
     "voiceguard/server/streams/session.py": "tests/server/streams/test_native.py",
     "voiceguard/server/streams/websocket.py": "tests/server/streams/test_native.py",
+    "voiceguard/server/answers/decisions.py": "tests/privacy/test_dataflow.py",
+    "voiceguard/server/answers/people.py": "tests/privacy/test_dataflow.py",
+    "voiceguard/server/answers/voices.py": "tests/privacy/test_dataflow.py",
+    "voiceguard/privacy/meanings.py": "tests/privacy/test_dataflow.py",
+    "voiceguard/privacy/places.py": "tests/privacy/test_dataflow.py",
     "voiceguard/server/problems.py": "tests/server/api/test_actions.py",
 }
 """Modules without a test file of their own name, and the one that covers them."""
@@ -121,6 +128,19 @@ def test_readme_shows_the_measured_figures() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
 
     assert figures.BEGIN + figures.table() + figures.END in readme
+
+
+def test_every_field_is_in_the_data_flow_map() -> None:
+    """No event, table, record, body, answer, message, log line or webhook has a field that the map lacks."""
+    assert [] == dataflow.undeclared(schemas.found())
+
+
+def test_no_answer_leaves_by_an_undeclared_door() -> None:
+    """Every route gives away only the answers that `voiceguard.privacy.doors` names for it."""
+    answers = {door: [name.removeprefix("answer ") for name in found if name.startswith("answer ")]
+               for door, found in schemas.doors().items()}
+
+    assert [] == dataflow.undeclared_doors(answers)
 
 
 def test_links_lead_somewhere() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from voiceguard.cli import bench, live, operators, people, policies, recordings, voices
+from voiceguard.cli import bench, live, operators, people, policies, privacy, recordings, voices
 from voiceguard.errors import VoiceguardError
 from voiceguard.settings import first_fault
 
@@ -42,6 +42,6 @@ def _say_error(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="voiceguard", description="Stops voice fraud on calls while they last.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (live, recordings, bench, policies, operators, people, voices):
+    for group in (live, recordings, bench, policies, operators, people, voices, privacy):
         group.add(commands)
     return parser

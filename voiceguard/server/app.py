@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import Depends, FastAPI
 from sqlalchemy.engine import make_url
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from voiceguard.adapters.delivery.otp import ConsoleDelivery, NoDelivery, WebhookDelivery
@@ -36,7 +36,7 @@ from voiceguard.live.gallery import VoiceGallery
 from voiceguard.live.jobs import CHECKPOINT, Jobs
 from voiceguard.live.registry import Registry
 from voiceguard.measures.drift import Drift
-from voiceguard.server import health, live_socket, problems, streams
+from voiceguard.server import answers, health, live_socket, problems, streams
 from voiceguard.server.access import oidc, sign_in, users
 from voiceguard.server.access.authenticate import authorise
 from voiceguard.server.access.rules import Role
@@ -120,10 +120,10 @@ def create_app(
     for path, endpoint in streams.ROUTES.items():
         app.add_api_websocket_route(path, endpoint)
     app.add_api_websocket_route("/v1/live", live_socket.follow)
-    app.add_api_route("/healthz", health.healthz)
-    app.add_api_route("/readyz", health.readyz)
-    app.add_api_route("/metrics", health.metrics)
-    app.add_api_route("/.well-known/jwks.json", health.jwks)
+    app.add_api_route("/healthz", health.healthz, response_model=answers.Health)
+    app.add_api_route("/readyz", health.readyz, response_model=answers.Readiness)
+    app.add_api_route("/metrics", health.metrics, response_class=PlainTextResponse)
+    app.add_api_route("/.well-known/jwks.json", health.jwks, response_model=answers.KeySet)
     app.mount("/console", StaticFiles(directory=PAGE, html=True), name="console")
     app.add_middleware(guarded_by_limits)
     return app

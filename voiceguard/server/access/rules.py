@@ -146,3 +146,13 @@ def may(rule: Rule, scopes: Collection[str], roles: Collection[Role]) -> bool:
 def topics_for(roles: Collection[Role]) -> frozenset[str]:
     """What somebody of these roles sees on the live feed."""
     return frozenset(topic for topic, seen_by in TOPICS.items() if not seen_by.isdisjoint(roles))
+
+
+def seen_by() -> dict[str, tuple[str, ...]]:
+    """Method and path of each route to the roles and the scope that pass it, or `anybody`."""
+    return {
+        f"{method} {path}": ("anybody",) if rule.is_open else (
+            *sorted(rule.roles), *((f"scope:{rule.scope}",) if rule.scope else ())
+        )
+        for (method, path), rule in ROUTES.items()
+    }

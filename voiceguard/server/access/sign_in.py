@@ -14,6 +14,7 @@ from pydantic import Field
 
 from voiceguard.adapters.store.users import Person
 from voiceguard.policy.otp import totp_step
+from voiceguard.server import answers
 from voiceguard.server.access import password_policy
 from voiceguard.server.access.authenticate import Principal
 from voiceguard.server.access.sessions import SignedIn, close_session, is_own_origin, open_session, signed_in, touch
@@ -48,7 +49,7 @@ class FinishedSetUp(SetUp):
     code: Annotated[str, Field(pattern=r"^[0-9]{6}$", repr=False)]
 
 
-@router.get("/v1/session")
+@router.get("/v1/session", response_model=answers.Session)
 async def whoami(service: ServiceOf, request: Request, response: Response) -> dict[str, Any]:
     """Who is signed in, which roles they have and what a page has to send beside the cookie; `person` is null for
     nobody."""
@@ -56,7 +57,7 @@ async def whoami(service: ServiceOf, request: Request, response: Response) -> di
     return {"oidc": service.oidc is not None, **({"person": None} if session is None else _described(session))}
 
 
-@router.post("/v1/session")
+@router.post("/v1/session", response_model=answers.SignedIn)
 async def sign_in(body: Credentials, service: ServiceOf, request: Request, response: Response) -> dict[str, Any]:
     """Sign in. What was wrong is not said, and takes as long whatever it was."""
     _check_origin(service, request)
@@ -89,7 +90,7 @@ async def seen(service: ServiceOf, request: Request) -> None:
     await touch(service, _own(request))
 
 
-@router.post("/v1/setup")
+@router.post("/v1/setup", response_model=answers.SetUpBegun)
 async def begin_set_up(body: SetUp, service: ServiceOf, request: Request, response: Response) -> dict[str, Any]:
     """Whose set-up link it is, and the authenticator's secret as text, as URI and as QR code (rows of 0 and 1)."""
     _check_origin(service, request)
@@ -101,7 +102,7 @@ async def begin_set_up(body: SetUp, service: ServiceOf, request: Request, respon
     return {"name": person.name, "secret": person.totp_secret, "uri": uri, "qr": rows}
 
 
-@router.post("/v1/setup/finish")
+@router.post("/v1/setup/finish", response_model=answers.SetUpFinished)
 async def finish_set_up(
     body: FinishedSetUp, service: ServiceOf, request: Request, response: Response
 ) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from voiceguard.events import CodeEntered, HandoverAnswered, Reason
 from voiceguard.live.call import LiveCall
 from voiceguard.live.messages import challenge_header
 from voiceguard.live.registry import UnknownAction, UnknownCall
+from voiceguard.server import answers
 from voiceguard.server.access.authenticate import Principal
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
@@ -57,7 +58,7 @@ class SignedGrant(Body):
     grant: Annotated[str, Field(max_length=8192, repr=False)]
 
 
-@router.post("/v1/calls/{call_id}/actions")
+@router.post("/v1/calls/{call_id}/actions", response_model=answers.Decision)
 async def ask(
     call_id: str, body: AskedAction, service: ServiceOf, request: Request, response: Response,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
@@ -83,7 +84,7 @@ async def ask(
         raise Problem(429, error.code, f"{error}.") from None
 
 
-@router.post("/v1/calls/{call_id}/customer")
+@router.post("/v1/calls/{call_id}/customer", response_model=answers.NamedCustomer)
 async def name_customer(call_id: str, body: NamedCustomer, service: ServiceOf) -> dict[str, Any]:
     """Say whom the caller claims to be, where the platform learned it after the stream began; once a call.
 
@@ -98,7 +99,7 @@ async def name_customer(call_id: str, body: NamedCustomer, service: ServiceOf) -
     return {"call_id": call_id, "customer_ref": body.customer_ref}
 
 
-@router.get("/v1/actions/{action_id}")
+@router.get("/v1/actions/{action_id}", response_model=answers.Decision)
 async def action(action_id: str, service: ServiceOf, response: Response) -> dict[str, Any]:
     """The latest decision on an action of a live call, for platforms whose stream cannot carry it."""
     told = service.registry.holding(action_id).decisions.told
@@ -107,7 +108,7 @@ async def action(action_id: str, service: ServiceOf, response: Response) -> dict
     return _answered(told[action_id], response)
 
 
-@router.post("/v1/actions/{action_id}/otp")
+@router.post("/v1/actions/{action_id}/otp", response_model=answers.Decision)
 async def enter_code(action_id: str, body: EnteredCode, service: ServiceOf, response: Response) -> dict[str, Any]:
     """Try a one-time code."""
     call = _awaiting(service, action_id, "challenged", "No code is awaited for this action.")
@@ -116,7 +117,7 @@ async def enter_code(action_id: str, body: EnteredCode, service: ServiceOf, resp
     return _answered(await _decision(service, call, action_id, decision), response)
 
 
-@router.post("/v1/actions/{action_id}/handover")
+@router.post("/v1/actions/{action_id}/handover", response_model=answers.Decision)
 async def answer_handover(
     action_id: str, body: Answer, service: ServiceOf, request: Request, response: Response
 ) -> dict[str, Any]:
@@ -134,7 +135,7 @@ async def answer_handover(
     return _answered(await _decision(service, call, action_id, decision), response)
 
 
-@router.post("/v1/grants/redeem")
+@router.post("/v1/grants/redeem", response_model=answers.Redeemed)
 async def redeem(body: SignedGrant, service: ServiceOf) -> dict[str, Any]:
     """Spend a grant: the claims that the caller of this endpoint may now act on, once."""
     try:
@@ -146,13 +147,13 @@ async def redeem(body: SignedGrant, service: ServiceOf) -> dict[str, Any]:
     return {"redeemed": True, "claims": dict(claims)}
 
 
-@router.get("/v1/calls")
+@router.get("/v1/calls", response_model=answers.Calls)
 async def calls(service: ServiceOf, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> dict[str, Any]:
     """Recorded calls, newest first."""
     return {"calls": await service.store.calls.list(limit)}
 
 
-@router.get("/v1/calls/{call_id}")
+@router.get("/v1/calls/{call_id}", response_model=answers.Call)
 async def call(call_id: str, service: ServiceOf) -> dict[str, Any]:
     """One call, with its present risk and decisions while this process holds it."""
     recorded = await service.store.calls.find(call_id)
@@ -162,7 +163,7 @@ async def call(call_id: str, service: ServiceOf) -> dict[str, Any]:
     return {**recorded, "live": call_id in service.registry.calls, "risk": None if view is None else view.risk}
 
 
-@router.get("/v1/calls/{call_id}/receipts")
+@router.get("/v1/calls/{call_id}/receipts", response_model=answers.Receipts)
 async def receipts(call_id: str, service: ServiceOf) -> dict[str, Any]:
     """A receipt for every decision of one call."""
     if await service.store.calls.find(call_id) is None:

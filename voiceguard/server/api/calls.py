@@ -13,6 +13,7 @@ from pydantic import Field
 
 from voiceguard.adapters.store.voices import Listing
 from voiceguard.live.registry import UnknownAction
+from voiceguard.server import answers
 from voiceguard.server.access.authenticate import Principal
 from voiceguard.server.api.spectrogram import described, spectrogram
 from voiceguard.server.api.voices import ask_voice
@@ -33,7 +34,7 @@ class Proposal(Body):
     reason: Annotated[str, Field(min_length=1, max_length=500)]
 
 
-@router.get("/v1/policy")
+@router.get("/v1/policy", response_model=answers.Policy)
 async def policy(service: ServiceOf) -> dict[str, Any]:
     """Which actions there are, and what their tiers demand."""
     rules = service.live.rules
@@ -46,7 +47,7 @@ async def policy(service: ServiceOf) -> dict[str, Any]:
     }
 
 
-@router.get("/v1/actions/{action_id}/handover")
+@router.get("/v1/actions/{action_id}/handover", response_model=answers.Handover)
 async def context(action_id: str, service: ServiceOf, request: Request, response: Response) -> dict[str, Any]:
     """What somebody who took a handover needs to decide it, and no more: personal data is masked, and what was shown
     to whom is recorded."""
@@ -75,7 +76,7 @@ async def context(action_id: str, service: ServiceOf, request: Request, response
     return {"action_id": action_id, "call_id": call.started.call_id, **shown}
 
 
-@router.get("/v1/calls/{call_id}/spectrogram")
+@router.get("/v1/calls/{call_id}/spectrogram", response_model=answers.Spectrogram)
 async def look(call_id: str, service: ServiceOf, request: Request, response: Response) -> dict[str, Any]:
     """A spectrogram of the caller's last seconds of speech, from the memory in which they lie anyway: base64 of one
     byte a point, band by band. It is recorded who looked, and nothing else is kept."""
@@ -92,7 +93,7 @@ async def look(call_id: str, service: ServiceOf, request: Request, response: Res
     }
 
 
-@router.post("/v1/calls/{call_id}/watchlist/proposal", status_code=201)
+@router.post("/v1/calls/{call_id}/watchlist/proposal", response_model=answers.ListEntry, status_code=201)
 async def propose(call_id: str, body: Proposal, service: ServiceOf, request: Request) -> dict[str, Any]:
     """Propose the voice that speaks now for the watch list: it counts from when somebody else has reviewed it."""
     principal: Principal = request.state.principal

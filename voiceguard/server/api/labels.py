@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
+from voiceguard.server import answers
 from voiceguard.server.access.authenticate import Principal
 from voiceguard.server.problems import Problem
 from voiceguard.server.schemas import Body, ServiceOf
@@ -22,7 +23,7 @@ class Found(Body):
     note: Annotated[str, Field(max_length=500)] = ""
 
 
-@router.post("/v1/calls/{call_id}/verdict", status_code=201)
+@router.post("/v1/calls/{call_id}/verdict", response_model=answers.Verdict, status_code=201)
 async def give(call_id: str, body: Found, service: ServiceOf, request: Request) -> dict[str, Any]:
     """Keep a verdict on a call, live or over; what is personal in the note is masked."""
     principal: Principal = request.state.principal
@@ -35,7 +36,7 @@ async def give(call_id: str, body: Found, service: ServiceOf, request: Request) 
     return {"call_id": call_id, "verdict": body.verdict, "author": principal.name, "at": at}
 
 
-@router.get("/v1/verdicts")
+@router.get("/v1/verdicts", response_model=answers.Verdicts)
 async def listed(
     service: ServiceOf, response: Response, call_id: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,

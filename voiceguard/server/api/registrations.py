@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 
 from voiceguard.adapters.store.registrations import Registered
 from voiceguard.ingest.fields import MAX_ENTRIES, MAX_VALUE_CHARS, NAME
+from voiceguard.server import answers
 from voiceguard.server.schemas import Body, Identifier, ServiceOf
 
 router = APIRouter()
@@ -25,7 +26,7 @@ class Announced(Body):
     metadata: Annotated[dict[Name, Value], Field(max_length=MAX_ENTRIES)] = {}
 
 
-@router.post("/v1/audiosocket/calls", status_code=201)
+@router.post("/v1/audiosocket/calls", response_model=answers.Registered, status_code=201)
 async def register(body: Announced, service: ServiceOf, response: Response) -> dict[str, Any]:
     """A UUID that opens this one call, within a minute; whoever knows it can speak as the call."""
     now, life_s = service.now(), service.settings.audiosocket.registration_s

@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
+from voiceguard.server import answers
 from voiceguard.server.problems import Problem
 from voiceguard.server.schemas import Body, ServiceOf
 from voiceguard.text import guard
@@ -29,7 +30,7 @@ class Text(Body):
     facts: Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=guard.MAX_FACTS)] = []
 
 
-@router.post("/v1/screen")
+@router.post("/v1/screen", response_model=answers.Screened)
 async def screen(body: Text, service: ServiceOf) -> dict[str, Any]:
     """The text masked, with what was heard in it, and whether it may go on."""
     if len(body.text.encode("utf-8", "replace")) > MAX_TEXT_BYTES:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from voiceguard.adapters.store.voices import Listing
 from voiceguard.events import CallStarted, VoiceAsked, VoiceTaken
+from voiceguard.server import answers
 from voiceguard.server.access.authenticate import Principal
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
@@ -33,7 +34,7 @@ class Review(Body):
     days: Annotated[float, Field(gt=0, le=730)] = 30.0
 
 
-@router.post("/v1/calls/{call_id}/voiceprint", status_code=201)
+@router.post("/v1/calls/{call_id}/voiceprint", response_model=answers.Enrolled, status_code=201)
 async def enrol(call_id: str, service: ServiceOf, request: Request) -> dict[str, Any]:
     """Keep the live caller's voice as the customer's, with the consent that the call carries; 409 with reasons when
     anything speaks against it."""
@@ -50,7 +51,7 @@ async def enrol(call_id: str, service: ServiceOf, request: Request) -> dict[str,
     }
 
 
-@router.get("/v1/customers/{customer_ref}/voiceprints")
+@router.get("/v1/customers/{customer_ref}/voiceprints", response_model=answers.Voiceprints)
 async def voiceprints(customer_ref: str, service: ServiceOf, response: Response) -> dict[str, Any]:
     """Every voiceprint a customer ever had, newest first, without the voice."""
     return {"voiceprints": await service.live.voices.voices.voiceprint_history(customer_ref)}
@@ -68,7 +69,7 @@ async def forget(
         raise Problem(404, "no_voiceprint", "No voice of this customer is kept.")
 
 
-@router.post("/v1/calls/{call_id}/watchlist", status_code=201)
+@router.post("/v1/calls/{call_id}/watchlist", response_model=answers.ListEntry, status_code=201)
 async def put_on_watchlist(call_id: str, body: Suspicion, service: ServiceOf, request: Request) -> dict[str, Any]:
     """Put the voice that speaks now on the watch list; every process has it within a minute."""
     try:
@@ -84,13 +85,13 @@ async def put_on_watchlist(call_id: str, body: Suspicion, service: ServiceOf, re
     return {"entry_id": entry_id}
 
 
-@router.get("/v1/watchlist")
+@router.get("/v1/watchlist", response_model=answers.Watchlist)
 async def watchlist(service: ServiceOf, response: Response) -> dict[str, Any]:
     """Every entry there ever was, newest first, without the voice."""
     return {"entries": await service.live.voices.voices.watchlist_history()}
 
 
-@router.post("/v1/watchlist/{entry_id}/review")
+@router.post("/v1/watchlist/{entry_id}/review", response_model=answers.ListEntry)
 async def review(entry_id: str, body: Review, service: ServiceOf, request: Request) -> dict[str, Any]:
     """Keep an entry until the next review; another person than its author has to."""
     now = service.now()

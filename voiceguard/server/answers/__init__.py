@@ -1,0 +1,72 @@
+"""What the HTTP endpoints answer: every field that may leave by them. What stands in no class here is left out.
+
+Times are Unix seconds, `at_s` is media time in seconds.
+"""
+
+from __future__ import annotations
+
+from voiceguard.server.answers.decisions import (
+    Call,
+    Calls,
+    Challenge,
+    DecidedAction,
+    Decision,
+    Evidence,
+    GrantClaims,
+    Handover,
+    NamedCustomer,
+    Policy,
+    PolicyTier,
+    Reason,
+    Receipt,
+    ReceiptControl,
+    ReceiptData,
+    ReceiptPlace,
+    ReceiptProduced,
+    Receipts,
+    ReceiptSystem,
+    RecordedCall,
+    Redeemed,
+    Risk,
+    RiskLevel,
+    SaidLine,
+    Spectrogram,
+)
+from voiceguard.server.answers.people import (
+    Health,
+    Key,
+    Keys,
+    KeySet,
+    People,
+    Person,
+    Problem,
+    Readiness,
+    Session,
+    SetUpBegun,
+    SetUpFinished,
+    SignedIn,
+)
+from voiceguard.server.answers.voices import (
+    Enrolled,
+    KeptVerdict,
+    KeptVoice,
+    ListEntry,
+    Registered,
+    Screened,
+    Verdict,
+    Verdicts,
+    Voiceprint,
+    Voiceprints,
+    Watchlist,
+    WatchlistEntry,
+)
+
+__all__ = [
+    "Call", "Calls", "Challenge", "DecidedAction", "Decision", "Enrolled", "Evidence", "GrantClaims",
+    "Handover", "Health", "KeptVerdict", "KeptVoice", "Key", "KeySet", "Keys", "ListEntry", "NamedCustomer",
+    "People", "Person", "Policy", "PolicyTier", "Problem", "Readiness", "Reason", "Receipt", "ReceiptControl",
+    "ReceiptData", "ReceiptPlace", "ReceiptProduced", "ReceiptSystem", "Receipts", "RecordedCall", "Redeemed",
+    "Registered", "Risk", "RiskLevel", "SaidLine", "Screened", "Session", "SetUpBegun", "SetUpFinished",
+    "SignedIn", "Spectrogram", "Verdict", "Verdicts", "Voiceprint", "Voiceprints", "Watchlist",
+    "WatchlistEntry",
+]
