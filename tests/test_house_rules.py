@@ -69,6 +69,7 @@ TESTED_ELSEWHERE = {
     "voiceguard/privacy/meanings.py": "tests/privacy/test_dataflow.py",
     "voiceguard/privacy/places.py": "tests/privacy/test_dataflow.py",
     "voiceguard/server/problems.py": "tests/server/api/test_actions.py",
+    "voiceguard/server/access/principal.py": "tests/server/test_tenants.py",
 }
 """Modules without a test file of their own name, and the one that covers them."""
 

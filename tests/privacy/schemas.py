@@ -161,7 +161,7 @@ def _delivered() -> set[str]:
     async def deliver() -> None:
         client = httpx.AsyncClient(transport=httpx.MockTransport(keep))
         await WebhookDelivery("https://codes.example", "secret", client=client).deliver(
-            CodeToDeliver("a", "c", "payment", "123456", 1.0)
+            CodeToDeliver("a", "brand~c", "payment", "123456", 1.0)
         )
 
     asyncio.run(deliver())

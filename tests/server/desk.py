@@ -49,10 +49,12 @@ async def someone(served: Served, name: str = "ann", roles: Iterable[str] = ("ag
     return Someone(name, person.totp_secret)
 
 
-async def session_token(served: Served, name: str = "ann", roles: Iterable[str] = ("agent",)) -> str:
+async def session_token(
+    served: Served, name: str = "ann", roles: Iterable[str] = ("agent",), tenant: str | None = None
+) -> str:
     """The token in the cookie of somebody who has just signed in; made if there is no such person."""
     people, now, token = served.service.store.users, served.service.now(), secrets.token_urlsafe(32)
-    await people.add(name, roles, setup=secrets.token_hex(8), expires=now, by="test", now=now)
+    await people.add(name, roles, setup=secrets.token_hex(8), expires=now, by="test", now=now, tenant=tenant)
     await people.open_session(name, token_digest(token), "totp", now)
     return token
 

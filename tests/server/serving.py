@@ -24,6 +24,7 @@ from voiceguard.codecs import g711
 from voiceguard.detectors import Calibrations, speaker, synthetic
 from voiceguard.errors import VoiceguardError
 from voiceguard.events import CodeToDeliver, Samples
+from voiceguard.events.tenants import DEFAULT, kept_name
 from voiceguard.server.access import rules
 from voiceguard.server.app import create_app
 from voiceguard.server.context import WebContext
@@ -117,16 +118,18 @@ class Served:
 
     @asynccontextmanager
     async def call(
-        self, call_id: str = "call-1", customer_ref: str | None = "customer-1", seconds: float = 10.0, **changes: Any
+        self, call_id: str = "call-1", customer_ref: str | None = "customer-1", seconds: float = 10.0,
+        key: str | None = None, tenant: str = DEFAULT, **changes: Any,
     ) -> AsyncIterator[ClientConnection]:
-        """A native call in progress, that many seconds old; stopped in the end. Its customer is known."""
+        """A native call in progress, that many seconds old; stopped in the end. Its customer is known. `tenant`: of the
+        key that brings it."""
         if customer_ref is not None:
-            await self.service.store.customers.upsert(customer_ref)
-        async with self.stream() as socket:
+            await self.service.store.customers.upsert(kept_name(tenant, customer_ref))
+        async with self.stream(key=key) as socket:
             await socket.send(start(call_id, customer_ref=customer_ref, **changes))
             await said(socket, "started")
             await speak(socket, seconds)
-            await heard(self, call_id, seconds)
+            await heard(self, kept_name(tenant, call_id), seconds)
             yield socket
             await socket.send(json.dumps({"type": "stop"}))
             await said(socket, "stopped")

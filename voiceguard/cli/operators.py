@@ -23,9 +23,12 @@ from voiceguard.cli.shared import (
     read_settings,
     short,
     take_config,
+    take_tenant,
+    tenant_name,
     with_store,
 )
 from voiceguard.errors import ConfigurationError
+from voiceguard.events.tenants import DEFAULT, kept_name
 from voiceguard.server.access.rules import SCOPES
 
 
@@ -39,6 +42,7 @@ def add(commands: Any) -> None:
     take_config(export)
     erase = new_command(audit, "erase", _audit_erase, "erase a customer from every record; the chains stay whole")
     erase.add_argument("ref", type=short, help="the customer, by the platform's own reference")
+    take_tenant(erase)
     erase.add_argument("--reason", type=short, required=True)
     erase.add_argument("--by", type=short, required=True, metavar="NAME", help="who does it, for the audit")
     take_config(erase)
@@ -51,6 +55,8 @@ def add(commands: Any) -> None:
     create = new_command(keys, "create", _keys_create, "make an API key and print it, once")
     create.add_argument("name", type=short, help="whose key it is")
     create.add_argument("--scope", action="append", choices=SCOPES, required=True, help="may be given several times")
+    create.add_argument("--tenant", type=tenant_name, default=DEFAULT, help="the brand whose calls it reaches")
+    create.add_argument("--owner", type=short, help="the person whose key it is: two keys of one person count as one")
     rotate = new_command(keys, "rotate", _keys_rotate, "make a new secret for a key and print it, once")
     rotate.add_argument("name")
     rotate.add_argument("--grace", type=positive, default=24.0, help="hours for which the old secret stays good")
@@ -62,6 +68,7 @@ def add(commands: Any) -> None:
     customers = commands.add_parser("customers", help="who may be claimed to call").add_subparsers(required=True)
     add = new_command(customers, "add", _customers_add, "make a customer known, by the platform's own reference")
     add.add_argument("ref", type=short)
+    take_tenant(add)
     add.add_argument("--totp", action="store_true", help="make an authenticator secret and print its URI, once")
     take_config(add)
 
@@ -106,7 +113,7 @@ def _audit_export(options: argparse.Namespace) -> bool:
 
 def _audit_erase(options: argparse.Namespace) -> bool:
     calls = asyncio.run(with_store(read_settings(options), lambda store: store.customers.erase(
-        options.ref, author=options.by, reason=options.reason, now=time.time()
+        kept_name(options.tenant, options.ref), author=options.by, reason=options.reason, now=time.time()
     )))
     print("nobody knew this customer" if calls is None else f"erased, from the records of {calls} calls too")
     return calls is not None
@@ -129,7 +136,12 @@ def _models(options: argparse.Namespace) -> bool:
 
 
 def _keys_create(options: argparse.Namespace) -> bool:
-    print(_with_keys(options, lambda keys: keys.create(options.name, options.scope, by=operator(), now=time.time())))
+    from voiceguard.adapters.store.api_keys import KeyTerms
+
+    terms = KeyTerms(tenant=options.tenant, owner=options.owner)
+    print(_with_keys(options, lambda keys: keys.create(
+        options.name, options.scope, by=operator(), now=time.time(), terms=terms
+    )))
     return True
 
 
@@ -148,7 +160,8 @@ def _keys_revoke(options: argparse.Namespace) -> bool:
 
 def _keys_list(options: argparse.Namespace) -> bool:
     for key in _with_keys(options, lambda keys: keys.list()):
-        print(f"{key['name']:24} {' '.join(key['scopes']):40} last used {moment(key['last_used_at'])}")
+        tenant = "" if key["tenant"] == DEFAULT else f", tenant {key['tenant']}"
+        print(f"{key['name']:24} {' '.join(key['scopes']):40} last used {moment(key['last_used_at'])}{tenant}")
     return True
 
 
@@ -159,7 +172,9 @@ def _with_keys(options: argparse.Namespace, use: Callable[[Any], Any]) -> Any:
 def _customers_add(options: argparse.Namespace) -> bool:
     secret = pyotp.random_base32() if options.totp else None
     asyncio.run(with_store(
-        read_settings(options), lambda store: store.customers.upsert(options.ref, totp_secret=secret)
+        read_settings(options), lambda store: store.customers.upsert(
+            kept_name(options.tenant, options.ref), totp_secret=secret
+        )
     ))
     if secret is not None:
         print(pyotp.TOTP(secret, name=options.ref, issuer="voiceguard").provisioning_uri())

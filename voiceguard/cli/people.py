@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from voiceguard.cli.shared import moment, new_command, operator, read_settings, take_config, with_store
+from voiceguard.cli.shared import moment, new_command, operator, read_settings, take_config, tenant_name, with_store
 from voiceguard.server.access.rules import PEOPLE
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
@@ -29,6 +29,7 @@ def add(commands: Any) -> None:
         command.add_argument(
             "--role", action="append", choices=sorted(PEOPLE), required=True, help="may be given several times"
         )
+    add.add_argument("--tenant", type=tenant_name, help="the brand whose calls the person sees; not given: all")
     for command in (add, reset, role, disable, new_command(users, "list", _list, "names, roles and last sign-in")):
         take_config(command)
 
@@ -40,7 +41,9 @@ def _name(text: str) -> str:
 
 
 def _add(options: argparse.Namespace) -> bool:
-    return _print_link(options, lambda people, **link: people.add(options.name, options.role, **link))
+    return _print_link(options, lambda people, **link: people.add(
+        options.name, options.role, tenant=options.tenant, **link
+    ))
 
 
 def _reset(options: argparse.Namespace) -> bool:

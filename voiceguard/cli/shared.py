@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from voiceguard.errors import ConfigurationError
+from voiceguard.events import tenants
 from voiceguard.settings import Settings
 
 
@@ -20,6 +21,18 @@ def short(text: str) -> str:
     if not text.isprintable() or not text.strip() or len(text) > 128:
         raise argparse.ArgumentTypeError("a name of 1 to 128 printable characters is expected")
     return text
+
+
+def tenant_name(text: str) -> str:
+    """A tenant's name."""
+    if tenants.NAME.fullmatch(text) is None:
+        raise argparse.ArgumentTypeError("a name of 1 to 32 small letters, digits and - is expected")
+    return text
+
+
+def take_tenant(parser: argparse.ArgumentParser) -> None:
+    """`--tenant`, for a command on a customer."""
+    parser.add_argument("--tenant", type=tenant_name, default=tenants.DEFAULT, help="the brand whose customer it is")
 
 
 def positive(text: str) -> float:

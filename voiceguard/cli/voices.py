@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from voiceguard.cli.shared import new_command, positive, read_settings, short, take_config, with_store
+from voiceguard.cli.shared import new_command, positive, read_settings, short, take_config, take_tenant, with_store
 from voiceguard.errors import ConfigurationError
+from voiceguard.events.tenants import kept_name
 
 
 def add(commands: Any) -> None:
@@ -22,6 +23,8 @@ def add(commands: Any) -> None:
     add.add_argument("--consent", type=short, required=True, help="where the customer's consent is on record")
     forget = new_command(enrol, "delete", _enrol_delete, "erase a customer's voice and its key")
     history = new_command(enrol, "list", _enrol_list, "a customer's voiceprints, newest first, without the voice")
+    for command in (add, forget, history):
+        take_tenant(command)
     for command in (forget, history):
         command.add_argument("ref", type=short)
 
@@ -48,19 +51,21 @@ def add(commands: Any) -> None:
 
 def _enrol_add(options: argparse.Namespace) -> bool:
     print(_with_recorder(options, lambda recorder: recorder.enrol(
-        options.ref, options.audio, consent=options.consent, author=options.by
+        kept_name(options.tenant, options.ref), options.audio, consent=options.consent, author=options.by
     )))
     return True
 
 
 def _enrol_delete(options: argparse.Namespace) -> bool:
     return bool(_with_voices(options, lambda voices: voices.forget_voiceprint(
-        options.ref, author=options.by, reason=options.reason, now=time.time()
+        kept_name(options.tenant, options.ref), author=options.by, reason=options.reason, now=time.time()
     )))
 
 
 def _enrol_list(options: argparse.Namespace) -> bool:
-    return _print_lines(_with_voices(options, lambda voices: voices.voiceprint_history(options.ref)))
+    return _print_lines(_with_voices(options, lambda voices: voices.voiceprint_history(
+        kept_name(options.tenant, options.ref)
+    )))
 
 
 def _watchlist_add(options: argparse.Namespace) -> bool:

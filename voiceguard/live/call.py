@@ -74,8 +74,8 @@ class LiveCall:
         """Unix seconds since when the call has no stream; None while it has one."""
         self.requested: dict[str, ActionRequested] = {}
         """What was asked for, by action id."""
-        self.answers: dict[str, tuple[str, asyncio.Task[dict[str, Any]]]] = {}
-        """Idempotency key to the body's hash and its answer."""
+        self.answers: dict[tuple[str, bool, str], tuple[str, asyncio.Task[dict[str, Any]]]] = {}
+        """Who asked, whether it was a person, and their idempotency key, to the body's hash and its answer."""
         self.view = CallView(call_id, started.customer_ref, context.now())
         self.recorder = Recorder(context, call_id)
         self.handovers = Handovers(self.recorder.add, context.settings.desk.orphan_s)

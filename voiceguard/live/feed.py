@@ -19,6 +19,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from voiceguard.events.tenants import tenant_of, with_own_names
+
 ENDED_KEPT = 50
 """Ended calls that stay on the page; older ones are read from the store."""
 
@@ -104,6 +106,8 @@ class Follower:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     person: str | None = None
     """Who reads, where it is a person."""
+    tenant: str | None = None
+    """Whose calls are read, under the names that the tenant knows; None: those of all, under their kept names."""
     _places: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
     """Call to how much of its line, events and speech was read, and how many of these events were sent."""
 
@@ -113,19 +117,25 @@ class Follower:
         self.wake.clear()
         messages: list[dict[str, Any]] = []
         for call_id in ids:
+            if not self._may_see(call_id):
+                continue
             if (view := calls.get(call_id)) is not None:
                 messages.append({"type": "call", "call": self._read(view)})
             elif self._places.pop(call_id, None) is not None:
                 messages.append({"type": "forget", "call_id": call_id})
-        return messages
+        return messages if self.tenant is None else [with_own_names(message) for message in messages]
 
     def snapshot(self, views: Iterable[CallView]) -> dict[str, Any]:
         """Everything, whole."""
-        return {"type": "snapshot", "calls": [self._read(view) for view in views]}
+        whole = {"type": "snapshot", "calls": [self._read(view) for view in views if self._may_see(view.call_id)]}
+        return whole if self.tenant is None else dict(with_own_names(whole))
 
     def restart(self, call_id: str) -> None:
         """What was read of this call is void."""
         self._places.pop(call_id, None)
+
+    def _may_see(self, call_id: str) -> bool:
+        return self.tenant in (None, tenant_of(call_id))
 
     def _read(self, view: CallView) -> dict[str, Any]:
         line_from, events_from, speech_from, sent = self._places.get(view.call_id, (0, 0, 0, 0))
@@ -187,9 +197,11 @@ class Hub:
         """Who follows the calls now."""
         return {follower.person for follower in self._followers if follower.person is not None}
 
-    def join(self, topics: frozenset[str] | None = None, person: str | None = None) -> Follower:
-        """A new follower, who sees these topics; hand it to `leave` afterwards."""
-        follower = Follower(topics, person=person)
+    def join(
+        self, topics: frozenset[str] | None = None, person: str | None = None, tenant: str | None = None
+    ) -> Follower:
+        """A new follower, who sees these topics of this tenant's calls; hand it to `leave` afterwards."""
+        follower = Follower(topics, person=person, tenant=tenant)
         self._followers.add(follower)
         return follower
 

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from voiceguard.adapters.store.voices import Voices
 from voiceguard.adapters.voice_index import VectorList, Without
 from voiceguard.events import CallStarted, KnownVoices, Voice
+from voiceguard.events.tenants import tenant_of
 from voiceguard.settings import LinkingOptions
 
 REFRESH_S = 60.0
 """Age that the lists in memory may reach: by then every process has what another one listed or erased."""
 _HOUR_S = 3600.0
+_EMPTY = VectorList(())
 
 
 @dataclass
@@ -25,8 +28,10 @@ class VoiceGallery:
 
     voices: Voices
     linking: LinkingOptions
-    _watchlist: VectorList = field(default_factory=lambda: VectorList(()))
-    _heard: VectorList = field(default_factory=lambda: VectorList(()))
+    _watchlist: Mapping[str, VectorList] = field(default_factory=dict)
+    """Of each tenant: no caller is compared with what another brand suspects."""
+    _heard: Mapping[str, VectorList] = field(default_factory=dict)
+    """Of each tenant."""
     _calls_of: dict[str, frozenset[str]] = field(default_factory=dict)
     """Customer to those of their calls whose voice is in `_heard`."""
 
@@ -39,24 +44,25 @@ class VoiceGallery:
         """Read the lists anew. Raises StoreError, and the old ones stay."""
         await self.voices.erase_due(now)
         # Building a long list takes a second, which no call's audio should wait for.
-        self._watchlist = await asyncio.to_thread(VectorList, await self.voices.listed(now))
+        self._watchlist = await asyncio.to_thread(_lists, await self.voices.listed_by_tenant(now))
         if not self.is_linking:
             return
-        heard = await self.voices.heard(now)
-        self._heard = await asyncio.to_thread(VectorList, [(call_id, voice) for call_id, _, voice in heard])
+        heard: dict[str, list[tuple[str, Voice]]] = defaultdict(list)
         calls_of: dict[str, set[str]] = defaultdict(set)
-        for call_id, customer_ref, _ in heard:
+        for call_id, customer_ref, voice in await self.voices.heard(now):
+            heard[tenant_of(call_id)].append((call_id, voice))
             calls_of[customer_ref].add(call_id)
+        self._heard = await asyncio.to_thread(_lists, heard)
         self._calls_of = {customer: frozenset(calls) for customer, calls in calls_of.items()}
 
     async def known(self, started: CallStarted) -> KnownVoices:
         """What the voice of this call is compared with. Raises StoreError."""
-        customer = started.customer_ref
+        customer, tenant = started.customer_ref, tenant_of(started.call_id)
         own = self._calls_of.get(customer or "", frozenset())
-        others = Without(self._heard, own) if self.is_linking and customer else None
+        others = Without(self._heard.get(tenant, _EMPTY), own) if self.is_linking and customer else None
         return KnownVoices(
             voiceprint=None if customer is None else await self.voices.voiceprint(customer),
-            watchlist=self._watchlist, others=others,
+            watchlist=self._watchlist.get(tenant, _EMPTY), others=others,
         )
 
     async def remember(self, started: CallStarted, voice: Voice, now: float) -> None:
@@ -64,3 +70,7 @@ class VoiceGallery:
         if self.is_linking and started.customer_ref is not None:
             expires = now + self.linking.kept_h * _HOUR_S
             await self.voices.remember_heard(started.customer_ref, voice, call_id=started.call_id, expires=expires)
+
+
+def _lists(entries: Mapping[str, list[tuple[str, Voice]]]) -> dict[str, VectorList]:
+    return {tenant: VectorList(voices) for tenant, voices in entries.items()}

@@ -15,6 +15,7 @@ from voiceguard.adapters.store import StoreError
 from voiceguard.call import Call
 from voiceguard.errors import PeerError, VoiceguardError
 from voiceguard.events import CallEnded, CallStarted, KnownVoices
+from voiceguard.events.tenants import tenant_of
 from voiceguard.live.call import LiveCall
 from voiceguard.live.context import LiveContext
 from voiceguard.live.earlier import RecordedCall, read_recorded
@@ -146,10 +147,10 @@ class Registry:
             raise UnknownCall("No such call.")
         raise CallOver("This call is over.")
 
-    def holding(self, action_id: str) -> LiveCall:
-        """The live call that asked for an action. Raises UnknownAction."""
-        for call in self.calls.values():
-            if action_id in call.requested:
+    def holding(self, action_id: str, tenant: str | None = None) -> LiveCall:
+        """The live call, of this tenant or of any, that asked for an action. Raises UnknownAction."""
+        for call_id, call in self.calls.items():
+            if action_id in call.requested and tenant in (None, tenant_of(call_id)):
                 return call
         raise UnknownAction("No live call holds this action.")
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from voiceguard.events import Grant
+from voiceguard.events.tenants import DEFAULT, own_name, tenant_of
 
 AUDIENCE = "voiceguard:redeem"
 """`aud` of every grant: it is spent at our redeem endpoint and means nothing elsewhere."""
@@ -24,14 +25,16 @@ def parameters_sha256(parameters: Mapping[str, str]) -> str:
 
 
 def claims(grant: Grant, issuer: str) -> dict[str, Any]:
-    """The grant as JWT claims (RFC 7519), ready to be signed."""
+    """The grant as JWT claims (RFC 7519), ready to be signed. `tenant` stands there for another than the default."""
+    tenant = tenant_of(grant.call_id)
     return {
         "iss": issuer,
         "aud": AUDIENCE,
-        "sub": grant.customer_ref,
+        "sub": own_name(grant.customer_ref),
         "jti": grant.jti,
         "exp": int(grant.expires_at),
-        "call_id": grant.call_id,
+        "call_id": own_name(grant.call_id),
         "action": grant.action,
         "parameters_sha256": grant.parameters_sha256,
+        **({} if tenant == DEFAULT else {"tenant": tenant}),
     }

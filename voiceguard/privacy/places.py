@@ -76,7 +76,7 @@ EVENTS: Final = _in_memory("event", {
 
 _CALL: Final = "call"
 TABLES: Final = (
-    Place("table calls", "call_id customer_ref:subject started_at ended_at end_reason:cause", _CALL, "calls"),
+    Place("table calls", "call_id tenant customer_ref:subject started_at ended_at end_reason:cause", _CALL, "calls"),
     Place("table actions", "call_id action_id at action tier decision state rule person", _CALL, "actions"),
     Place("table grants", "jti call_id action_id expires_at redeemed_at", _CALL, "grants"),
     Place("table audit_events", "chain:call_id seq record hash", _CALL, "audit_events" + _CALL_KEY),
@@ -98,10 +98,11 @@ TABLES: Final = (
     Place("table nonces", "nonce expires", "short_lived", "nonces"),
     Place("table registered_calls", "uuid_sha256 expires_at sealed", "short_lived",
           "registered_calls; sealed encrypted by customer-data.key"),
-    Place("table api_keys", "name:key_name secret_sha256 scopes created_at last_used_at old_sha256 old_until",
+    Place("table api_keys", "name:key_name secret_sha256 scopes created_at last_used_at old_sha256 old_until "
+          "tenant kind owner:person actions:tiers fields",
           "account", "api_keys"),
     Place("table people", "name roles password_hash totp_secret last_totp_step created_at disabled_at signed_in_at "
-          "setup_sha256 setup_expires issuer subject:name", "account",
+          "setup_sha256 setup_expires issuer subject:name tenant", "account",
           "people; totp_secret encrypted by customer-data.key"),
     Place("table recovery_codes", "person sha256:token_sha256", "account", "recovery_codes"),
     Place("table sessions", "sha256:token_sha256 person method:kind created_at seen_at", "session", "sessions"),
@@ -129,10 +130,11 @@ RECORDS: Final = (
         "watchlist_proposed": "entry_id person", "erased": "author reason",
     }, _CALL, "auditor supervisor analyst receipts"),
     *_records({
-        "person_added": "name roles by", "person_roles": "name roles by", "person_reset": "name by",
+        "person_added": "name roles tenant by", "person_roles": "name roles by", "person_reset": "name by",
         "person_disabled": "name by", "person_set_up": "name", "recovery_code_used": "name",
         "signed_in": "name method:kind", "signed_out": "name", "guesses_blocked": "key:guesser tries seconds",
-        "key_created": "name:key_name scopes by", "key_rotated": "name:key_name grace_s by",
+        "key_created": "name:key_name scopes by tenant key_kind:kind owner:person actions:tiers fields",
+        "key_rotated": "name:key_name grace_s by",
         "key_revoked": "name:key_name by",
     }, "account", "auditor"),
 )
@@ -175,10 +177,10 @@ ANSWERS: Final = _in_memory("answer", {
     "Reason": "code:reasons text:reasons", "Challenge": "method:kind expires_at tries_left acr",
     "Decision": "call_id action_id action tier decision state reasons rule risk challenge grant",
     "NamedCustomer": "call_id customer_ref",
-    "GrantClaims": "iss aud sub jti exp call_id action parameters_sha256", "Redeemed": "redeemed claims",
+    "GrantClaims": "iss aud sub jti exp call_id action parameters_sha256 tenant", "Redeemed": "redeemed claims",
     "DecidedAction": "action_id at action tier decision state rule person",
-    "RecordedCall": "call_id customer_ref started_at ended_at end_reason:cause actions", "Calls": "calls",
-    "Call": "call_id customer_ref started_at ended_at end_reason:cause actions live risk",
+    "RecordedCall": "call_id tenant customer_ref started_at ended_at end_reason:cause actions", "Calls": "calls",
+    "Call": "call_id tenant customer_ref started_at ended_at end_reason:cause actions live risk",
     "ReceiptSystem": "models policy rule",
     "ReceiptData": "media_s net_speech_s evidence parameters_sha256 recorded_before_sha256",
     "ReceiptProduced": "action decision state reasons risk grant_jti", "ReceiptControl": "tier step_up",
@@ -199,8 +201,9 @@ ANSWERS: Final = _in_memory("answer", {
     "Registered": "uuid:key_secret call_id expires_at", "Screened": "masked injection rules actions leaks allow",
     "Session": "oidc person roles csrf ends_at method:kind", "SignedIn": "person",
     "SetUpBegun": "name secret uri qr", "SetUpFinished": "person recovery_codes",
-    "Person": "name roles created_at disabled_at signed_in_at issuer is_set_up", "People": "people",
-    "Key": "name:key_name scopes created_at last_used_at old_until", "Keys": "keys:key_name",
+    "Person": "name roles created_at disabled_at signed_in_at issuer is_set_up tenant", "People": "people",
+    "Key": "name:key_name scopes created_at last_used_at old_until tenant kind owner:person "
+           "actions:tiers fields", "Keys": "keys:key_name",
     "Health": "status", "Readiness": "status calls:count policy", "KeySet": "keys",
 })
 
@@ -210,7 +213,7 @@ OUTSIDE: Final = (
           "standard error of the process, in the clear", "operator", "standard error"),
     Place("metric labels", "task quantity:kind reason:cause decision:tier code:cause kind job worker tier outcome", "",
           "counted in memory, names nobody", "admin metrics", "GET /metrics"),
-    Place("webhook code delivery", "customer_ref action action_id code expires_at", "", "", "customer",
+    Place("webhook code delivery", "customer_ref action action_id code expires_at tenant", "", "", "customer",
           "otp_webhook_url"),
     Place("file voiceguard.db", "", "call", "data_dir; the tables above", "operator"),
     Place("file signing-key.json", "private_key", "key", "data_dir, readable by its owner alone", "operator"),

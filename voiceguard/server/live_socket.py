@@ -12,7 +12,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from voiceguard.adapters.store import StoreError
 from voiceguard.errors import AuthenticationError
 from voiceguard.live.feed import Follower, Hub
-from voiceguard.server.access.authenticate import Principal, authenticate, authenticate_person, bearer
+from voiceguard.server.access.authenticate import authenticate, authenticate_person, bearer
+from voiceguard.server.access.principal import Principal
 from voiceguard.server.access.rules import topics_for
 from voiceguard.server.access.sessions import SignedIn, still_signed_in
 from voiceguard.server.context import WebContext
@@ -48,7 +49,8 @@ async def follow(websocket: WebSocket) -> None:
         return
     hub: Hub = service.live.hub
     follower = (
-        hub.join(topics_for(principal.roles), principal.name) if principal.is_person else hub.join()
+        hub.join(topics_for(principal.roles), principal.name, principal.tenant) if principal.is_person
+        else hub.join(tenant=principal.tenant)
     )
     risk = service.settings.risk
     thresholds = {"elevated": 100.0 * risk.elevated, "high": 100.0 * risk.high}

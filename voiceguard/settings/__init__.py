@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic.dataclasses import dataclass
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from voiceguard.events import tenants
 from voiceguard.ingest import IngestOptions
 from voiceguard.risk import EnrolmentOptions, RiskOptions
 from voiceguard.settings.desk import DeskOptions, OidcOptions
@@ -51,6 +52,9 @@ class LinkingOptions:
     """Hours for which the voice of an ended call is kept and looked for."""
 
 
+TenantName = Annotated[str, StringConstraints(pattern=f"^{tenants.NAME.pattern}$")]
+
+
 class Settings(BaseSettings):
     """Also read from `VOICEGUARD_*`; a room's option as `VOICEGUARD_RISK__PRIOR`."""
 
@@ -82,6 +86,9 @@ class Settings(BaseSettings):
     otp_webhook_url: str | None = Field(None, description="Where one-time codes are sent; empty: nowhere.")
     otp_webhook_secret: SecretStr | None = Field(None, description="Signs the webhook's body.")
     otp_console: bool = Field(False, description="Print one-time codes instead: for trying out, never with real calls.")
+    tenants: dict[str, TenantName] = Field(
+        default_factory=dict, description="Platform that proves itself without a key of ours to whose calls it brings."
+    )
     grant_issuer: str = Field("voiceguard", description="`iss` of grants.")
     twilio: TwilioOptions = Field(default_factory=TwilioOptions, description="How Twilio streams are authenticated.")
     audiohook: AudioHookOptions = Field(default_factory=AudioHookOptions, description="Genesys AudioHook.")

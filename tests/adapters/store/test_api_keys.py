@@ -9,6 +9,7 @@ import pytest
 
 from tests.adapters.store.helpers import on
 from voiceguard.adapters.store import Store, StoreError
+from voiceguard.adapters.store.api_keys import KeyTerms
 
 
 def using(folder: Path, use: Any) -> Any:
@@ -27,7 +28,8 @@ def test_a_key_is_seen_once_and_hashed(tmp_path: Path) -> None:
         return secret, held, revoked, await keys.check(secret, 4.0), await store.calls.events("~people")
 
     secret, held, revoked, after, records = using(tmp_path, use)
-    assert held == (("desk", frozenset({"handover", "live"})), None)
+    assert ("desk", frozenset({"handover", "live"}), KeyTerms()) == (held[0].name, held[0].scopes, held[0].terms)
+    assert held[1] is None
     assert ((True, False), None) == (revoked, after)
     assert secret.startswith("vg_") and len(secret) == 46
     assert all(secret.encode() not in file.read_bytes() for file in tmp_path.iterdir())
@@ -62,7 +64,10 @@ def test_last_use_to_the_minute(tmp_path: Path) -> None:
 
     seen, listed = using(tmp_path, use)
     assert [None, 10.0, 10.0, 70.0] == seen
-    assert {"name": "desk", "scopes": ["live"], "created_at": 0.0, "last_used_at": 70.0, "old_until": None} == listed
+    assert {
+        "name": "desk", "scopes": ["live"], "created_at": 0.0, "last_used_at": 70.0, "old_until": None,
+        "tenant": "default", "kind": "machine", "owner": None, "actions": None, "fields": None,
+    } == listed
 
 
 def test_who_cannot_be_noted_still_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,4 +82,4 @@ def test_who_cannot_be_noted_still_passes(tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setattr(store.database, "write", refuse)
         return await keys.check(secret, 1.0)
 
-    assert ("desk", frozenset({"live"})) == using(tmp_path, use)
+    assert "desk" == using(tmp_path, use).name

@@ -29,7 +29,7 @@ def test_call_tells_its_actions(tmp_path: Path) -> None:
     known, unknown = on(tmp_path / "v.db", use)
     assert unknown is None
     assert known == {
-        "call_id": "call-1", "customer_ref": "customer-1", "started_at": 100.0, "ended_at": 160.0,
+        "call_id": "call-1", "tenant": "default", "customer_ref": "customer-1", "started_at": 100.0, "ended_at": 160.0,
         "end_reason": "stopped",
         "actions": [{
             "action_id": "a1", "at": 120.0, "action": "refund", "tier": "money", "decision": "allow",

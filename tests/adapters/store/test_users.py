@@ -44,7 +44,7 @@ def test_who_there_is(tmp_path: Path) -> None:
     assert (False, [False, False, False, None]) == (twice, unknown)
     assert [{
         "name": "ann", "roles": ["agent", "supervisor"], "created_at": 1.0, "disabled_at": 3.0, "signed_in_at": None,
-        "issuer": None, "is_set_up": False,
+        "issuer": None, "is_set_up": False, "tenant": None,
     }] == listed
 
 

@@ -28,9 +28,11 @@ def test_a_call_is_announced(tmp_path: Path) -> None:
             body = answer.json()
             assert (201, "no-store") == (answer.status_code, answer.headers["cache-control"])
             assert ("1700000000.7", NOW + 60.0) == (body["call_id"], body["expires_at"])
+            claimed = await served.service.store.registrations.claim(UUID(body["uuid"]), NOW)
+            assert claimed is not None and len(claimed.key) == 64
             assert Registered(
-                "1700000000.7", "customer-1", frozenset({"voice_analysis"}), {"queue": "billing"}
-            ) == await served.service.store.registrations.claim(UUID(body["uuid"]), NOW)
+                "1700000000.7", "customer-1", frozenset({"voice_analysis"}), {"queue": "billing"}, key=claimed.key
+            ) == claimed
 
     asyncio.run(run())
 

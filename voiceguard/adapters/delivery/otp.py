@@ -14,6 +14,7 @@ import orjson
 
 from voiceguard.errors import ConfigurationError, VoiceguardError
 from voiceguard.events import CodeToDeliver
+from voiceguard.events.tenants import DEFAULT, own_name, tenant_of
 
 TIMEOUT_S = 5.0
 """Longest wait for the webhook's answer, connecting included."""
@@ -39,7 +40,8 @@ class NoDelivery:
 
 
 class WebhookDelivery:
-    """Posts each code as signed JSON `{customer_ref, action, action_id, code, expires_at}` (Unix seconds).
+    """Posts each code as signed JSON `{customer_ref, action, action_id, code, expires_at}` (Unix seconds), and
+    `tenant` where it is another than the default one.
 
     `X-Voiceguard-Signature: v1=<hex>` is the HMAC-SHA256, under the shared secret, of the value of
     `X-Voiceguard-Timestamp` (Unix seconds), a full stop and the body. The receiver compares it in constant time and
@@ -63,9 +65,11 @@ class WebhookDelivery:
 
     async def deliver(self, code: CodeToDeliver) -> None:
         """Post the code. Raises VoiceguardError unless the webhook itself answers 2xx in time."""
+        tenant = tenant_of(code.customer_ref)
         body = orjson.dumps({
-            "customer_ref": code.customer_ref, "action": code.action, "action_id": code.action_id,
+            "customer_ref": own_name(code.customer_ref), "action": code.action, "action_id": code.action_id,
             "code": code.code, "expires_at": code.expires_at,
+            **({} if tenant == DEFAULT else {"tenant": tenant}),
         })
         timestamp = str(int(self._now()))
         signature = hmac.new(self._secret, f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()

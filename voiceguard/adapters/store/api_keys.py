@@ -2,20 +2,62 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, insert, or_, select, update
 
 from voiceguard.adapters.store.database import Database, StoreError
 from voiceguard.adapters.store.tables import api_keys
 from voiceguard.adapters.store.users import record_act
+from voiceguard.events import tenants
 
 USED_S = 60.0
 """How exact the time of the last use is: a write at every request would cost more than the request."""
+
+
+@dataclass(frozen=True)
+class KeyTerms:
+    """What a key is for."""
+
+    tenant: str = tenants.DEFAULT
+    """Whose calls and customers it reaches."""
+    kind: Literal["machine", "assistant"] = "machine"
+    """An assistant is an AI agent: it may ask for information, and prepare anything else for a person."""
+    owner: str | None = None
+    """The person whose key it is; two keys of one person count as one. None: the key's own name stands for them."""
+    actions: frozenset[str] | None = None
+    """Tiers of actions that it may ask for; None: all."""
+    fields: frozenset[str] | None = None
+    """Names of the fields that its answers may hold; None: all."""
+
+    def as_row(self) -> dict[str, Any]:
+        """As the table and the record of its making hold them."""
+        lists = {
+            name: None if words is None else " ".join(sorted(words))
+            for name, words in (("actions", self.actions), ("fields", self.fields))
+        }
+        return {"tenant": self.tenant, "kind": self.kind, "owner": self.owner, **lists}
+
+
+ALL = KeyTerms()
+"""Of a machine of the default tenant that is not cut down."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Whose key it is, and what it opens."""
+
+    name: str
+    scopes: frozenset[str]
+    terms: KeyTerms
+    digest: str
+    """What is kept of the secret that was shown."""
 
 
 class ApiKeys:
@@ -27,14 +69,21 @@ class ApiKeys:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, name: str, scopes: Iterable[str], *, by: str, now: float) -> str:
+    async def create(
+        self, name: str, scopes: Iterable[str], *, by: str, now: float, terms: KeyTerms = ALL
+    ) -> str:
         """A new key: the only time that anybody sees it. Raises StoreError when the name is taken."""
         secret, wanted = _new_secret(), sorted(set(scopes))
         async with self._database.write("make an API key") as connection:
             await connection.execute(insert(api_keys).values(
-                name=name, secret_sha256=_sha256(secret), scopes=" ".join(wanted), created_at=now
+                name=name, secret_sha256=_sha256(secret), scopes=" ".join(wanted), created_at=now,
+                **terms.as_row(),
             ))
-            await record_act(connection, now, "key_created", name=name, scopes=wanted, by=by)
+            row = terms.as_row()
+            await record_act(
+                connection, now, "key_created", name=name, scopes=wanted, by=by, tenant=terms.tenant,
+                key_kind=terms.kind, owner=terms.owner, actions=row["actions"], fields=row["fields"],
+            )
         return secret
 
     async def rotate(self, name: str, *, grace_s: float, by: str, now: float) -> str | None:
@@ -58,14 +107,11 @@ class ApiKeys:
                 await record_act(connection, now, "key_revoked", name=name, by=by)
         return revoked.rowcount > 0
 
-    async def check(self, secret: str, now: float) -> tuple[str, frozenset[str]] | None:
-        """Name and scopes of the key's holder; None for an unknown or revoked key, or one rotated too long ago."""
+    async def check(self, secret: str, now: float) -> Holder | None:
+        """The key's holder; None for an unknown or revoked key, or one rotated too long ago."""
         digest = _sha256(secret)
         async with self._database.read("check an API key") as connection:
-            row = (await connection.execute(select(api_keys).where(or_(
-                api_keys.c.secret_sha256 == digest,
-                and_(api_keys.c.old_sha256 == digest, api_keys.c.old_until > now),
-            )))).one_or_none()
+            row = (await connection.execute(select(api_keys).where(_current([digest], now)))).one_or_none()
         if row is None:
             return None
         if row.last_used_at is None or now - row.last_used_at >= USED_S:
@@ -74,16 +120,46 @@ class ApiKeys:
                     await connection.execute(
                         update(api_keys).where(api_keys.c.name == row.name).values(last_used_at=now)
                     )
-        return row.name, frozenset(row.scopes.split())
+        return _holder(row, digest)
 
-    async def list(self) -> list[dict[str, Any]]:
-        """`name`, `scopes` (sorted), `created_at`, `last_used_at` and `old_until` of every key, by name."""
+    async def holders(self, digests: Collection[str], now: float) -> dict[str, Holder]:
+        """Of these digests those whose keys are good, with their holders."""
+        async with self._database.read("check API keys") as connection:
+            rows = (await connection.execute(select(api_keys).where(_current(digests, now)))).all()
+        good = {row.secret_sha256: row for row in rows}
+        good |= {row.old_sha256: row for row in rows if row.old_until is not None and row.old_until > now}
+        return {digest: _holder(good[digest], digest) for digest in digests if digest in good}
+
+    async def list(self, tenant: str | None = None) -> list[dict[str, Any]]:
+        """Every key of a tenant, or of all, by name: `name`, `scopes` (sorted), `created_at`, `last_used_at`,
+        `old_until`, `tenant`, `kind`, `owner`, and `actions` and `fields`, which are null where they are not cut down.
+        """
+        query = select(api_keys).order_by(api_keys.c.name)
+        if tenant is not None:
+            query = query.where(api_keys.c.tenant == tenant)
         async with self._database.read("list API keys") as connection:
-            rows = (await connection.execute(select(api_keys).order_by(api_keys.c.name))).all()
+            rows = (await connection.execute(query)).all()
         return [{
             "name": row.name, "scopes": row.scopes.split(), "created_at": row.created_at,
-            "last_used_at": row.last_used_at, "old_until": row.old_until,
+            "last_used_at": row.last_used_at, "old_until": row.old_until, "tenant": row.tenant,
+            "kind": row.kind, "owner": row.owner, "actions": _words(row.actions), "fields": _words(row.fields),
         } for row in rows]
+
+
+def _current(digests: Collection[str], now: float) -> ColumnElement[bool]:
+    return or_(
+        api_keys.c.secret_sha256.in_(digests), and_(api_keys.c.old_sha256.in_(digests), api_keys.c.old_until > now)
+    )
+
+
+def _holder(row: Row[Any], digest: str) -> Holder:
+    actions, fields = (None if words is None else frozenset(words.split()) for words in (row.actions, row.fields))
+    terms = KeyTerms(row.tenant, row.kind, row.owner, actions, fields)
+    return Holder(row.name, frozenset(row.scopes.split()), terms, digest)
+
+
+def _words(words: str | None) -> builtins.list[str] | None:
+    return None if words is None else words.split()
 
 
 def _new_secret() -> str:

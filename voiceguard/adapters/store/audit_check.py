@@ -12,6 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from voiceguard.adapters.store.tables import actions, audit_events, calls, chain_heads, checkpoints, grants
 from voiceguard.audit.chain import Entry, Fault, Head, checkpoint_hash, genesis, verify, verify_checkpoint
+from voiceguard.events.tenants import tenant_of
 
 PAGE = 200
 """Chains or checkpoints read at a time."""
@@ -99,7 +100,7 @@ def _check_tables(connection: Connection, chain: str, records: Sequence[Mapping[
     for record in records:
         match record["kind"]:
             case "started" | "customer_named" | "ended":
-                call = {"call_id": chain, **call, **call_row(record)}
+                call = {"call_id": chain, "tenant": tenant_of(chain), **call, **call_row(record)}
             case "decision":
                 decided[record["action_id"]] = {
                     "call_id": chain, "action_id": record["action_id"], **action_row(record)

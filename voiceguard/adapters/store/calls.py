@@ -40,10 +40,13 @@ class Calls:
                           for record in records]
                 await chains.append(connection, call_id, hidden)
 
-    async def list(self, limit: int = 100) -> builtins.list[dict[str, Any]]:
-        """Calls, newest first: their row and, in `actions`, the latest decision on each action."""
+    async def list(self, limit: int = 100, tenant: str | None = None) -> builtins.list[dict[str, Any]]:
+        """Calls of a tenant, or of all, newest first: their row and, in `actions`, the latest decision on each action.
+        """
         async with self._database.read("list calls") as connection:
             real = select(calls).where(calls.c.call_id != CHAIN)
+            if tenant is not None:
+                real = real.where(calls.c.tenant == tenant)
             found = await _with_actions(connection, real.order_by(calls.c.started_at.desc()).limit(limit))
             return await pseudonyms.show(connection, found, self._database.cipher_or_none)
 

@@ -13,6 +13,7 @@ from voiceguard.adapters.store.database import StoreError, put
 from voiceguard.adapters.store.tables import audit_events, calls, chain_heads
 from voiceguard.audit.chain import genesis, link
 from voiceguard.audit.record import canonical
+from voiceguard.events.tenants import tenant_of
 
 
 async def append(connection: AsyncConnection, chain: str, records: Sequence[Mapping[str, Any]]) -> None:
@@ -31,7 +32,7 @@ async def append(connection: AsyncConnection, chain: str, records: Sequence[Mapp
         previous = link(previous, body)
         rows.append({"chain": chain, "seq": seq, "record": body, "hash": previous})
         if record["kind"] in ("started", "customer_named", "ended"):
-            await put(connection, calls, {"call_id": chain}, call_row(record))
+            await put(connection, calls, {"call_id": chain}, {**call_row(record), "tenant": tenant_of(chain)})
     await connection.execute(insert(audit_events), rows)
     await put(connection, chain_heads, {"chain": chain}, {"count": count + len(rows), "hash": previous})
 

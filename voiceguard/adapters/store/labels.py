@@ -37,11 +37,16 @@ class Labels:
             )
         return True
 
-    async def list(self, *, call_id: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
-        """`verdict_id`, `call_id`, `verdict`, `author`, `at` and `note` of the newest verdicts, newest first."""
+    async def list(
+        self, *, call_id: str | None = None, limit: int = 100, tenant: str | None = None
+    ) -> list[dict[str, Any]]:
+        """`verdict_id`, `call_id`, `verdict`, `author`, `at` and `note` of the newest verdicts on a tenant's calls, or
+        on all, newest first."""
         query = select(verdicts).order_by(verdicts.c.verdict_id.desc()).limit(limit)
         if call_id is not None:
             query = query.where(verdicts.c.call_id == call_id)
+        if tenant is not None:
+            query = query.where(verdicts.c.call_id.in_(select(calls.c.call_id).where(calls.c.tenant == tenant)))
         async with self._database.read("read verdicts") as connection:
             rows = (await connection.execute(query)).mappings().all()
         return [{**row, "note": self._opened(row["note"])} for row in rows]

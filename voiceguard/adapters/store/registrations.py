@@ -13,6 +13,7 @@ from sqlalchemy import delete, insert
 
 from voiceguard.adapters.store.database import Database, StoreError
 from voiceguard.adapters.store.tables import registered_calls
+from voiceguard.events import tenants
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Registered:
     customer_ref: str | None = None
     consent: frozenset[str] = frozenset()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    tenant: str = tenants.DEFAULT
+    """Of the key that registered it."""
+    key: str = ""
+    """The digest of that key's secret."""
 
 
 class Registrations:
@@ -38,7 +43,7 @@ class Registrations:
         uuid = uuid4()
         body = {
             "call_id": call.call_id, "customer_ref": call.customer_ref, "consent": sorted(call.consent),
-            "metadata": dict(call.metadata),
+            "metadata": dict(call.metadata), "tenant": call.tenant, "key": call.key,
         }
         sealed = self._database.cipher.encrypt(json.dumps(body).encode())
         async with self._database.write("register a call") as connection:
@@ -63,7 +68,7 @@ class Registrations:
             body = json.loads(self._database.cipher.decrypt(sealed))
         except InvalidToken:
             raise StoreError("a registered call was encrypted with another key, or was changed") from None
-        return Registered(body["call_id"], body["customer_ref"], frozenset(body["consent"]), body["metadata"])
+        return Registered(**{**body, "consent": frozenset(body["consent"])})
 
 
 def _sha256(uuid: UUID) -> str:

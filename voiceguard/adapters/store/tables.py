@@ -30,7 +30,9 @@ calls = Table(
     Column("started_at", Double, nullable=False),
     Column("ended_at", Double),
     Column("end_reason", String),
+    Column("tenant", String, nullable=False, server_default="default"),
     Index("ix_calls_started_at", "started_at"),
+    Index("ix_calls_tenant_started_at", "tenant", "started_at"),
 )
 
 checkpoints = Table(
@@ -180,6 +182,11 @@ api_keys = Table(
     Column("last_used_at", Double),  # give or take a minute
     Column("old_sha256", String(64)),  # of the secret before the last rotation, good until old_until
     Column("old_until", Double),
+    Column("tenant", String, nullable=False, server_default="default"),
+    Column("kind", String, nullable=False, server_default="machine"),  # machine or assistant
+    Column("owner", String),  # the person whose key it is; null: it acts for nobody in particular
+    Column("actions", String),  # sorted tiers of actions with a space between; null: all
+    Column("fields", String),  # sorted names of the fields that answers may hold; null: all
     UniqueConstraint("secret_sha256", name="uq_api_keys_secret_sha256"),
 )
 
@@ -197,6 +204,7 @@ people = Table(
     Column("setup_expires", Double),
     Column("issuer", String),  # the identity provider's, and its name for the person
     Column("subject", String),
+    Column("tenant", String),  # whose calls the person sees; null: those of all tenants
     UniqueConstraint("setup_sha256", name="uq_people_setup_sha256"),
     UniqueConstraint("issuer", "subject", name="uq_people_issuer_subject"),
 )

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cryptography.fernet import InvalidToken
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, false, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voiceguard.adapters.store import chains
 from voiceguard.adapters.store.database import Database, StoreError, put
 from voiceguard.adapters.store.tables import attempts, chain_heads, people, recovery_codes, sessions
+from voiceguard.events.tenants import DEFAULT
 
 CHAIN: Final = "~people"
 """The chain of what concerns no call: people, keys and sign-ins. No call can have this id."""
@@ -46,6 +47,8 @@ class Session:
     """totp, recovery_code or oidc."""
     created_at: float
     seen_at: float
+    tenant: str | None = None
+    """Whose calls the person sees; None: those of all tenants."""
 
 
 class Users:
@@ -56,18 +59,23 @@ class Users:
 
     # ── who there is ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def add(self, name: str, roles: Iterable[str], *, setup: str, expires: float, by: str, now: float) -> bool:
+    async def add(
+        self, name: str, roles: Iterable[str], *, setup: str, expires: float, by: str, now: float,
+        tenant: str | None = None,
+    ) -> bool:
         """Make a person who sets up password and authenticator with the token of digest `setup`; False when the name
-        is taken."""
+        is taken. `tenant`: whose calls the person sees; None: those of all."""
         async with self._database.write("add a person") as connection:
             known = await connection.execute(select(people.c.name).where(people.c.name == name))
             if known.one_or_none() is not None:
                 return False
             await connection.execute(insert(people).values(
                 name=name, roles=_joined(roles), last_totp_step=-1, created_at=now,
-                setup_sha256=setup, setup_expires=expires,
+                setup_sha256=setup, setup_expires=expires, tenant=tenant,
             ))
-            await record_act(connection, now, "person_added", name=name, roles=sorted(roles), by=by)
+            await record_act(
+                connection, now, "person_added", name=name, roles=sorted(roles), tenant=tenant, by=by
+            )
         return True
 
     async def reset(self, name: str, *, setup: str, expires: float, by: str, now: float) -> bool:
@@ -111,14 +119,19 @@ class Users:
             row = (await connection.execute(select(people).where(people.c.name == name))).one_or_none()
         return None if row is None else self._person(row)
 
-    async def list(self) -> list[dict[str, Any]]:
-        """Everybody, by name: `name`, `roles`, `created_at`, `disabled_at`, `signed_in_at`, `issuer`, `is_set_up`."""
+    async def list(self, tenant: str | None = None) -> list[dict[str, Any]]:
+        """Everybody of a tenant, or of all, by name; who sees all tenants is told with the default one: `name`,
+        `roles`, `created_at`, `disabled_at`, `signed_in_at`, `issuer`, `is_set_up`, `tenant`."""
+        query = select(people).order_by(people.c.name)
+        if tenant is not None:
+            everywhere = people.c.tenant.is_(None) if tenant == DEFAULT else false()
+            query = query.where(or_(people.c.tenant == tenant, everywhere))
         async with self._database.read("list people") as connection:
-            rows = (await connection.execute(select(people).order_by(people.c.name))).all()
+            rows = (await connection.execute(query)).all()
         return [{
             "name": row.name, "roles": row.roles.split(), "created_at": row.created_at,
             "disabled_at": row.disabled_at, "signed_in_at": row.signed_in_at, "issuer": row.issuer,
-            "is_set_up": row.issuer is not None or row.password_hash is not None,
+            "is_set_up": row.issuer is not None or row.password_hash is not None, "tenant": row.tenant,
         } for row in rows]
 
     # ── setting up ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -221,14 +234,14 @@ class Users:
 
     async def session(self, digest: str) -> Session | None:
         """The session of this token with the person's present roles; None for none, or a disabled person's."""
-        query = select(sessions, people.c.roles).join(people).where(
+        query = select(sessions, people.c.roles, people.c.tenant).join(people).where(
             sessions.c.sha256 == digest, people.c.disabled_at.is_(None)
         )
         async with self._database.read("look a session up") as connection:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             return None
-        return Session(row.person, frozenset(row.roles.split()), row.method, row.created_at, row.seen_at)
+        return Session(row.person, frozenset(row.roles.split()), row.method, row.created_at, row.seen_at, row.tenant)
 
     async def touch(self, digest: str, now: float) -> None:
         """The person did something."""

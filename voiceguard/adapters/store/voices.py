@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import ColumnElement, RowMapping, Table, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, Table, and_, delete, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voiceguard.adapters.store.database import Database, StoreError
-from voiceguard.adapters.store.tables import customers, heard_voices, voiceprints, watchlist
+from voiceguard.adapters.store.tables import calls, customers, heard_voices, voiceprints, watchlist
 from voiceguard.events import Voice
+from voiceguard.events.tenants import tenant_of
 
 DAY_S = 86400.0
 LONGEST_LISTED_DAYS = 730
@@ -112,7 +113,9 @@ class Voices:
             ))
         return entry_id
 
-    async def review_listed(self, entry_id: str, *, author: str, days: float, now: float) -> bool:
+    async def review_listed(
+        self, entry_id: str, *, author: str, days: float, now: float, tenant: str | None = None
+    ) -> bool:
         """Somebody looked at an entry and keeps it for `days` until the next review; False for one that ended.
 
         It takes another person than its author: the first look is the second pair of eyes.
@@ -120,22 +123,30 @@ class Voices:
         async with self._database.write("review the watch list") as connection:
             reviewed = await connection.execute(update(watchlist).where(
                 watchlist.c.entry_id == entry_id, watchlist.c.ended_at.is_(None), watchlist.c.expires_at > now,
-                watchlist.c.author != author,
+                watchlist.c.author != author, _of_tenant(tenant),
             ).values(reviewed_by=author, review_at=now + days * DAY_S))
         return reviewed.rowcount == 1
 
-    async def unlist(self, entry_id: str, *, author: str, reason: str, now: float) -> bool:
+    async def unlist(
+        self, entry_id: str, *, author: str, reason: str, now: float, tenant: str | None = None
+    ) -> bool:
         """Take a voice off the list and erase it; False when it was not on it. The history stays."""
         async with self._database.write("take a voice off the watch list") as connection:
-            return await _end(connection, watchlist, watchlist.c.entry_id == entry_id, author, reason, now) == 1
+            entry = and_(watchlist.c.entry_id == entry_id, _of_tenant(tenant))
+            return await _end(connection, watchlist, entry, author, reason, now) == 1
 
-    async def watchlist_history(self) -> list[dict[str, Any]]:
-        """Every entry there ever was, newest first, without the voice."""
+    async def watchlist_history(self, tenant: str | None = None) -> list[dict[str, Any]]:
+        """Every entry of a tenant, or of all, that there ever was, newest first, without the voice."""
+        query = select(watchlist).where(_of_tenant(tenant)).order_by(watchlist.c.created_at.desc())
         async with self._database.read("read the watch list") as connection:
-            rows = await connection.execute(select(watchlist).order_by(watchlist.c.created_at.desc()))
+            rows = await connection.execute(query)
             return [_without_voice(row) for row in rows.mappings()]
 
     async def listed(self, now: float) -> list[tuple[str, Voice]]:
+        """The entries of all tenants; see `listed_by_tenant`."""
+        return [entry for entries in (await self.listed_by_tenant(now)).values() for entry in entries]
+
+    async def listed_by_tenant(self, now: float) -> dict[str, list[tuple[str, Voice]]]:
         """Entries that count: neither ended, nor expired, nor overdue for review, and of this encoder."""
         current = and_(
             watchlist.c.ended_at.is_(None), watchlist.c.expires_at > now, watchlist.c.review_at > now,
@@ -143,7 +154,11 @@ class Voices:
         )
         async with self._database.read("read the watch list") as connection:
             rows = (await connection.execute(select(watchlist).where(current))).mappings().all()
-        return [(row["entry_id"], _opened(row, self._database.cipher)) for row in rows]
+        entries: dict[str, list[tuple[str, Voice]]] = {}
+        for row in rows:
+            entry = row["entry_id"], _opened(row, self._database.cipher)
+            entries.setdefault(tenant_of(row["call_id"]), []).append(entry)
+        return entries
 
     # ── voices heard lately ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -206,6 +221,12 @@ def _opened(row: RowMapping, cipher: Any) -> Voice:
 
 def _without_voice(row: RowMapping) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "embedding"}
+
+
+def _of_tenant(tenant: str | None) -> ColumnElement[bool]:
+    if tenant is None:
+        return true()
+    return watchlist.c.call_id.in_(select(calls.c.call_id).where(calls.c.tenant == tenant))
 
 
 async def _end(

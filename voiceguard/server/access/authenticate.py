@@ -5,41 +5,20 @@ from __future__ import annotations
 import binascii
 import time
 from base64 import b64decode
-from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
 from voiceguard.adapters.oidc import ProviderError, roles_of
 from voiceguard.adapters.store import Store
 from voiceguard.errors import AuthenticationError
+from voiceguard.server.access.principal import Principal
 from voiceguard.server.access.rules import NOBODY, ROUTES, Role, may
-from voiceguard.server.access.sessions import CSRF_HEADER, SignedIn, is_own_origin, signed_in, touch
+from voiceguard.server.access.sessions import CSRF_HEADER, is_own_origin, signed_in, touch
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
 
 SAFE = ("GET", "HEAD")
 """Methods that change nothing."""
-
-
-@dataclass(frozen=True)
-class Principal:
-    """Who asks: a machine by its key or its provider's token, or a person by a session."""
-
-    name: str
-    scopes: frozenset[str] = frozenset()
-    roles: frozenset[Role] = frozenset()
-    session: SignedIn | None = None
-    """A person's."""
-
-    @property
-    def is_person(self) -> bool:
-        """Whether somebody is signed in, rather than a machine."""
-        return self.session is not None
-
-    @property
-    def is_supervisor(self) -> bool:
-        """Whether answers to handovers are those of a supervisor."""
-        return "supervise" in self.scopes or Role.SUPERVISOR in self.roles
 
 
 def bearer(connection: HTTPConnection) -> str | None:
@@ -85,7 +64,7 @@ async def authenticate_person(service: WebContext, connection: HTTPConnection, p
         return None
     if not may(ROUTES["WS", path], (), session.roles):
         raise AuthenticationError("this role may not")
-    return Principal(session.person, roles=session.roles, session=session)
+    return Principal.of_person(session)
 
 
 async def authorise(connection: HTTPConnection) -> None:
@@ -123,7 +102,7 @@ async def _signed_in(service: WebContext, connection: HTTPConnection, method: st
         ):
             raise Problem(403, "csrf", "Only this service's own page may ask for this.")
         await touch(service, session)
-    return Principal(session.person, roles=session.roles, session=session)
+    return Principal.of_person(session)
 
 
 async def _bearer_of(service: WebContext, secret: str) -> Principal:
@@ -146,4 +125,4 @@ async def _bearer_of(service: WebContext, secret: str) -> Principal:
 
 async def _holder(store: Store, secret: str) -> Principal | None:
     found = await store.api_keys.check(secret, time.time())
-    return None if found is None else Principal(*found)
+    return None if found is None else Principal.of_key(found)

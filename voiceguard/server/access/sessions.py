@@ -30,6 +30,8 @@ class SignedIn:
     csrf: str
     ends_at: float
     """Unix seconds at which it ends whatever is done."""
+    tenant: str | None = None
+    """Whose calls the person sees; None: those of all tenants."""
 
 
 def origin_of(connection: HTTPConnection, web_origin: str | None) -> str:
@@ -75,7 +77,7 @@ async def signed_in(service: WebContext, connection: HTTPConnection) -> SignedIn
 async def still_signed_in(service: WebContext, session: SignedIn) -> bool:
     """Whether a session holds yet, with the same roles."""
     now = await _lookup(service, session.digest, session.csrf)
-    return now is not None and now.roles == session.roles
+    return now is not None and (now.roles, now.tenant) == (session.roles, session.tenant)
 
 
 async def touch(service: WebContext, session: SignedIn) -> None:
@@ -102,4 +104,4 @@ async def _lookup(service: WebContext, digest: str, csrf: str) -> SignedIn | Non
         return None
     roles = PEOPLE & {Role(role) for role in found.roles}
     ends_at = found.created_at + desk.session_absolute_s
-    return SignedIn(found.person, frozenset(roles), found.method, digest, csrf, ends_at)
+    return SignedIn(found.person, frozenset(roles), found.method, digest, csrf, ends_at, found.tenant)

@@ -16,7 +16,7 @@ from voiceguard.adapters.store.users import Person
 from voiceguard.policy.otp import totp_step
 from voiceguard.server import answers
 from voiceguard.server.access import password_policy
-from voiceguard.server.access.authenticate import Principal
+from voiceguard.server.access.principal import Principal
 from voiceguard.server.access.sessions import SignedIn, close_session, is_own_origin, open_session, signed_in, touch
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem

@@ -87,6 +87,7 @@ class GrantClaims(TypedDict):
     call_id: str
     action: str
     parameters_sha256: str
+    tenant: NotRequired[str]
 
 
 class Redeemed(TypedDict):
@@ -113,6 +114,7 @@ class RecordedCall(TypedDict):
     """One recorded call."""
 
     call_id: str
+    tenant: str
     customer_ref: str | None
     started_at: float
     ended_at: float | None

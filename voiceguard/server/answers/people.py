@@ -50,6 +50,7 @@ class Person(TypedDict):
     signed_in_at: float | None
     issuer: str | None
     is_set_up: bool
+    tenant: str | None
 
 
 class People(TypedDict):
@@ -66,6 +67,11 @@ class Key(TypedDict):
     created_at: float | None
     last_used_at: float | None
     old_until: float | None
+    tenant: str
+    kind: str
+    owner: str | None
+    actions: list[str] | None
+    fields: list[str] | None
 
 
 class Keys(TypedDict):

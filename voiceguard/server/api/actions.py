@@ -9,16 +9,17 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Response
 from pydantic import Field
 
 from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.events import CodeEntered, HandoverAnswered, Reason
+from voiceguard.events.tenants import DEFAULT, kept_name, tenant_of
 from voiceguard.live.call import LiveCall
 from voiceguard.live.messages import challenge_header
 from voiceguard.live.registry import UnknownAction, UnknownCall
 from voiceguard.server import answers
-from voiceguard.server.access.authenticate import Principal
+from voiceguard.server.access.principal import KeptCall, Principal, PrincipalOf
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
 from voiceguard.server.schemas import Body, Identifier, ServiceOf, Short
@@ -60,7 +61,7 @@ class SignedGrant(Body):
 
 @router.post("/v1/calls/{call_id}/actions", response_model=answers.Decision)
 async def ask(
-    call_id: str, body: AskedAction, service: ServiceOf, request: Request, response: Response,
+    call_id: KeptCall, body: AskedAction, service: ServiceOf, who: PrincipalOf, response: Response,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> dict[str, Any]:
     """Decide on an action, after the windows already cut are answered.
@@ -70,105 +71,114 @@ async def ask(
     """
     call = await service.registry.live(call_id)
     digest = hashlib.sha256(orjson.dumps(body.model_dump(), option=orjson.OPT_SORT_KEYS)).hexdigest()
-    key = idempotency_key or secrets.token_hex(16)
+    key = who.name, who.is_person, idempotency_key or secrets.token_hex(16)
     try:
         if key not in call.answers:
             call.check_action_limit()
-            call.answers[key] = digest, asyncio.create_task(_ask(service, call, body, request.state.principal))
+            call.answers[key] = digest, asyncio.create_task(_ask(service, call, body, who))
         asked, answer = call.answers[key]
         if asked != digest:
             raise Problem(422, "idempotency_key_reused", "This Idempotency-Key was used with another body.")
-        told = _answered(await asyncio.shield(answer), response)
-        return {name: told[name] for name in told if name != "grant" or not request.state.principal.is_person}
+        return _answered(await asyncio.shield(answer), response, who)
     except PeerError as error:
         raise Problem(429, error.code, f"{error}.") from None
 
 
 @router.post("/v1/calls/{call_id}/customer", response_model=answers.NamedCustomer)
-async def name_customer(call_id: str, body: NamedCustomer, service: ServiceOf) -> dict[str, Any]:
+async def name_customer(
+    call_id: KeptCall, body: NamedCustomer, service: ServiceOf, who: PrincipalOf
+) -> dict[str, Any]:
     """Say whom the caller claims to be, where the platform learned it after the stream began; once a call.
 
     Actions that were asked for before stay as they were decided.
     """
     call = await service.registry.live(call_id)
-    known = await service.registry.known_voices(replace(call.started, customer_ref=body.customer_ref))
+    customer_ref = kept_name(tenant_of(call_id), body.customer_ref)
+    known = await service.registry.known_voices(replace(call.started, customer_ref=customer_ref))
     try:
-        call.name_customer(body.customer_ref, known)
+        call.name_customer(customer_ref, known)
     except PeerError as error:
         raise Problem(409, error.code, f"{str(error).capitalize()}.") from None
-    return {"call_id": call_id, "customer_ref": body.customer_ref}
+    return who.shown({"call_id": call_id, "customer_ref": customer_ref})
 
 
 @router.get("/v1/actions/{action_id}", response_model=answers.Decision)
-async def action(action_id: str, service: ServiceOf, response: Response) -> dict[str, Any]:
+async def action(action_id: str, service: ServiceOf, who: PrincipalOf, response: Response) -> dict[str, Any]:
     """The latest decision on an action of a live call, for platforms whose stream cannot carry it."""
-    told = service.registry.holding(action_id).decisions.told
+    told = service.registry.holding(action_id, who.tenant).decisions.told
     if action_id not in told:
         raise UnknownAction("This action is not decided yet.")
-    return _answered(told[action_id], response)
+    return _answered(told[action_id], response, who)
 
 
 @router.post("/v1/actions/{action_id}/otp", response_model=answers.Decision)
-async def enter_code(action_id: str, body: EnteredCode, service: ServiceOf, response: Response) -> dict[str, Any]:
+async def enter_code(
+    action_id: str, body: EnteredCode, service: ServiceOf, who: PrincipalOf, response: Response
+) -> dict[str, Any]:
     """Try a one-time code."""
-    call = _awaiting(service, action_id, "challenged", "No code is awaited for this action.")
+    call = _awaiting(service, who, action_id, "challenged", "No code is awaited for this action.")
     decision = call.decisions.next(action_id)
     call.receive(CodeEntered(action_id, body.code))
-    return _answered(await _decision(service, call, action_id, decision), response)
+    return _answered(await _decision(service, call, action_id, decision), response, who)
 
 
 @router.post("/v1/actions/{action_id}/handover", response_model=answers.Decision)
 async def answer_handover(
-    action_id: str, body: Answer, service: ServiceOf, request: Request, response: Response
+    action_id: str, body: Answer, service: ServiceOf, who: PrincipalOf, response: Response
 ) -> dict[str, Any]:
     """A person accepts, approves or refuses a handed-over action, with a reason; each person is a key of its own."""
-    call = _awaiting(service, action_id, "handed_over", "No person's answer is awaited for this action.")
-    principal: Principal = request.state.principal
-    role = "supervisor" if principal.is_supervisor else "agent"
+    call = _awaiting(service, who, action_id, "handed_over", "No person's answer is awaited for this action.")
+    role = "supervisor" if who.is_supervisor else "agent"
     decision = call.decisions.next(action_id)
     try:
         call.answer(
-            HandoverAnswered(action_id, principal.name, role, body.verdict, body.reason), is_person=principal.is_person
+            HandoverAnswered(action_id, who.human, role, body.verdict, body.reason), is_person=who.is_person
         )
     except PeerError as error:
         raise Problem(409, error.code, f"{str(error).capitalize()}.") from None
-    return _answered(await _decision(service, call, action_id, decision), response)
+    return _answered(await _decision(service, call, action_id, decision), response, who)
 
 
 @router.post("/v1/grants/redeem", response_model=answers.Redeemed)
-async def redeem(body: SignedGrant, service: ServiceOf) -> dict[str, Any]:
+async def redeem(body: SignedGrant, service: ServiceOf, who: PrincipalOf) -> dict[str, Any]:
     """Spend a grant: the claims that the caller of this endpoint may now act on, once."""
     try:
         claims = service.keys.verify_grant(body.grant, service.now())
     except AuthenticationError as error:
         raise Problem(400, "grant_invalid", "This grant is not ours, was changed, or has expired.") from error
+    if claims.get("tenant", DEFAULT) != who.tenant:
+        raise Problem(404, "unknown_grant", "No such grant.")
     if not await service.store.decisions.redeem_grant(claims["jti"], service.now()):
         raise Problem(409, "grant_spent", "This grant was redeemed before, or was never recorded.")
     return {"redeemed": True, "claims": dict(claims)}
 
 
 @router.get("/v1/calls", response_model=answers.Calls)
-async def calls(service: ServiceOf, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> dict[str, Any]:
+async def calls(
+    service: ServiceOf, who: PrincipalOf, limit: Annotated[int, Query(ge=1, le=500)] = 100
+) -> dict[str, Any]:
     """Recorded calls, newest first."""
-    return {"calls": await service.store.calls.list(limit)}
+    return who.shown({"calls": await service.store.calls.list(limit, who.tenant)})
 
 
 @router.get("/v1/calls/{call_id}", response_model=answers.Call)
-async def call(call_id: str, service: ServiceOf) -> dict[str, Any]:
+async def call(call_id: KeptCall, service: ServiceOf, who: PrincipalOf) -> dict[str, Any]:
     """One call, with its present risk and decisions while this process holds it."""
     recorded = await service.store.calls.find(call_id)
     if recorded is None:
         raise UnknownCall("No such call.")
     view = service.live.hub.calls.get(call_id)
-    return {**recorded, "live": call_id in service.registry.calls, "risk": None if view is None else view.risk}
+    return who.shown({
+        **recorded, "live": call_id in service.registry.calls, "risk": None if view is None else view.risk,
+    })
 
 
 @router.get("/v1/calls/{call_id}/receipts", response_model=answers.Receipts)
-async def receipts(call_id: str, service: ServiceOf) -> dict[str, Any]:
+async def receipts(call_id: KeptCall, service: ServiceOf, who: PrincipalOf) -> dict[str, Any]:
     """A receipt for every decision of one call."""
     if await service.store.calls.find(call_id) is None:
         raise UnknownCall("No such call.")
-    return {"receipts": await service.store.calls.receipts(call_id)}
+    return who.shown({"receipts": await service.store.calls.receipts(call_id)})
 
 
 async def _ask(service: WebContext, call: LiveCall, body: AskedAction, by: Principal) -> dict[str, Any]:
@@ -196,15 +206,17 @@ async def _decision(
         raise Problem(409, "call_over", "The call ended before a decision.") from None
 
 
-def _answered(decision: dict[str, Any], response: Response) -> dict[str, Any]:
+def _answered(decision: dict[str, Any], response: Response, who: Principal) -> dict[str, Any]:
+    """The decision as this asker may see it: a grant goes to machines alone, and never to a person's browser."""
     if decision.get("challenge"):
         # RFC 9110 section 11.6.1 lets any answer say that credentials would change it.
         response.headers["WWW-Authenticate"] = challenge_header(decision["challenge"]["acr"])
-    return {key: value for key, value in decision.items() if key != "type"}
+    hidden = ("type", "grant") if who.is_person else ("type",)
+    return who.shown({key: value for key, value in decision.items() if key not in hidden})
 
 
-def _awaiting(service: WebContext, action_id: str, state: str, otherwise: str) -> LiveCall:
-    call = service.registry.holding(action_id)
+def _awaiting(service: WebContext, who: Principal, action_id: str, state: str, otherwise: str) -> LiveCall:
+    call = service.registry.holding(action_id, who.tenant)
     if action_id not in call.decisions.decided:
         raise UnknownAction("This action is not decided yet.")
     if action_id in call.decisions.overruled:

@@ -8,13 +8,13 @@ import base64
 import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import Field
 
 from voiceguard.adapters.store.voices import Listing
 from voiceguard.live.registry import UnknownAction
 from voiceguard.server import answers
-from voiceguard.server.access.authenticate import Principal
+from voiceguard.server.access.principal import KeptCall, PrincipalOf
 from voiceguard.server.api.spectrogram import described, spectrogram
 from voiceguard.server.api.voices import ask_voice
 from voiceguard.server.problems import Problem
@@ -48,11 +48,10 @@ async def policy(service: ServiceOf) -> dict[str, Any]:
 
 
 @router.get("/v1/actions/{action_id}/handover", response_model=answers.Handover)
-async def context(action_id: str, service: ServiceOf, request: Request, response: Response) -> dict[str, Any]:
+async def context(action_id: str, service: ServiceOf, principal: PrincipalOf, response: Response) -> dict[str, Any]:
     """What somebody who took a handover needs to decide it, and no more: personal data is masked, and what was shown
     to whom is recorded."""
-    principal: Principal = request.state.principal
-    call = service.registry.holding(action_id)
+    call = service.registry.holding(action_id, principal.tenant)
     handover = call.handovers.by_action.get(action_id)
     if handover is None:
         raise UnknownAction("No live call has handed this action over.")
@@ -73,14 +72,13 @@ async def context(action_id: str, service: ServiceOf, request: Request, response
     call.recorder.add("handover_shown", {
         "action_id": action_id, "person": principal.name, "fields": sorted(shown), "lines": len(said),
     })
-    return {"action_id": action_id, "call_id": call.started.call_id, **shown}
+    return principal.shown({"action_id": action_id, "call_id": call.started.call_id, **shown})
 
 
 @router.get("/v1/calls/{call_id}/spectrogram", response_model=answers.Spectrogram)
-async def look(call_id: str, service: ServiceOf, request: Request, response: Response) -> dict[str, Any]:
+async def look(call_id: KeptCall, service: ServiceOf, principal: PrincipalOf, response: Response) -> dict[str, Any]:
     """A spectrogram of the caller's last seconds of speech, from the memory in which they lie anyway: base64 of one
     byte a point, band by band. It is recorded who looked, and nothing else is kept."""
-    principal: Principal = request.state.principal
     call = await service.registry.live(call_id)
     samples = call.heard_lately()
     picture = await asyncio.to_thread(spectrogram, samples)
@@ -94,9 +92,8 @@ async def look(call_id: str, service: ServiceOf, request: Request, response: Res
 
 
 @router.post("/v1/calls/{call_id}/watchlist/proposal", response_model=answers.ListEntry, status_code=201)
-async def propose(call_id: str, body: Proposal, service: ServiceOf, request: Request) -> dict[str, Any]:
+async def propose(call_id: KeptCall, body: Proposal, service: ServiceOf, principal: PrincipalOf) -> dict[str, Any]:
     """Propose the voice that speaks now for the watch list: it counts from when somebody else has reviewed it."""
-    principal: Principal = request.state.principal
     reason = mask(body.reason)
     taken, _ = await ask_voice(service, call_id, "watchlist", principal.name)
     assert taken.voice is not None

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from voiceguard.adapters.store.registrations import Registered
 from voiceguard.ingest.fields import MAX_ENTRIES, MAX_VALUE_CHARS, NAME
 from voiceguard.server import answers
+from voiceguard.server.access.principal import PrincipalOf
 from voiceguard.server.schemas import Body, Identifier, ServiceOf
 
 router = APIRouter()
@@ -27,9 +28,11 @@ class Announced(Body):
 
 
 @router.post("/v1/audiosocket/calls", response_model=answers.Registered, status_code=201)
-async def register(body: Announced, service: ServiceOf, response: Response) -> dict[str, Any]:
+async def register(body: Announced, service: ServiceOf, who: PrincipalOf, response: Response) -> dict[str, Any]:
     """A UUID that opens this one call, within a minute; whoever knows it can speak as the call."""
     now, life_s = service.now(), service.settings.audiosocket.registration_s
-    call = Registered(body.call_id, body.customer_ref, frozenset(body.consent), body.metadata)
+    call = Registered(
+        body.call_id, body.customer_ref, frozenset(body.consent), body.metadata, who.terms.tenant, who.digest
+    )
     uuid = str(await service.store.registrations.register(call, now=now, life_s=life_s))
     return {"uuid": uuid, "call_id": body.call_id or uuid, "expires_at": now + life_s}

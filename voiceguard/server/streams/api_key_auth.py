@@ -20,7 +20,7 @@ async def accepted(websocket: WebSocket, path: str, subprotocols: Collection[str
     service: WebContext = websocket.app.state.service
     try:
         principal = await authenticate(service.store, presented(websocket), path)
-        websocket.state.key = principal.name
+        websocket.state.principal = principal
         structlog.contextvars.bind_contextvars(key=principal.name)
     except AuthenticationError as error:
         await refuse_upgrade(service, websocket, error, 401)

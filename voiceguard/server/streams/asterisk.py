@@ -32,6 +32,10 @@ async def asterisk(websocket: WebSocket) -> None:
                 raise AuthenticationError("the stream names no registered call")
             return None
         named = replace(started, call_id=str(codec.registered))
-        return as_registered(named, await claim(service, codec.registered))
+        registered = await claim(service, codec.registered)
+        if registered.tenant != transport.tenant:
+            raise AuthenticationError("no call is registered under this UUID")
+        return as_registered(named, registered)
 
-    await Session(service, WebSocketTransport(websocket), codec, admit, ends_by_closing=True).run()
+    transport = WebSocketTransport(websocket)
+    await Session(service, transport, codec, admit, ends_by_closing=True).run()

@@ -57,7 +57,7 @@ class _AudioHookTransport:
     """A websocket whose session the client closes, also when it was told to disconnect."""
 
     def __init__(self, transport: WebSocketTransport, codec: AudioHookCodec) -> None:
-        self.owner = transport.owner
+        self.owner, self.tenant = transport.owner, transport.tenant
         self._transport = transport
         self._codec = codec
 

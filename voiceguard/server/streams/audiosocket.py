@@ -14,6 +14,7 @@ from voiceguard.adapters.store import StoreError
 from voiceguard.adapters.store.registrations import Registered
 from voiceguard.errors import AuthenticationError, ConfigurationError, PeerError
 from voiceguard.events import CallStarted
+from voiceguard.events.tenants import DEFAULT, kept_name
 from voiceguard.ingest.audiosocket import AudioSocketCodec, Messages
 from voiceguard.server.context import WebContext
 from voiceguard.server.streams.session import Closed, Frame, Session
@@ -27,6 +28,8 @@ class TcpTransport:
     owner = "audiosocket"
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, messages: Messages) -> None:
+        self.tenant = DEFAULT
+        """Of the registered call, once it is known."""
         self._reader, self._writer, self._messages = reader, writer, messages
 
     async def receive(self) -> Frame:
@@ -77,7 +80,8 @@ async def audiosocket(service: WebContext) -> AsyncIterator[None]:
         try:
             transport = TcpTransport(reader, writer, Messages(service.settings.ingest.max_binary_bytes))
             await Session(
-                service, transport, AudioSocketCodec(), lambda started: admit(service, started), ends_by_closing=True
+                service, transport, AudioSocketCodec(), lambda started: admit(service, transport, started),
+                ends_by_closing=True,
             ).run()
         except asyncio.CancelledError:
             pass  # the service stops: the session has told its call so, and asyncio would print this as an error
@@ -98,9 +102,11 @@ async def audiosocket(service: WebContext) -> AsyncIterator[None]:
         await asyncio.gather(*calls, return_exceptions=True)
 
 
-async def admit(service: WebContext, started: CallStarted) -> CallStarted:
+async def admit(service: WebContext, transport: TcpTransport, started: CallStarted) -> CallStarted:
     """The call as it was registered; raises AuthenticationError for one that was not, or that came before."""
-    return as_registered(started, await claim(service, UUID(started.call_id)))
+    registered = await claim(service, UUID(started.call_id))
+    transport.tenant = registered.tenant
+    return as_registered(started, registered)
 
 
 async def claim(service: WebContext, uuid: UUID) -> Registered:
@@ -115,7 +121,9 @@ async def claim(service: WebContext, uuid: UUID) -> Registered:
             del service.claims[next(iter(service.claims))]
         return registered
     registered = service.claims.get(uuid)
-    if registered is None or not service.registry.goes_on(registered.call_id or str(uuid)):
+    if registered is None or not service.registry.goes_on(
+        kept_name(registered.tenant, registered.call_id or str(uuid))
+    ):
         raise AuthenticationError("no call is registered under this UUID")
     return registered
 

@@ -19,7 +19,7 @@ async def native(websocket: WebSocket) -> None:
     await websocket.accept()
     codec = NativeCodec(options=service.settings.ingest)
     try:
-        websocket.state.key = (await authenticate(service.store, bearer(websocket), "/v1/stream/native")).name
+        websocket.state.principal = await authenticate(service.store, bearer(websocket), "/v1/stream/native")
     except AuthenticationError as error:
         await turn_away(service, websocket, codec, error)
     except StoreError:

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Protocol
 
 import structlog
@@ -21,6 +22,7 @@ from voiceguard.events import (
     ReplyDue,
     WireEvent,
 )
+from voiceguard.events.tenants import DEFAULT, kept_name, with_own_names
 from voiceguard.live.call import LiveCall
 from voiceguard.server.context import WebContext
 from voiceguard.server.streams.outbox import Outbox
@@ -57,6 +59,8 @@ class Transport(Protocol):
 
     owner: str
     """The protocol, and the name of the key that opened the stream, where it came by one of ours."""
+    tenant: str
+    """Whose calls come by it."""
 
     async def receive(self) -> Frame:
         """The next frame. Raises Closed."""
@@ -192,16 +196,25 @@ class Session:
     async def _start(self, started: CallStarted) -> None:
         if self._admit is not None:
             started = await self._admit(started) or started
+        tenant, ref = self._transport.tenant, started.customer_ref
+        started = replace(
+            started, call_id=kept_name(tenant, started.call_id),
+            customer_ref=None if ref is None else kept_name(tenant, ref),
+        )
         structlog.contextvars.bind_contextvars(call_id=started.call_id)
         self._call = await self._service.registry.open(
-            started, self._outbox.put, owner=self._transport.owner, on_replaced=self._replace
+            started, self._tell, owner=self._transport.owner, on_replaced=self._replace
         )
 
     async def _end(self, ended: CallEnded) -> None:
         call, self._call = self._call, None
         if call is not None:
             await self._service.registry.lose(call, ended)
-            self._outbox.put({"type": "stopped", "call_id": call.started.call_id, "reason": ended.reason})
+            self._tell({"type": "stopped", "call_id": call.started.call_id, "reason": ended.reason})
+
+    def _tell(self, message: Mapping[str, Any]) -> None:
+        """Send a message of the call, with the names that its platform knows."""
+        self._outbox.put(message if self._transport.tenant == DEFAULT else with_own_names(message))
 
     def _replace(self) -> None:
         """Another stream took the call over: nothing of this one reaches it any more."""

@@ -7,6 +7,8 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from voiceguard.errors import AuthenticationError, PeerError
+from voiceguard.events.tenants import DEFAULT
+from voiceguard.server.access.principal import Principal
 from voiceguard.server.context import WebContext
 from voiceguard.server.streams.session import Closed, Codec, Frame
 
@@ -21,7 +23,13 @@ class WebSocketTransport:
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
-        self.owner = f"{websocket.url.path} {getattr(websocket.state, 'key', '')}"
+        principal: Principal | None = getattr(websocket.state, "principal", None)
+        path = websocket.url.path
+        self.owner = f"{path} {'' if principal is None else principal.name}"
+        service: WebContext = websocket.app.state.service
+        self.tenant = service.settings.tenants.get(path.rpartition("/")[2], DEFAULT)
+        if principal is not None:
+            self.tenant = principal.terms.tenant
 
     async def receive(self) -> Frame:
         """The next text or binary message."""
