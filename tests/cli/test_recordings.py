@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -67,3 +68,23 @@ def test_manifest_without_its_column(tmp_path: Path, capsys: pytest.CaptureFixtu
 
     assert 2 == run("score", "synthetic", "--manifest", tmp_path / "m.csv", "--out", tmp_path / "s.csv")
     assert "m.csv: has no column path" in mistake(capsys)
+
+
+class Terminal(io.StringIO):
+    """A text stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("stream", "shown"), [(Terminal(), True), (io.StringIO(), False)])
+def test_score_counts_files_on_a_terminal_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, shown: bool
+) -> None:
+    """Progress is for people: a log file gets none."""
+    callers(tmp_path, "08-too-little-speech")
+    (tmp_path / "t.csv").write_text("enrol,test\n08-too-little-speech.flac,missing.wav\n")
+    monkeypatch.setattr("sys.stderr", stream)
+
+    assert 0 == run("score", "speakers", "--trials", tmp_path / "t.csv", "--out", tmp_path / "s.csv")
+    assert shown == ("2/2" in stream.getvalue())

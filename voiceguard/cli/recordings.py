@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import importlib
+import importlib.util
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +52,10 @@ def _score_synthetic(options: argparse.Namespace) -> bool:
 
     settings = Settings(**({"synthetic_model": options.detector} if options.detector else {}))
     scorer = scoring.FileScorer(settings, load_detectors(settings), options.channel, options.max_speech)
-    folder = options.manifest.parent
-    rows = scoring.score_table(
-        scoring.read_table(options.manifest, ["path"]), ["path"],
-        lambda row: scorer.synthetic(scoring.file_in(folder, row["path"])),
-    )
-    written = scoring.write_table(options.out, scoring.SYNTHETIC_COLUMNS, rows)
+    folder, table = options.manifest.parent, scoring.read_table(options.manifest, ["path"])
+    rows = scoring.score_table(table, ["path"], lambda row: scorer.synthetic(scoring.file_in(folder, row["path"])))
+    with _progress(len(table)) as done:
+        written = scoring.write_table(options.out, scoring.SYNTHETIC_COLUMNS, _counted(rows, done))
     _summary(options, written, scorer.detectors.versions["synthetic"])
     return True
 
@@ -65,14 +66,30 @@ def _score_speakers(options: argparse.Namespace) -> bool:
 
     settings = Settings()
     scorer = scoring.FileScorer(settings, load_detectors(settings), options.channel)
-    folder = options.trials.parent
-    rows = scoring.score_table(
-        scoring.read_table(options.trials, ["enrol", "test"]), ["enrol", "test"],
-        lambda row: scorer.speakers(scoring.files_in(folder, row["enrol"]), scoring.file_in(folder, row["test"])),
-    )
+    folder, table = options.trials.parent, scoring.read_table(options.trials, ["enrol", "test"])
+    files = scoring.files_of(table, folder)
+    with _progress(len(files)) as done:
+        told = scoring.hear_files(files, scorer, done)
+    rows = scoring.score_trials(table, folder, told, scorer)
     written = scoring.write_table(options.out, scoring.SPEAKER_COLUMNS, rows)
     _summary(options, written, scorer.detectors.versions["speaker"])
     return True
+
+
+@contextmanager
+def _progress(files: int) -> Iterator[Callable[[], object]]:
+    """What counts files on stderr, where that is a terminal and tqdm is installed (the extra `analysis`)."""
+    if importlib.util.find_spec("tqdm") is None:
+        yield lambda: None
+        return
+    with importlib.import_module("tqdm").tqdm(total=files, unit="file", disable=None) as bar:
+        yield bar.update
+
+
+def _counted(rows: Iterable[dict[str, Any]], done: Callable[[], object]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        yield row
+        done()
 
 
 def _summary(options: argparse.Namespace, rows: Sequence[dict[str, Any]], model: str) -> None:

@@ -22,8 +22,11 @@ from voiceguard.analysis.replay.scoring import (
     FileScorer,
     file_in,
     files_in,
+    files_of,
+    hear_files,
     read_table,
     score_table,
+    score_trials,
     write_table,
 )
 from voiceguard.errors import AudioFileError, ConfigurationError, ModelError
@@ -86,12 +89,35 @@ def test_silence_has_no_number(tmp_path: Path) -> None:
         row["net_speech_s"], row["llr"], row["p_synthetic"], row["decision"]
     )
     with pytest.raises(AudioFileError, match="too little speech"):
-        scorer().speakers([tmp_path / "silence.wav"], tmp_path / "silence.wav")
+        scorer().speakers([scorer().hear(tmp_path / "silence.wav")], scorer().hear(tmp_path / "silence.wav"))
 
 
 def test_two_sides_of_one_voice(mono: Path) -> None:
     """The same embedding on both sides: cosine 1, and the calibration's evidence for one speaker."""
-    assert {"llr": 5.0, "cosine": 1.0} == scorer().speakers([mono, mono], mono)
+    heard = scorer().hear(mono)
+
+    assert {"llr": 5.0, "cosine": 1.0} == scorer().speakers([heard, heard], heard)
+
+
+def test_trials_that_share_files_hear_each_file_once(mono: Path, tmp_path: Path) -> None:
+    """Three trials of one file and of one that is missing: the encoder runs once a piece, and `done` once a file."""
+    pieces: list[Samples] = []
+
+    def embeds(windows: Sequence[Samples]) -> NDArray[np.float32]:
+        pieces.extend(windows)
+        return np.ones((len(windows), 192), np.float32)
+
+    counting, done = scorer(speaker_embedding=embeds), []
+    once = len(counting.hear(mono).outputs)
+    pieces.clear()
+    rows = [{"enrol": enrol, "test": str(mono)} for enrol in (str(mono), f"{mono};{mono}", "missing.wav", "a;;b")]
+    told = hear_files(files_of(rows, tmp_path), counting, lambda: done.append(1))
+    scored = list(score_trials(rows, tmp_path, told, counting))
+
+    assert (once, 2) == (len(pieces), len(done))
+    assert [True, True, False, False] == [row["error"] is None for row in scored]
+    assert "names no file" == scored[3]["error"]
+    assert scored[0]["llr"] > 0
 
 
 def test_output_that_is_no_number_is_an_error(mono: Path) -> None:

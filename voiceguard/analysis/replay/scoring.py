@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,17 @@ LEAST_S = 0.3
 """Net speech below which a file holds too little to score at all, seconds. A live call waits for more."""
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class HeardFile:
+    """What the speaker encoder says of a file's net speech, piece by piece."""
+
+    outputs: Sequence[NDArray[np.float32]]
+    """Embeddings, (192,) each; none where the file holds too little speech."""
+    samples: Sequence[int]
+    """Of each piece."""
+    net_speech_s: float
 
 
 @dataclass(frozen=True)
@@ -62,24 +74,19 @@ class FileScorer:
             "decision": (llr is not None and self._decision(llr, net_s)) or self._undecided(net_s),
         }
 
-    def speakers(self, enrol: Sequence[Path], test: Path) -> Row:
-        """Whether two sides are one voice; `llr` > 0 speaks for the same. Raises AudioFileError, ModelError."""
-        sides = [self._voice(enrol), self._voice([test])]
-        alike = float(speaker.cosine(sides[0][0], sides[1][0]))
-        llr = speaker.same_speaker_llr(alike, sides[0][1], sides[1][1], self.detectors.calibrations.speaker)
-        return {"llr": round(float(llr), 4), "cosine": round(alike, 4)}
-
-    def _voice(self, paths: Sequence[Path]) -> tuple[NDArray[np.float32], float]:
-        """Voiceprint (192,) of several recordings, and the net speech behind it, seconds."""
-        speech = [self._speech(path) for path in paths]
-        pieces = [piece for one in speech for piece in speaker.pieces(one) if len(one) >= LEAST_S * RATE_HZ]
-        if not pieces:
-            raise AudioFileError("holds too little speech")
+    def hear(self, path: Path) -> HeardFile:
+        """What the speaker encoder says of one file. Raises AudioFileError, ModelError."""
+        speech = self._speech(path)
+        pieces = speaker.pieces(speech) if len(speech) >= LEAST_S * RATE_HZ else []
         outputs = [self.detectors.scorers["speaker_embedding"]([piece])[0] for piece in pieces]
-        try:
-            return speaker.enrol(outputs, [len(piece) for piece in pieces]), sum(map(len, speech)) / RATE_HZ
-        except ValueError as error:
-            raise ModelError(str(error)) from error
+        return HeardFile(outputs, [len(piece) for piece in pieces], len(speech) / RATE_HZ)
+
+    def speakers(self, enrol: Sequence[HeardFile], test: HeardFile) -> Row:
+        """Whether two sides are one voice; `llr` > 0 speaks for the same. Raises AudioFileError, ModelError."""
+        (one, one_s), (other, other_s) = _voice(enrol), _voice([test])
+        alike = float(speaker.cosine(one, other))
+        llr = speaker.same_speaker_llr(alike, one_s, other_s, self.detectors.calibrations.speaker)
+        return {"llr": round(float(llr), 4), "cosine": round(alike, 4)}
 
     def _speech(self, path: Path) -> Samples:
         """The file's net speech (n,)."""
@@ -119,6 +126,18 @@ class FileScorer:
         return "insufficient_speech" if net_s < self.detectors.specs[0].min_s else "inconclusive"
 
 
+def _voice(files: Sequence[HeardFile]) -> tuple[NDArray[np.float32], float]:
+    """Voiceprint (192,) of several recordings, and the net speech behind it, seconds."""
+    outputs = [output for file in files for output in file.outputs]
+    if not outputs:
+        raise AudioFileError("holds too little speech")
+    try:
+        embedding = speaker.enrol(outputs, [samples for file in files for samples in file.samples])
+    except ValueError as error:
+        raise ModelError(str(error)) from error
+    return embedding, sum(file.net_speech_s for file in files)
+
+
 def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Rows of a CSV file. Raises ConfigurationError when it cannot be read or lacks a column."""
     try:
@@ -149,16 +168,63 @@ def score_table(
     rows: Sequence[Mapping[str, str]], keys: Sequence[str], score: Callable[[Mapping[str, str]], Row]
 ) -> Iterable[Row]:
     """One row out for each row in, in order, on all cores. A file that cannot be scored gets its error as text."""
-
-    def one(row: Mapping[str, str]) -> Row:
-        named = {key: row[key] for key in keys}
-        try:
-            return {**named, **score(row), "error": None}
-        except (AudioFileError, ModelError) as error:
-            return {**named, "error": str(error)}
-
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(one, rows)
+        yield from pool.map(lambda row: _scored(row, keys, score), rows)
+
+
+def _scored(row: Mapping[str, str], keys: Sequence[str], score: Callable[[Mapping[str, str]], Row]) -> Row:
+    named = {key: row[key] for key in keys}
+    try:
+        return {**named, **score(row), "error": None}
+    except (AudioFileError, ModelError) as error:
+        return {**named, "error": str(error)}
+
+
+Told = Mapping[Path, HeardFile | AudioFileError | ModelError]
+"""What the speaker encoder says of each file, or why it says nothing."""
+
+
+def files_of(rows: Sequence[Mapping[str, str]], folder: Path) -> list[Path]:
+    """Every file that trials name, once, in order. A trial whose cells are not in order names none."""
+    found: dict[Path, None] = {}
+    for row in rows:
+        with suppress(AudioFileError):
+            found |= dict.fromkeys([*files_in(folder, row["enrol"]), file_in(folder, row["test"])])
+    return list(found)
+
+
+def hear_files(files: Sequence[Path], scorer: FileScorer, done: Callable[[], object] = lambda: None) -> Told:
+    """Each file on all cores, once, however many trials name it; `done` is called after each."""
+
+    def hear(path: Path) -> HeardFile | AudioFileError | ModelError:
+        try:
+            return scorer.hear(path)
+        except (AudioFileError, ModelError) as error:
+            return error
+
+    told: dict[Path, HeardFile | AudioFileError | ModelError] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for path, heard in zip(files, pool.map(hear, files), strict=True):
+            told[path] = heard
+            done()
+    return told
+
+
+def score_trials(rows: Sequence[Mapping[str, str]], folder: Path, told: Told, scorer: FileScorer) -> Iterable[Row]:
+    """One row out for each trial in, in order, by what was said of its files."""
+
+    def known(path: Path) -> HeardFile:
+        heard = told[path]
+        if not isinstance(heard, HeardFile):
+            raise type(heard)(str(heard))
+        return heard
+
+    def score(row: Mapping[str, str]) -> Row:
+        enrol = [known(path) for path in files_in(folder, row["enrol"])]
+        return scorer.speakers(enrol, known(file_in(folder, row["test"])))
+
+    # A comparison takes less than threads would cost.
+    return (_scored(row, ["enrol", "test"], score) for row in rows)
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> list[Row]:
