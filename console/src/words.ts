@@ -36,7 +36,7 @@ const MEDIA: Record<string, string> = {
   stream_lost: "Connection lost, waiting for another", stream_resumed: "Connection back",
 };
 const ENDS: Record<string, string> = {
-  stopped: "Call ended", vanished: "Connection lost", stalled: "No more audio came", protocol_error: "Closed after a protocol error",
+  stopped: "Call ended", vanished: "Connection lost", stalled: "No more audio came", protocol_error: "Closed after a protocol error", revoked: "Its key was revoked",
   shutdown: "The service was stopped",
 };
 const MATCHES: Record<string, string> = {

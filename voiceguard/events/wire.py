@@ -119,7 +119,7 @@ class FaultReported:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    reason: Literal["stopped", "vanished", "stalled", "protocol_error", "shutdown"]
+    reason: Literal["stopped", "vanished", "stalled", "protocol_error", "revoked", "shutdown"]
 
 
 WireEvent = (

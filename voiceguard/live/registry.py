@@ -115,7 +115,7 @@ class Registry:
 
     async def lose(self, call: LiveCall, ended: CallEnded) -> None:
         """A call's stream ended. What stopped in order ends; what broke waits `reconnect_s` for another stream."""
-        if ended.reason in ("stopped", "shutdown") or self.context.settings.reconnect_s == 0.0:
+        if ended.reason in ("stopped", "revoked", "shutdown") or self.context.settings.reconnect_s == 0.0:
             await call.close(ended)
         else:
             call.lose_stream(ended.reason)

@@ -33,7 +33,7 @@ from voiceguard.errors import ConfigurationError
 from voiceguard.events import CallEnded, CodeToDeliver
 from voiceguard.live.context import LiveContext
 from voiceguard.live.gallery import VoiceGallery
-from voiceguard.live.jobs import CHECKPOINT, Jobs
+from voiceguard.live.jobs import CHECKPOINT, JOBS, Job, Jobs
 from voiceguard.live.registry import Registry
 from voiceguard.measures.drift import Drift
 from voiceguard.server import answers, health, live_socket, problems, streams
@@ -41,6 +41,7 @@ from voiceguard.server.access import oidc, sign_in, users
 from voiceguard.server.access.authenticate import authorise
 from voiceguard.server.access.rules import Role
 from voiceguard.server.api import actions, calls, labels, registrations, screen, voices
+from voiceguard.server.connections import LOOK_S, Connections
 from voiceguard.server.context import WebContext
 from voiceguard.server.middleware import HEADERS, guarded_by_limits
 from voiceguard.server.streams.audiosocket import audiosocket
@@ -98,8 +99,12 @@ def create_app(
                 drift=Drift(detectors.reference),
             )
             registry = Registry(live)
-            async with Jobs(registry) as jobs:
-                context = app.state.service = WebContext(live, registry, jobs, detectors.reader, oidc=provider)
+            connections = Connections()
+            revocations = Job("revocations", LOOK_S, "process", lambda _: connections.look(store, now()))
+            async with Jobs(registry, (*JOBS, revocations)) as jobs:
+                context = app.state.service = WebContext(
+                    live, registry, jobs, detectors.reader, oidc=provider, connections=connections
+                )
                 async with audiosocket(context):
                     log.info("service started", **_described(settings, live))
                     yield

@@ -15,6 +15,7 @@ from voiceguard.live.context import LiveContext
 from voiceguard.live.jobs import Jobs
 from voiceguard.live.metrics import Metrics
 from voiceguard.live.registry import Registry
+from voiceguard.server.connections import Connections
 from voiceguard.settings import Settings
 from voiceguard.text.reader import Reader
 
@@ -30,6 +31,8 @@ class WebContext:
     """Reads texts: wishes, orders and personal data."""
     oidc: Provider | None = None
     """The identity provider that vouches for people, where one is configured."""
+    connections: Connections = field(default_factory=Connections)
+    """Open streams and live feeds."""
     passwords: Passwords = field(default_factory=Passwords)
     claims: dict[UUID, Registered] = field(default_factory=dict)
     """Registrations that opened a call, so that a further stream of it is let in; the oldest are forgotten."""

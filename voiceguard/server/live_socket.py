@@ -14,23 +14,21 @@ from voiceguard.errors import AuthenticationError
 from voiceguard.live.feed import Follower, Hub
 from voiceguard.server.access.authenticate import authenticate, authenticate_person, bearer
 from voiceguard.server.access.principal import Principal
+from voiceguard.server.access.revocation import closed_on_revocation
 from voiceguard.server.access.rules import topics_for
-from voiceguard.server.access.sessions import SignedIn, still_signed_in
 from voiceguard.server.context import WebContext
 
 PAUSE_S = 0.05
 """Least time between two writes to one follower: faster is not seen by people."""
 SLOW_S = 10.0
 """A follower that has not taken one write by then is dropped."""
-LOOK_S = 10.0
-"""Between two looks whether a follower's session still holds."""
 SIGN_IN_S = 10.0
 """Time for the first message."""
 
 
 async def follow(websocket: WebSocket) -> None:
-    """`WS /v1/live`. Closes with 1008 without a key of scope `live` or the session of somebody who may, or when that
-    session ends; with 1013 when the reader is too slow.
+    """`WS /v1/live`. Closes with 1008 without a key of scope `live` or the session of somebody who may, or when the key
+    is revoked or that session ends; with 1013 when the reader is too slow.
 
     Whoever cannot send headers may send the key as the first message: `{"type": "authenticate", "key": "..."}`.
     """
@@ -54,20 +52,18 @@ async def follow(websocket: WebSocket) -> None:
     )
     risk = service.settings.risk
     thresholds = {"elevated": 100.0 * risk.elevated, "high": 100.0 * risk.high}
-    writer = asyncio.create_task(_write(websocket, hub, follower, thresholds))
-    tasks = {asyncio.create_task(_until_gone(websocket)), writer}
-    if principal.session is not None:
-        tasks.add(over := asyncio.create_task(_until_over(service, principal.session)))
+    writer, revoked = asyncio.create_task(_write(websocket, hub, follower, thresholds)), asyncio.Event()
+    tasks = {asyncio.create_task(_until_gone(websocket)), writer, asyncio.create_task(revoked.wait())}
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        with closed_on_revocation(service, principal, ("WS", "/v1/live"), revoked.set):
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         hub.leave(follower)
-        ended = principal.session is not None and over.done()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    if ended:
-        await _close(websocket, 1008, "the session is over")
+    if revoked.is_set():
+        await _close(websocket, 1008, "the session is over" if principal.is_person else "the key is revoked")
     try:
         if not writer.cancelled():
             writer.result()
@@ -81,15 +77,6 @@ async def _who(service: WebContext, websocket: WebSocket) -> Principal:
     secret = bearer(websocket)
     person = None if secret else await authenticate_person(service, websocket, "/v1/live")
     return person or await authenticate(service.store, secret or _key(await websocket.receive_text()), "/v1/live")
-
-
-async def _until_over(service: WebContext, session: SignedIn) -> None:
-    """Return when the session has ended, or the person's roles are others; a store that refuses says neither."""
-    holds = True
-    while holds:
-        await asyncio.sleep(LOOK_S)
-        with suppress(StoreError):
-            holds = await still_signed_in(service, session)
 
 
 async def _close(websocket: WebSocket, code: int, reason: str) -> None:

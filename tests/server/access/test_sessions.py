@@ -12,7 +12,6 @@ from websockets.exceptions import ConnectionClosed
 from tests.server.desk import session_token
 from tests.server.serving import Served, said, serving
 from voiceguard.live.jobs import delete_expired_sessions
-from voiceguard.server import live_socket
 from voiceguard.server.access.password_policy import token_digest
 from voiceguard.server.access.sessions import cookie_name, is_own_origin, origin_of
 
@@ -48,10 +47,8 @@ def test_cookie_names() -> None:
 
 
 @pytest.mark.parametrize("change", ["signed out", "disabled", "other roles"])
-def test_the_feed_ends_with_the_session(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_feed_ends_with_the_session(change: str, tmp_path: Path) -> None:
     """Who has signed out, was disabled or has other roles now is told nothing more on a socket that was open."""
-    monkeypatch.setattr(live_socket, "LOOK_S", 0.0)
-
     async def follow(served: Served) -> tuple[int | None, str | None]:
         token, people = await session_token(served), served.service.store.users
         headers = {"Cookie": f"voiceguard={token}", "Origin": served.origin, "Authorization": ""}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -234,14 +234,21 @@ class Users:
 
     async def session(self, digest: str) -> Session | None:
         """The session of this token with the person's present roles; None for none, or a disabled person's."""
+        return (await self.sessions([digest])).get(digest)
+
+    async def sessions(self, digests: Collection[str]) -> dict[str, Session]:
+        """The same for several tokens, by digest."""
         query = select(sessions, people.c.roles, people.c.tenant).join(people).where(
-            sessions.c.sha256 == digest, people.c.disabled_at.is_(None)
+            sessions.c.sha256.in_(digests), people.c.disabled_at.is_(None)
         )
-        async with self._database.read("look a session up") as connection:
-            row = (await connection.execute(query)).one_or_none()
-        if row is None:
-            return None
-        return Session(row.person, frozenset(row.roles.split()), row.method, row.created_at, row.seen_at, row.tenant)
+        async with self._database.read("look sessions up") as connection:
+            rows = (await connection.execute(query)).all()
+        return {
+            row.sha256: Session(
+                row.person, frozenset(row.roles.split()), row.method, row.created_at, row.seen_at, row.tenant
+            )
+            for row in rows
+        }
 
     async def touch(self, digest: str, now: float) -> None:
         """The person did something."""

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from voiceguard.adapters.store.users import Session
 from voiceguard.server.access.password_policy import SessionLimits, csrf_token, is_over, token_digest
 from voiceguard.server.access.rules import PEOPLE, Role
 from voiceguard.server.context import WebContext
@@ -74,12 +75,6 @@ async def signed_in(service: WebContext, connection: HTTPConnection) -> SignedIn
     return None if token is None else await _lookup(service, token_digest(token), csrf_token(token))
 
 
-async def still_signed_in(service: WebContext, session: SignedIn) -> bool:
-    """Whether a session holds yet, with the same roles."""
-    now = await _lookup(service, session.digest, session.csrf)
-    return now is not None and (now.roles, now.tenant) == (session.roles, session.tenant)
-
-
 async def touch(service: WebContext, session: SignedIn) -> None:
     """The person did something, so the time to be idle begins anew."""
     found = await service.store.users.session(session.digest)
@@ -98,9 +93,14 @@ async def close_session(service: WebContext, session: SignedIn, connection: HTTP
 
 async def _lookup(service: WebContext, digest: str, csrf: str) -> SignedIn | None:
     found = await service.store.users.session(digest)
+    return None if found is None else signed_in_as(service, found, digest, csrf)
+
+
+def signed_in_as(service: WebContext, found: Session, digest: str, csrf: str) -> SignedIn | None:
+    """Who holds a session as the store knows it; None when it is over."""
     desk = service.settings.desk
     limits = SessionLimits(desk.session_idle_s, desk.session_absolute_s)
-    if found is None or is_over(limits, created_at=found.created_at, seen_at=found.seen_at, now=service.now()):
+    if is_over(limits, created_at=found.created_at, seen_at=found.seen_at, now=service.now()):
         return None
     roles = PEOPLE & {Role(role) for role in found.roles}
     ends_at = found.created_at + desk.session_absolute_s

@@ -11,7 +11,7 @@ from voiceguard.events import CallStarted
 from voiceguard.ingest.asterisk_ws import AsteriskCodec
 from voiceguard.server.context import WebContext
 from voiceguard.server.streams.api_key_auth import accepted
-from voiceguard.server.streams.audiosocket import as_registered, claim
+from voiceguard.server.streams.audiosocket import as_registered, claim, registrar
 from voiceguard.server.streams.session import Session
 from voiceguard.server.streams.websocket import WebSocketTransport
 
@@ -35,6 +35,7 @@ async def asterisk(websocket: WebSocket) -> None:
         registered = await claim(service, codec.registered)
         if registered.tenant != transport.tenant:
             raise AuthenticationError("no call is registered under this UUID")
+        await registrar(service, registered)
         return as_registered(named, registered)
 
     transport = WebSocketTransport(websocket)

@@ -57,7 +57,7 @@ class _AudioHookTransport:
     """A websocket whose session the client closes, also when it was told to disconnect."""
 
     def __init__(self, transport: WebSocketTransport, codec: AudioHookCodec) -> None:
-        self.owner, self.tenant = transport.owner, transport.tenant
+        self.owner, self.tenant, self.principal = transport.owner, transport.tenant, transport.principal
         self._transport = transport
         self._codec = codec
 

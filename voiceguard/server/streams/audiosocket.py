@@ -16,6 +16,7 @@ from voiceguard.errors import AuthenticationError, ConfigurationError, PeerError
 from voiceguard.events import CallStarted
 from voiceguard.events.tenants import DEFAULT, kept_name
 from voiceguard.ingest.audiosocket import AudioSocketCodec, Messages
+from voiceguard.server.access.principal import Principal
 from voiceguard.server.context import WebContext
 from voiceguard.server.streams.session import Closed, Frame, Session
 
@@ -30,6 +31,8 @@ class TcpTransport:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, messages: Messages) -> None:
         self.tenant = DEFAULT
         """Of the registered call, once it is known."""
+        self.principal: Principal | None = None
+        """Whose key registered it."""
         self._reader, self._writer, self._messages = reader, writer, messages
 
     async def receive(self) -> Frame:
@@ -105,7 +108,7 @@ async def audiosocket(service: WebContext) -> AsyncIterator[None]:
 async def admit(service: WebContext, transport: TcpTransport, started: CallStarted) -> CallStarted:
     """The call as it was registered; raises AuthenticationError for one that was not, or that came before."""
     registered = await claim(service, UUID(started.call_id))
-    transport.tenant = registered.tenant
+    transport.tenant, transport.principal = registered.tenant, await registrar(service, registered)
     return as_registered(started, registered)
 
 
@@ -126,6 +129,19 @@ async def claim(service: WebContext, uuid: UUID) -> Registered:
     ):
         raise AuthenticationError("no call is registered under this UUID")
     return registered
+
+
+async def registrar(service: WebContext, registered: Registered) -> Principal | None:
+    """Whose key registered the call. Raises PeerError for a key that was taken back since."""
+    if not registered.key:
+        return None
+    try:
+        holders = await service.store.api_keys.holders([registered.key], service.now())
+    except StoreError:
+        raise PeerError("store_unavailable", "keys cannot be checked now", close_code=1013) from None
+    if registered.key not in holders:
+        raise AuthenticationError("the key that registered this call is revoked")
+    return Principal.of_key(holders[registered.key])
 
 
 def as_registered(started: CallStarted, registered: Registered) -> CallStarted:

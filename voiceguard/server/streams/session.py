@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
 import structlog
 
-from voiceguard.errors import PeerError
+from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.events import (
     CallEnded,
     CallStarted,
@@ -24,6 +24,8 @@ from voiceguard.events import (
 )
 from voiceguard.events.tenants import DEFAULT, kept_name, with_own_names
 from voiceguard.live.call import LiveCall
+from voiceguard.server.access.principal import Principal
+from voiceguard.server.access.revocation import closed_on_revocation
 from voiceguard.server.context import WebContext
 from voiceguard.server.streams.outbox import Outbox
 
@@ -61,6 +63,8 @@ class Transport(Protocol):
     """The protocol, and the name of the key that opened the stream, where it came by one of ours."""
     tenant: str
     """Whose calls come by it."""
+    principal: Principal | None
+    """Whose key opened the stream, or registered its call; None where the platform proves itself, or not yet known."""
 
     async def receive(self) -> Frame:
         """The next frame. Raises Closed."""
@@ -94,27 +98,53 @@ class Session:
         self._outbox = Outbox()
         self._call: LiveCall | None = None
         self._is_replaced = False
+        self._is_revoked = self._is_starting = False
+        self._limit = asyncio.timeout(None)
+        """Runs out when the key that the stream came by is taken back."""
+        self._watches = ExitStack()
 
     async def run(self) -> None:
         """Serve the stream; returns when the socket is closed, and the call's record is complete by then."""
         writer = asyncio.create_task(self._outbox.drain(self._send))
         code = 1011
+        self._watch()
         try:
             code = await self._serve()
         finally:
+            self._watches.close()
             await self._end(CallEnded("shutdown"))
             await self._close(code, writer)
 
+    def _watch(self) -> None:
+        """Let go of the stream when its key is taken back."""
+        who = self._transport.principal
+        self._watches.close()
+        if who is not None:
+            self._watches.enter_context(
+                closed_on_revocation(self._service, who, ("POST", "/v1/audiosocket/calls"), self._revoke)
+            )
+
+    def _revoke(self) -> None:
+        self._is_revoked = True
+        if self._is_starting:
+            return  # a call that is half open would stay so: it is let go of once it is whole
+        with suppress(RuntimeError):  # the stream ends anyway
+            self._limit.reschedule(asyncio.get_running_loop().time())
+
     async def _serve(self) -> int:
         try:
-            return await self._read()
+            async with self._limit:
+                return await self._read()
         except TimeoutError:
+            if self._is_revoked:
+                await self._end(CallEnded("revoked"))
+                return self._refuse(_revoked())
             settings = self._service.settings
             silent_s = settings.stall_s if self._call is None else settings.hold_s
             await self._end(CallEnded("stalled"))
             return self._refuse(PeerError("stalled", f"nothing came for {silent_s:g} s"))
         except PeerError as error:
-            await self._end(CallEnded("protocol_error"))
+            await self._end(CallEnded("revoked" if self._is_revoked else "protocol_error"))
             return self._refuse(error)
 
     async def _read(self) -> int:
@@ -196,15 +226,22 @@ class Session:
     async def _start(self, started: CallStarted) -> None:
         if self._admit is not None:
             started = await self._admit(started) or started
+            self._watch()
         tenant, ref = self._transport.tenant, started.customer_ref
         started = replace(
             started, call_id=kept_name(tenant, started.call_id),
             customer_ref=None if ref is None else kept_name(tenant, ref),
         )
         structlog.contextvars.bind_contextvars(call_id=started.call_id)
-        self._call = await self._service.registry.open(
-            started, self._tell, owner=self._transport.owner, on_replaced=self._replace
-        )
+        self._is_starting = True
+        try:
+            self._call = await self._service.registry.open(
+                started, self._tell, owner=self._transport.owner, on_replaced=self._replace
+            )
+        finally:
+            self._is_starting = False
+        if self._is_revoked:
+            raise _revoked()
 
     async def _end(self, ended: CallEnded) -> None:
         call, self._call = self._call, None
@@ -242,3 +279,7 @@ class Session:
         with suppress(Closed, TimeoutError):
             async with asyncio.timeout(DRAIN_S):
                 await self._transport.close(code)
+
+
+def _revoked() -> AuthenticationError:
+    return AuthenticationError("the key of this stream is revoked")

@@ -23,13 +23,13 @@ class WebSocketTransport:
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
-        principal: Principal | None = getattr(websocket.state, "principal", None)
+        self.principal: Principal | None = getattr(websocket.state, "principal", None)
         path = websocket.url.path
-        self.owner = f"{path} {'' if principal is None else principal.name}"
+        self.owner = f"{path} {'' if self.principal is None else self.principal.name}"
         service: WebContext = websocket.app.state.service
         self.tenant = service.settings.tenants.get(path.rpartition("/")[2], DEFAULT)
-        if principal is not None:
-            self.tenant = principal.terms.tenant
+        if self.principal is not None:
+            self.tenant = self.principal.terms.tenant
 
     async def receive(self) -> Frame:
         """The next text or binary message."""
