@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +36,7 @@ from voiceguard.events import (
     HandoverAnswered,
     IntentNoticed,
     KnownVoices,
+    ListSource,
     MarkReceived,
     MediaDropped,
     MediaGap,
@@ -305,13 +305,16 @@ class Call:
             alike = speaker.cosine(enrolled.embedding, voice.embedding)
             seconds = enrolled.net_speech_s, voice.net_speech_s
             self._risk_model.add_known("voiceprint", float(speaker.llr(alike, *seconds, self._calibrations.speaker)))
-        for source, voices in (("watchlist", self._known.watchlist), ("linked_voice", self._known.others)):
+        lists: dict[ListSource, VoiceList | None] = {
+            "watchlist": self._known.watchlist, "linked_voice": self._known.others,
+        }
+        for source, voices in lists.items():
             if voices:
-                outcomes += self._look_up(source, voices, voice, window)  # type: ignore[arg-type]
+                outcomes += self._look_up(source, voices, voice, window)
         return outcomes
 
     def _look_up(
-        self, source: Literal["watchlist", "linked_voice"], voices: VoiceList, voice: Voice, window: Window
+        self, source: ListSource, voices: VoiceList, voice: Voice, window: Window
     ) -> list[Outcome]:
         found = voices.nearest(voice.embedding)
         if not found:

@@ -13,6 +13,7 @@ from voiceguard.analysis.callsets.callset import LabelledCall, read_callset
 from voiceguard.analysis.report.detection import Row
 from voiceguard.analysis.results import CallResult, Decided, Point, Run
 from voiceguard.events import Band, Decision, RiskState
+from voiceguard.policy.states import STATE_OF
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -39,8 +40,8 @@ def decided(
     """A decision of the tier `money`, or of `information` where it is not sensitive."""
     return Decided(
         action_id=action_id or action, action=action, tier="money" if sensitive else "information",
-        sensitive=sensitive, asked_s=asked_s, decision=Decision(decision), state="", rule="r", reasons=("why",),
-        risk=point(shift, asked_s),
+        sensitive=sensitive, asked_s=asked_s, decision=Decision(decision), state=STATE_OF[Decision(decision)],
+        rule="r", reasons=("why",), risk=point(shift, asked_s),
     )
 
 

@@ -5,16 +5,27 @@ from __future__ import annotations
 from voiceguard.audit.chain import Entry
 from voiceguard.audit.receipt import receipt
 from voiceguard.audit.record import canonical
-from voiceguard.events import ActionDecided, Band, Challenge, Decision, Evidence, Reason, Risk, RiskState, as_record
+from voiceguard.events import (
+    ActionDecided,
+    ActionState,
+    Band,
+    Challenge,
+    Decision,
+    Evidence,
+    Reason,
+    Risk,
+    RiskState,
+    as_record,
+)
 
 
 def test_a_receipt_answers_what_an_auditor_asks():
     """System, data, product, control, human and place of one decision."""
     evidence = (Evidence("synthetic_voice", -0.5, 2.0, -1.0, 7),)
     decided = ActionDecided(
-        "a1", "refund", "money", Decision.STEP_UP, "challenged", (Reason("code_needed", "A code is needed."),), "ask",
-        Risk(9.0, 6.5, 1, Band.LOW, RiskState.OK, evidence), "ab" * 32,
-        challenge=Challenge("totp", 300.0, 3, "urn:acr:otp"), person="ann",
+        "a1", "refund", "money", Decision.STEP_UP, ActionState.CHALLENGED,
+        (Reason("code_needed", "A code is needed."),), "ask", Risk(9.0, 6.5, 1, Band.LOW, RiskState.OK, evidence),
+        "ab" * 32, challenge=Challenge("totp", 300.0, 3, "urn:acr:otp"), person="ann",
     )
     record = canonical({
         "kind": "decision", "at": 5.0, "models": {"synthetic": "s@1"}, "policy": "p1", **as_record(decided),

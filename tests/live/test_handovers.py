@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from tests.server.builders import decided
 from tests.server.desk import browser, session_token
 from tests.server.serving import Served, Voice, said, serving
-from voiceguard.events import Decision
+from voiceguard.events import ActionState
 from voiceguard.live.handovers import Handovers
+from voiceguard.policy.states import DECISION_OF
 
 START = 1_800_000_000.0
 
@@ -29,8 +30,8 @@ class Desk:
     def __post_init__(self) -> None:
         self.handovers = Handovers(lambda kind, facts: self.records.append((kind, facts)), orphan_s=60.0)
 
-    def tell(self, state: str, now: float, person: str | None = None, rule: str = "high_risk") -> None:
-        decision = {"handed_over": Decision.HANDOVER, "allowed": Decision.ALLOW}.get(state, Decision.DENY)
+    def tell(self, state: ActionState, now: float, person: str | None = None, rule: str = "high_risk") -> None:
+        decision = DECISION_OF[state]
         self.handovers.decided(decided(decision, state=state, person=person, rule=rule), now)
 
     @property
@@ -42,10 +43,10 @@ class Desk:
 def test_from_whom_to_whom_and_when() -> None:
     """Offered by a rule, taken by one, approved by two: each with its time, and all on record."""
     desk = Desk()
-    desk.tell("handed_over", 0.0)
-    desk.tell("handed_over", 10.0, "ann", "accepted")
-    desk.tell("handed_over", 20.0, "ann", "approved_by_one")
-    desk.tell("allowed", 30.0, "sue", "approved_by_two")
+    desk.tell(ActionState.HANDED_OVER, 0.0)
+    desk.tell(ActionState.HANDED_OVER, 10.0, "ann", "accepted")
+    desk.tell(ActionState.HANDED_OVER, 20.0, "ann", "approved_by_one")
+    desk.tell(ActionState.ALLOWED, 30.0, "sue", "approved_by_two")
 
     assert ("high_risk", 0.0, {"ann": 10.0, "sue": 30.0}, ["ann", "sue"], "approved") == (
         desk.one.source, desk.one.offered_at, desk.one.taken_by, desk.one.approved_by, desk.one.outcome
@@ -56,11 +57,11 @@ def test_from_whom_to_whom_and_when() -> None:
 def test_nobody_takes_it() -> None:
     """After its time it is an orphan, which alarms once; whoever takes it ends that."""
     desk = Desk()
-    desk.tell("handed_over", 0.0)
+    desk.tell(ActionState.HANDED_OVER, 0.0)
 
     assert [[], [desk.one], []] == [desk.handovers.watch(now, ()) for now in (59.0, 60.0, 61.0)]
     assert desk.handovers.is_orphan(desk.one.action_id, 61.0)
-    desk.tell("handed_over", 62.0, "ann", "accepted")
+    desk.tell(ActionState.HANDED_OVER, 62.0, "ann", "accepted")
     assert (None, False) == (desk.one.orphaned_at, desk.handovers.is_orphan(desk.one.action_id, 63.0))
     assert ["handover_offered", "handover_orphaned"] == [kind for kind, _ in desk.records]
 
@@ -69,9 +70,9 @@ def test_nobody_takes_it() -> None:
 def test_whoever_took_it_has_left(is_person: bool, orphan: bool) -> None:
     """A person whom the desk does not see any more makes it an orphan again; of a machine that cannot be said."""
     desk = Desk()
-    desk.tell("handed_over", 0.0)
+    desk.tell(ActionState.HANDED_OVER, 0.0)
     desk.handovers.answered("ann", is_person=is_person)
-    desk.tell("handed_over", 1.0, "ann", "accepted")
+    desk.tell(ActionState.HANDED_OVER, 1.0, "ann", "accepted")
 
     assert [] == desk.handovers.watch(50.0, {"ann"})
     assert [] == desk.handovers.watch(100.0, ())
@@ -81,7 +82,7 @@ def test_whoever_took_it_has_left(is_person: bool, orphan: bool) -> None:
 def test_the_call_ends_first() -> None:
     """What is open then is abandoned, and nothing can be an orphan any more."""
     desk = Desk()
-    desk.tell("handed_over", 0.0)
+    desk.tell(ActionState.HANDED_OVER, 0.0)
     desk.handovers.abandon()
 
     assert "abandoned" == desk.one.outcome
@@ -92,12 +93,12 @@ def test_the_call_ends_first() -> None:
 def test_an_orphan_is_one_until_somebody_takes_it(steps: list[tuple[float, str]]) -> None:
     """However time passes and whoever looks: only taking it ends it."""
     desk = Desk()
-    desk.tell("handed_over", 0.0)
+    desk.tell(ActionState.HANDED_OVER, 0.0)
     orphan, now = False, 0.0
     for wait, step in steps:
         now += wait
         if step == "accept":
-            desk.tell("handed_over", now, "ann", "accepted")
+            desk.tell(ActionState.HANDED_OVER, now, "ann", "accepted")
         else:
             desk.handovers.watch(now, {"ann"} if step == "look" else ())
         before, orphan = orphan, desk.handovers.is_orphan(desk.one.action_id, now)

@@ -6,8 +6,8 @@ import pyotp
 import pytest
 
 from tests.policy.asked import NOW, SECRET, TEXT, Line
-from voiceguard.events import CustomerFacts, Decision
-from voiceguard.policy import State, load
+from voiceguard.events import ActionState, CustomerFacts, Decision
+from voiceguard.policy import load
 from voiceguard.policy.grants import parameters_sha256
 
 
@@ -62,7 +62,7 @@ def test_asking_again_gives_no_fresh_tries() -> None:
 
     assert challenge is not None
     assert 1 == challenge.tries_left
-    assert [State.DENIED, State.DENIED] == [outcome.state for outcome in line.wrong("a2")]
+    assert [ActionState.DENIED, ActionState.DENIED] == [outcome.state for outcome in line.wrong("a2")]
 
 
 def test_lock_out_ends() -> None:
@@ -94,7 +94,7 @@ def test_the_first_method_that_the_customer_has(methods: str, secret: str | None
     outcome = line.ask(customer=CustomerFacts("customer-1", totp_secret=secret))[0]
 
     assert expected == (None if outcome.challenge is None else outcome.challenge.method)
-    assert (State.CHALLENGED if expected else State.HANDED_OVER) == outcome.state
+    assert (ActionState.CHALLENGED if expected else ActionState.HANDED_OVER) == outcome.state
     assert (expected == "delivered_code") == ("a1" in line.codes)
 
 
@@ -117,7 +117,7 @@ def test_late_code_expires_without_a_tick() -> None:
     line.ask()
     line.now += 300
 
-    assert [State.EXPIRED] == [outcome.state for outcome in line.right()]
+    assert [ActionState.EXPIRED] == [outcome.state for outcome in line.right()]
     assert Decision.DENY == line.decided["a1"].decision
 
 
@@ -129,7 +129,7 @@ def test_keys() -> None:
 
     assert [] == line.keys("#99A*")
     assert ["wrong_code"] == [outcome.reasons[0].code for outcome in line.keys("12#")]
-    assert [State.ALLOWED] == [outcome.state for outcome in line.keys(line.codes["a1"] + "#")]
+    assert [ActionState.ALLOWED] == [outcome.state for outcome in line.keys(line.codes["a1"] + "#")]
     assert () == line.engine.pending
 
 
@@ -141,7 +141,7 @@ def test_keys_go_to_the_latest_challenge() -> None:
     line.ask("payment", "a2")
 
     assert ["a2"] == [outcome.action_id for outcome in line.keys(line.codes["a2"])]
-    assert [State.ALLOWED] == [outcome.state for outcome in line.keys(line.codes["a1"])]
+    assert [ActionState.ALLOWED] == [outcome.state for outcome in line.keys(line.codes["a1"])]
 
 
 def test_totp_is_accepted_once() -> None:
@@ -158,7 +158,7 @@ def test_totp_is_accepted_once() -> None:
     line.ask(action_id="a2", customer=customer)
     assert "wrong_code" == line.code(code, "a2")[0].reasons[0].code
     assert "wrong_code" == line.code(pyotp.TOTP(SECRET).at(int(NOW) - 30), "a2")[0].reasons[0].code
-    assert State.ALLOWED == line.code(pyotp.TOTP(SECRET).at(int(NOW) + 30), "a2")[0].state
+    assert ActionState.ALLOWED == line.code(pyotp.TOTP(SECRET).at(int(NOW) + 30), "a2")[0].state
 
 
 def test_totp_of_an_earlier_call_is_not_accepted() -> None:

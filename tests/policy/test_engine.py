@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.policy.asked import ELEVATED, HIGH, LOW, NOW, POLICY, TEXT, Line, risk
-from voiceguard.events import ActionDecided, CustomerFacts, Decision
-from voiceguard.policy import State, load
+from voiceguard.events import ActionDecided, ActionState, CustomerFacts, Decision
+from voiceguard.policy import load
 from voiceguard.policy.states import Input
 
 # ── every state ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -50,9 +50,9 @@ def lapsed(line: Line) -> None:
     line.end()
 
 
-STATES: dict[State, Callable[[Line], None]] = {
-    State.CHALLENGED: challenged, State.HANDED_OVER: handed_over, State.ALLOWED: allowed, State.DENIED: denied,
-    State.EXPIRED: expired, State.LAPSED: lapsed,
+STATES: dict[ActionState, Callable[[Line], None]] = {
+    ActionState.CHALLENGED: challenged, ActionState.HANDED_OVER: handed_over, ActionState.ALLOWED: allowed,
+    ActionState.DENIED: denied, ActionState.EXPIRED: expired, ActionState.LAPSED: lapsed,
 }
 INPUTS: dict[str, Callable[[Line], list[ActionDecided]]] = {
     "right code": lambda line: line.code(line.codes.get("a1", "123456")),
@@ -68,20 +68,20 @@ INPUTS: dict[str, Callable[[Line], list[ActionDecided]]] = {
     "refuse": lambda line: line.person("refuse"),
 }
 CHANGES = {
-    (State.CHALLENGED, "right code"): State.ALLOWED,
-    (State.CHALLENGED, "right code by keys"): State.ALLOWED,
-    (State.CHALLENGED, "wrong code"): State.CHALLENGED,
-    (State.CHALLENGED, "risk goes high"): State.HANDED_OVER,
-    (State.CHALLENGED, "time up"): State.EXPIRED,
-    (State.CHALLENGED, "call ends"): State.LAPSED,
-    (State.HANDED_OVER, "accept"): State.HANDED_OVER,
-    (State.HANDED_OVER, "approve"): State.ALLOWED,
-    (State.HANDED_OVER, "refuse"): State.DENIED,
+    (ActionState.CHALLENGED, "right code"): ActionState.ALLOWED,
+    (ActionState.CHALLENGED, "right code by keys"): ActionState.ALLOWED,
+    (ActionState.CHALLENGED, "wrong code"): ActionState.CHALLENGED,
+    (ActionState.CHALLENGED, "risk goes high"): ActionState.HANDED_OVER,
+    (ActionState.CHALLENGED, "time up"): ActionState.EXPIRED,
+    (ActionState.CHALLENGED, "call ends"): ActionState.LAPSED,
+    (ActionState.HANDED_OVER, "accept"): ActionState.HANDED_OVER,
+    (ActionState.HANDED_OVER, "approve"): ActionState.ALLOWED,
+    (ActionState.HANDED_OVER, "refuse"): ActionState.DENIED,
 }
 
 
 @pytest.mark.parametrize(("state", "given_input"), list(product(STATES, INPUTS)))
-def test_every_input_in_every_state(state: State, given_input: str) -> None:
+def test_every_input_in_every_state(state: ActionState, given_input: str) -> None:
     """An input leads where the table says, and is no outcome at all where its state does not await it."""
     line = Line()
     STATES[state](line)
@@ -190,7 +190,7 @@ def test_open_action_that_needs_a_code_of_nobody_is_handed_over() -> None:
     assert ["no_step_up", "code_needed", "prompt_injection"] == [
         reason.code for reason in line.ask("balance_enquiry", customer=None)[0].reasons
     ]
-    assert State.HANDED_OVER == line.decided["a1"].state
+    assert ActionState.HANDED_OVER == line.decided["a1"].state
 
 
 # ── persons ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -203,7 +203,7 @@ def test_person_is_named() -> None:
     line.risk = HIGH
     outcome = line.person("approve", "Ann")[0]
 
-    assert (State.ALLOWED, "Ann") == (outcome.state, outcome.person)
+    assert (ActionState.ALLOWED, "Ann") == (outcome.state, outcome.person)
     assert outcome.grant is not None
 
 
@@ -215,8 +215,8 @@ def test_money_needs_two_persons() -> None:
 
     for name in ("ann", "ANN "):
         outcome = line.person("approve", name)[0]
-        assert (State.HANDED_OVER, "second_approval_needed") == (outcome.state, outcome.reasons[0].code)
-    assert State.ALLOWED == line.person("approve", "bob")[0].state
+        assert (ActionState.HANDED_OVER, "second_approval_needed") == (outcome.state, outcome.reasons[0].code)
+    assert ActionState.ALLOWED == line.person("approve", "bob")[0].state
 
 
 def test_one_person_and_a_code_do_not_move_money() -> None:
@@ -226,7 +226,7 @@ def test_one_person_and_a_code_do_not_move_money() -> None:
     line.risk = ELEVATED
     line.right()
 
-    assert State.HANDED_OVER == line.person("approve")[0].state
+    assert ActionState.HANDED_OVER == line.person("approve")[0].state
 
 
 def test_handover_outlives_the_call() -> None:
@@ -236,7 +236,7 @@ def test_handover_outlives_the_call() -> None:
     line.ask(action_id="a2")
 
     assert ["a2"] == [outcome.action_id for outcome in line.end()]
-    assert State.ALLOWED == line.person("approve")[0].state
+    assert ActionState.ALLOWED == line.person("approve")[0].state
 
 
 def test_lock_out_stops_an_approval() -> None:
@@ -247,7 +247,7 @@ def test_lock_out_stops_an_approval() -> None:
     for _ in range(3):
         line.wrong("a2")
 
-    assert (State.DENIED, "customer_locked") == (
+    assert (ActionState.DENIED, "customer_locked") == (
         line.person("approve")[0].state, line.decided["a1"].reasons[0].code
     )
 
@@ -260,7 +260,7 @@ def test_policy_that_allows_everything_allows_nothing_sensitive() -> None:
     line = Line(load(TEXT.replace("decision: step_up", "decision: allow")))
 
     outcome = line.ask()[0]
-    assert (State.HANDED_OVER, "policy_fault", None) == (outcome.state, outcome.reasons[0].code, outcome.grant)
+    assert (ActionState.HANDED_OVER, "policy_fault", None) == (outcome.state, outcome.reasons[0].code, outcome.grant)
 
 
 def test_policy_that_is_never_content_with_a_code_hands_over() -> None:
@@ -268,7 +268,7 @@ def test_policy_that_is_never_content_with_a_code_hands_over() -> None:
     line = Line(load(TEXT.replace("\"'otp' in assurance\"", '"false"', 1)))
     line.ask()
 
-    assert [State.HANDED_OVER] == [outcome.state for outcome in line.right()]
+    assert [ActionState.HANDED_OVER] == [outcome.state for outcome in line.right()]
 
 
 def test_allow_is_refused_without_assurance() -> None:
@@ -281,7 +281,7 @@ def test_allow_is_refused_without_assurance() -> None:
 
     with pytest.raises(AssertionError):
         line.engine._allow(action, Input.CODE_RIGHT, ruling, at, person=None, totp_step=None)
-    assert State.CHALLENGED == action.state
+    assert ActionState.CHALLENGED == action.state
 
 
 ACTIONS = ("balance_enquiry", "account_recovery", "payment", "address_change", "no_such_action")
@@ -323,7 +323,8 @@ def test_nothing_sensitive_without_a_code_or_persons(steps: list[tuple[Any, ...]
                 if before and line.codes[before[-1]] in step[1]:
                     with_code.add(before[-1])
             case "person":
-                if line.decided.get(key) and line.decided[key].state == State.HANDED_OVER and step[2] == "approve":
+                known = line.decided.get(key)
+                if known and known.state is ActionState.HANDED_OVER and step[2] == "approve":
                     approved.setdefault(key, set()).update([step[3].casefold().strip()] if step[3].strip() else [])
                 outcomes = line.person(step[2], step[3], key)
             case "turn":

@@ -47,6 +47,21 @@ def test_bands_lie_where_their_costs_put_them(contribution: float, band: Band):
     assert band is heard([llr], begin_s=4).risk(9.0, 5.0).band
 
 
+@pytest.mark.parametrize(("options", "elevated_from"), [
+    (RiskOptions(), 0.05), (RiskOptions(prior=0.01), 0.01), (RiskOptions(prior=0.01, elevated=0.04), 0.04),
+])
+def test_elevated_is_the_prior_unless_it_is_set(options: RiskOptions, elevated_from: float) -> None:
+    """A lower prior alone does not make what speaks for fraud a low risk."""
+    shift = math.log(elevated_from / (1.0 - elevated_from)) - math.log(options.prior / (1.0 - options.prior))
+    below, above = (RiskModel(options, earlier=0.0) for _ in range(2))
+    llr = 1.0 / (2.0 * (1.0 - math.exp(-4.0 / 6.0)))
+    below.add_synthetic((shift - 0.01) * llr, window(4.0, 4.0))
+    above.add_synthetic((shift + 0.01) * llr, window(4.0, 4.0))
+
+    assert elevated_from == options.elevated_from
+    assert (Band.LOW, Band.ELEVATED) == (below.risk(9.0, 5.0).band, above.risk(9.0, 5.0).band)
+
+
 def test_long_speech_is_worth_so_many_windows_and_no_more():
     """A minute at 1 nat adds up to the worth of one voice's windows, not to sixty nats."""
     assert heard([1.0] * 60).risk(70.0, 61.0).evidence[0].contribution == pytest.approx(2.0, abs=1e-3)

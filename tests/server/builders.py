@@ -26,6 +26,7 @@ from voiceguard.events import (
     RiskState,
     Samples,
 )
+from voiceguard.policy.states import STATE_OF
 
 LOW = Risk(8.0, 5.0, 4, Band.LOW, RiskState.OK, ())
 STARTED = CallStarted("call-1", "pcmu", 8000, ("caller",), customer_ref="customer-1")
@@ -34,10 +35,8 @@ CODE = CodeToDeliver("a1", "customer-1", "refund", "123456", 1000.0)
 
 def decided(decision: Decision, **changes: Any) -> ActionDecided:
     """A decision on action `a1`; allow comes with a grant, step_up with a challenge."""
-    states = {Decision.ALLOW: "allowed", Decision.STEP_UP: "challenged", Decision.HANDOVER: "handed_over",
-              Decision.DENY: "denied"}
     values: dict[str, Any] = {
-        "action_id": "a1", "action": "refund", "tier": "money", "decision": decision, "state": states[decision],
+        "action_id": "a1", "action": "refund", "tier": "money", "decision": decision, "state": STATE_OF[decision],
         "reasons": (Reason("because", "Because."),), "rule": "a-rule", "risk": LOW, "parameters_sha256": "00",
     }
     if decision is Decision.ALLOW:

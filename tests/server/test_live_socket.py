@@ -93,7 +93,7 @@ def test_snapshot_then_changes(tmp_path: Path) -> None:
             hub.changed("call-1")
             change = (await said(socket, "call"))["call"]
         options = RiskOptions()
-        assert {"elevated": 100 * options.elevated, "high": 100 * options.high} == snapshot["thresholds"]
+        assert {"elevated": 100 * options.prior, "high": 100 * options.high} == snapshot["thresholds"]
         assert ("call-1", "customer-1", None, "low") == (
             call["call_id"], call["customer_ref"], call["ended"], call["risk"]["band"]
         )

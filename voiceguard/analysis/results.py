@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from voiceguard.events import Band, Decision, RiskState
+from voiceguard.events import ActionState, Band, Decision, RiskState
 
 
 class _Kept(BaseModel):
@@ -45,7 +45,7 @@ class Decided(_Kept):
     asked_s: float
     """Media time of the question, seconds."""
     decision: Decision
-    state: str
+    state: ActionState
     rule: str
     reasons: tuple[str, ...]
     """Codes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, get_args
 
 from voiceguard.events.commands import VoiceAsked
 from voiceguard.events.scores import Window
@@ -35,10 +35,19 @@ class Band(StrEnum):
     HIGH = "high"
 
 
+ListSource = Literal["watchlist", "linked_voice"]
+KnownSource = Literal["voiceprint", "watchlist", "linked_voice"]
+"""What is known of voices from other calls."""
+EvidenceSource = Literal[
+    "synthetic_voice", "synthetic_voice_verify", "speaker_change", "voiceprint", "watchlist", "linked_voice",
+    "earlier_stream",
+]
+SOURCES: tuple[EvidenceSource, ...] = get_args(EvidenceSource)
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    source: str
-    """synthetic_voice, speaker_change, prompt_injection, ..."""
+    source: EvidenceSource
     llr: float
     """Natural log; positive speaks for fraud."""
     weight: float
@@ -65,6 +74,19 @@ class Decision(StrEnum):
     STEP_UP = "step_up"
     HANDOVER = "handover"
     DENY = "deny"
+
+
+class ActionState(StrEnum):
+    """Where an asked action stands; `voiceguard.policy.states.TABLE` says what leads from one to another."""
+
+    REQUESTED = "requested"
+    CHALLENGED = "challenged"
+    HANDED_OVER = "handed_over"
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    LAPSED = "lapsed"
+    """The call ended while the code was awaited: nobody decided against it, and nothing was allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +132,7 @@ class ActionDecided:
     action: str
     tier: str
     decision: Decision
-    state: str
-    """The engine's state, see voiceguard.policy.states.State."""
+    state: ActionState
     reasons: tuple[Reason, ...]
     rule: str
     """Name of the policy rule that decided."""
@@ -207,7 +228,7 @@ class VoiceChanged:
 class VoiceMatched:
     """The caller's voice speaks for an entry of a list more than against it; told once an entry."""
 
-    source: Literal["watchlist", "linked_voice"]
+    source: ListSource
     entry_id: str
     at_s: float
     llr: float

@@ -16,7 +16,7 @@ import structlog
 from voiceguard.adapters.logs import described
 from voiceguard.adapters.store import Store, StoreError
 from voiceguard.errors import VoiceguardError
-from voiceguard.events import ActionDecided, ActionRequested, CodeToDeliver, Decision, Reason, Risk
+from voiceguard.events import ActionDecided, ActionRequested, ActionState, CodeToDeliver, Decision, Reason, Risk
 from voiceguard.live.context import LiveContext
 from voiceguard.live.messages import challenge_body, decision_body, risk_body
 from voiceguard.live.recorder import Recorder
@@ -94,8 +94,8 @@ class Decisions:
         self.overruled[asked.action_id] = reason
         async with self._telling:
             before = self.decided.get(asked.action_id) or ActionDecided(
-                asked.action_id, asked.action, "unknown", Decision.HANDOVER, "handed_over", (reason,), "fail_closed",
-                risk, parameters_sha256(asked.parameters),
+                asked.action_id, asked.action, "unknown", Decision.HANDOVER, ActionState.HANDED_OVER, (reason,),
+                "fail_closed", risk, parameters_sha256(asked.parameters),
             )
             await self._decide(replace(before, reasons=(reason,)))
         return self.told[asked.action_id]
@@ -192,7 +192,7 @@ def handed_over(decided: ActionDecided, reasons: tuple[Reason, ...]) -> ActionDe
     if decided.decision is Decision.DENY:
         return replace(decided, grant=None, challenge=None)
     return replace(
-        decided, decision=Decision.HANDOVER, state="handed_over", reasons=reasons, rule="fail_closed",
+        decided, decision=Decision.HANDOVER, state=ActionState.HANDED_OVER, reasons=reasons, rule="fail_closed",
         challenge=None, grant=None,
     )
 
@@ -208,5 +208,5 @@ async def unless_locked(store: Store, decided: ActionDecided, now: float) -> Act
         return decided
     reason = Reason("customer_locked", "Another call locked this customer out, or nobody knows the customer now.")
     return replace(
-        decided, decision=Decision.DENY, state="denied", reasons=(reason,), rule="customer_locked", grant=None
+        decided, decision=Decision.DENY, state=ActionState.DENIED, reasons=(reason,), rule="customer_locked", grant=None
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from voiceguard.adapters.store import Store
-from voiceguard.events import EarlierStream
+from voiceguard.events import ActionState, EarlierStream
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,6 @@ def earlier_of(records: Sequence[Mapping[str, Any]]) -> EarlierStream:
         elif record["kind"] == "decision":
             if record["rule"] == "wrong_code":
                 wrong_codes += 1
-            elif record["rule"] == "too_many_tries" or record["state"] == "allowed":
+            elif record["rule"] == "too_many_tries" or record["state"] == ActionState.ALLOWED:
                 wrong_codes = 0
     return EarlierStream(log_odds_delta, wrong_codes)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from voiceguard.events import ActionDecided
+from voiceguard.events import ActionDecided, ActionState
 
 Record = Callable[..., None]
 """A kind of record and its facts, for the call's chain."""
@@ -65,7 +65,7 @@ class Handovers:
     def decided(self, decided: ActionDecided, now: float) -> None:
         """A decision was told: it may open a handover, take it, count an approval or end it."""
         handover = self.by_action.get(decided.action_id)
-        if decided.state == "handed_over" and (handover is None or handover.outcome is not None):
+        if decided.state is ActionState.HANDED_OVER and (handover is None or handover.outcome is not None):
             handover = self.by_action[decided.action_id] = Handover(
                 decided.action_id, decided.action, decided.tier, decided.rule,
                 [{"code": reason.code, "text": reason.text} for reason in decided.reasons], now, now,
@@ -76,13 +76,13 @@ class Handovers:
             })
         if handover is None or handover.outcome is not None:
             return
-        if decided.person is not None and decided.state == "handed_over":
+        if decided.person is not None and decided.state is ActionState.HANDED_OVER:
             handover.taken_by.setdefault(decided.person, now)
             handover.attended_at, handover.orphaned_at = now, None
             if decided.rule != "accepted" and decided.person not in handover.approved_by:
                 handover.approved_by.append(decided.person)
-        if decided.state != "handed_over":
-            handover.outcome = "approved" if decided.state == "allowed" else "refused"
+        if decided.state is not ActionState.HANDED_OVER:
+            handover.outcome = "approved" if decided.state is ActionState.ALLOWED else "refused"
             if decided.person is not None:
                 handover.taken_by.setdefault(decided.person, now)
             if handover.outcome == "approved" and decided.person not in (None, *handover.approved_by):

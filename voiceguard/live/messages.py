@@ -22,7 +22,7 @@ def decision_body(call_id: str, decided: ActionDecided, risk: Mapping[str, Any],
     """The `decision` message and the answer of the actions endpoint. `grant` is the signed JWT."""
     body: dict[str, Any] = {
         "type": "decision", "call_id": call_id, "action_id": decided.action_id, "action": decided.action,
-        "tier": decided.tier, "decision": decided.decision.value, "state": decided.state,
+        "tier": decided.tier, "decision": decided.decision.value, "state": decided.state.value,
         "reasons": as_record(decided.reasons), "rule": decided.rule, "risk": dict(risk),
     }
     if decided.challenge is not None:

@@ -3,6 +3,5 @@
 from voiceguard.policy.check import Finding, lint
 from voiceguard.policy.engine import ActionEngine
 from voiceguard.policy.rules import Policy, Ruling, Trace, context, explain, load
-from voiceguard.policy.states import State
 
-__all__ = ["ActionEngine", "Finding", "Policy", "Ruling", "State", "Trace", "context", "explain", "lint", "load"]
+__all__ = ["ActionEngine", "Finding", "Policy", "Ruling", "Trace", "context", "explain", "lint", "load"]

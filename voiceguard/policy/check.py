@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
 
-from voiceguard.events import Band, Decision, Evidence, Risk, RiskState
+from voiceguard.events import SOURCES, Band, Decision, Evidence, Risk, RiskState
 from voiceguard.policy.rules import Policy, Tier, Trace, context, explain
 
 _HELD = ((), ("otp",), ("human",), ("human", "otp"), ("human", "second_human"), ("human", "otp", "second_human"))
@@ -21,10 +21,6 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _ACTION_IS = re.compile(r"\baction\s*(?:==|!=)\s*(['\"])(.*?)\1|(['\"])([^'\"]*)\3\s*(?:==|!=)\s*action\b")
 _ACTION_IN = re.compile(r"\baction\s+in\s*\[([^\]]*)\]")
 _QUOTED = re.compile(r"(['\"])(.*?)\1")
-_SOURCES = (
-    "synthetic_voice", "synthetic_voice_verify", "speaker_change", "voiceprint", "watchlist", "linked_voice",
-    "prompt_injection", "earlier_stream",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +114,7 @@ def _grid(policy: Policy, tier: Tier, actions: list[str]) -> Iterator[tuple[dict
 
     scores = [int(score) for score in edges("score", -1, 0, 50, 100) if -1 <= score <= 100]
     speech = [net_s for net_s in edges("net_speech_s", 0.0, 10.0) if net_s >= 0]
-    llrs = [(), *(tuple((source, llr) for source in _SOURCES) for llr in (-4.0, 4.0))]
+    llrs = [(), *(tuple((source, llr) for source in SOURCES) for llr in (-4.0, 4.0))]
     for band, state, held, injection, consent, known, locked, score, net_s, evidence, action in product(
         Band, RiskState, _HELD, flags,
         values("consent", flags, True), values("customer_known", open_flags, True),

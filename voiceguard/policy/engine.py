@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from voiceguard.events import (
     ActionDecided,
     ActionRequested,
+    ActionState,
     CodeEntered,
     CodeToDeliver,
     Decision,
@@ -23,7 +24,7 @@ from voiceguard.events import (
 from voiceguard.policy.challenges import Challenges, OpenChallenge
 from voiceguard.policy.grants import parameters_sha256
 from voiceguard.policy.rules import Policy, Ruling, context
-from voiceguard.policy.states import DECISION_OF, STATE_OF, Input, State, check_move
+from voiceguard.policy.states import DECISION_OF, STATE_OF, Input, check_move
 
 Outcomes = list[ActionDecided | CodeToDeliver | ShadowRuled]
 
@@ -43,7 +44,7 @@ class _Action:
     event: ActionRequested
     sha256: str
     tier: str
-    state: State = State.REQUESTED
+    state: ActionState = ActionState.REQUESTED
     assurance: set[str] = field(default_factory=set)
     approved_by: set[str] = field(default_factory=set)
     challenge: OpenChallenge | None = None
@@ -122,7 +123,7 @@ class ActionEngine:
         """A person's word. An approval counts once per person and is ruled on; accepting says only who took it."""
         action = self._actions.get(event.action_id)
         person = event.person.strip().casefold()
-        if action is None or action.state is not State.HANDED_OVER or not person:
+        if action is None or action.state is not ActionState.HANDED_OVER or not person:
             return []
         at = _Now(risk, consent, injection, now)
         if event.verdict == "approve":
@@ -131,9 +132,11 @@ class ActionEngine:
             return self._rule(action, Input.APPROVED, at, person=event.person)
         if event.verdict == "refuse":
             reason = Reason("refused_by_person", "A person refused it.")
-            return [self._move(action, Input.REFUSED, State.DENIED, "refused", (reason,), at=at, person=event.person)]
-        by, reason = Input.ACCEPTED, Reason("accepted_by_person", "A person took it over.")
-        return [self._move(action, by, State.HANDED_OVER, "accepted", (reason,), at=at, person=event.person)]
+            by, to, rule = Input.REFUSED, ActionState.DENIED, "refused"
+        else:
+            reason = Reason("accepted_by_person", "A person took it over.")
+            by, to, rule = Input.ACCEPTED, ActionState.HANDED_OVER, "accepted"
+        return [self._move(action, by, to, rule, (reason,), at=at, person=event.person)]
 
     def risk_changed(self, risk: Risk, *, consent: bool, injection: bool, now: float) -> Outcomes:
         """A pending challenge that the policy would now hand over or deny does not wait for its code."""
@@ -157,7 +160,7 @@ class ActionEngine:
         at = _Now(risk, consent=False, injection=False, now=now)
         reason = Reason("call_ended", "The call ended before the code was entered.")
         return [
-            self._move(action, Input.CALL_ENDED, State.LAPSED, "call_ended", (reason,), at=at)
+            self._move(action, Input.CALL_ENDED, ActionState.LAPSED, "call_ended", (reason,), at=at)
             for action, _ in self._challenged()
         ]
 
@@ -200,7 +203,7 @@ class ActionEngine:
             if by is Input.RULED:
                 return self._challenge(action, ruling, at)
             # A code was given or a person spoke, and the policy still wants a code: only a person can settle that.
-            state = State.HANDED_OVER
+            state = ActionState.HANDED_OVER
         else:
             state = STATE_OF[ruling.decision]
         return [self._move(
@@ -223,7 +226,7 @@ class ActionEngine:
                 action.sha256, at.now + self._policy.grant_expires_s,
             )
         return self._move(
-            action, by, State.ALLOWED, ruling.rule, ruling.reasons, at=at, grant=grant, person=person,
+            action, by, ActionState.ALLOWED, ruling.rule, ruling.reasons, at=at, grant=grant, person=person,
             accepted_totp_step=totp_step,
         )
 
@@ -234,33 +237,33 @@ class ActionEngine:
         if issued is None:
             reason = Reason("no_step_up", "No code can be asked of this customer, so a person decides.")
             return [self._move(
-                action, Input.RULED, State.HANDED_OVER, ruling.rule, (reason, *ruling.reasons), at=at
+                action, Input.RULED, ActionState.HANDED_OVER, ruling.rule, (reason, *ruling.reasons), at=at
             )]
         for _, other in self._challenged():  # what was keyed in for it is not the beginning of its code any more
             other.digits = ""
         action.challenge, codes = issued
-        return [self._move(action, Input.RULED, State.CHALLENGED, ruling.rule, ruling.reasons, at=at), *codes]
+        return [self._move(action, Input.RULED, ActionState.CHALLENGED, ruling.rule, ruling.reasons, at=at), *codes]
 
     def _wrong_code(self, action: _Action, at: _Now) -> Outcomes:
         locked_until = self._challenges.count_wrong(at.now)
         if locked_until is None:
             reason = Reason("wrong_code", "The code is wrong.")
-            return [self._move(action, Input.CODE_WRONG, State.CHALLENGED, "wrong_code", (reason,), at=at)]
+            return [self._move(action, Input.CODE_WRONG, ActionState.CHALLENGED, "wrong_code", (reason,), at=at)]
         reason = Reason("too_many_tries", "Too many wrong codes.")
         return [
             self._move(
-                action, Input.CODE_WRONG, State.DENIED, "too_many_tries", (reason,), at=at,
+                action, Input.CODE_WRONG, ActionState.DENIED, "too_many_tries", (reason,), at=at,
                 lock_customer_until=locked_until,
             ),
             *(
-                self._move(other, Input.LOCKED_OUT, State.DENIED, "too_many_tries", (reason,), at=at)
+                self._move(other, Input.LOCKED_OUT, ActionState.DENIED, "too_many_tries", (reason,), at=at)
                 for other, _ in self._challenged()
             ),
         ]
 
     def _expire(self, action: _Action, at: _Now) -> ActionDecided:
         reason = Reason("expired", "The code was not entered in time.")
-        return self._move(action, Input.TIME_UP, State.EXPIRED, "expired", (reason,), at=at)
+        return self._move(action, Input.TIME_UP, ActionState.EXPIRED, "expired", (reason,), at=at)
 
     def _challenged(self) -> list[tuple[_Action, OpenChallenge]]:
         """The actions whose code is awaited, oldest first."""
@@ -271,19 +274,19 @@ class ActionEngine:
     # ── the table ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _move(
-        self, action: _Action, by: Input, to: State, rule: str, reasons: tuple[Reason, ...], *, at: _Now,
+        self, action: _Action, by: Input, to: ActionState, rule: str, reasons: tuple[Reason, ...], *, at: _Now,
         grant: Grant | None = None, person: str | None = None, lock_customer_until: float | None = None,
         accepted_totp_step: int | None = None,
     ) -> ActionDecided:
         """One step of the table. A code is forgotten with the challenge that it belonged to."""
         check_move(action.state, by, to)
         action.state = to
-        if to is not State.CHALLENGED:
+        if to is not ActionState.CHALLENGED:
             action.challenge = None
         challenge = None if action.challenge is None else self._challenges.shown(action.challenge)
         action.last = ActionDecided(
             action_id=action.event.action_id, action=action.event.action, tier=action.tier, decision=DECISION_OF[to],
-            state=to.value, reasons=reasons, rule=rule, risk=at.risk, parameters_sha256=action.sha256,
+            state=to, reasons=reasons, rule=rule, risk=at.risk, parameters_sha256=action.sha256,
             challenge=challenge, grant=grant, person=person, lock_customer_until=lock_customer_until,
             accepted_totp_step=accepted_totp_step,
         )

@@ -6,18 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-from voiceguard.events import Decision
-
-
-class State(StrEnum):
-    REQUESTED = "requested"
-    CHALLENGED = "challenged"
-    HANDED_OVER = "handed_over"
-    ALLOWED = "allowed"
-    DENIED = "denied"
-    EXPIRED = "expired"
-    LAPSED = "lapsed"
-    """The call ended while the code was awaited: nobody decided against it, and nothing was allowed."""
+from voiceguard.events import ActionState, Decision
 
 
 class Input(StrEnum):
@@ -33,48 +22,50 @@ class Input(StrEnum):
     REFUSED = "refused"
 
 
-TABLE: Mapping[State, Mapping[Input, frozenset[State]]] = MappingProxyType({
-    State.REQUESTED: {
-        Input.RULED: frozenset({State.ALLOWED, State.CHALLENGED, State.HANDED_OVER, State.DENIED}),
+TABLE: Mapping[ActionState, Mapping[Input, frozenset[ActionState]]] = MappingProxyType({
+    ActionState.REQUESTED: {
+        Input.RULED: frozenset(
+            {ActionState.ALLOWED, ActionState.CHALLENGED, ActionState.HANDED_OVER, ActionState.DENIED}
+        ),
     },
-    State.CHALLENGED: {
-        Input.CODE_RIGHT: frozenset({State.ALLOWED, State.HANDED_OVER, State.DENIED}),
-        Input.CODE_WRONG: frozenset({State.CHALLENGED, State.DENIED}),
-        Input.RISK_CHANGED: frozenset({State.HANDED_OVER, State.DENIED}),
-        Input.TIME_UP: frozenset({State.EXPIRED}),
-        Input.LOCKED_OUT: frozenset({State.DENIED}),
-        Input.CALL_ENDED: frozenset({State.LAPSED}),
+    ActionState.CHALLENGED: {
+        Input.CODE_RIGHT: frozenset({ActionState.ALLOWED, ActionState.HANDED_OVER, ActionState.DENIED}),
+        Input.CODE_WRONG: frozenset({ActionState.CHALLENGED, ActionState.DENIED}),
+        Input.RISK_CHANGED: frozenset({ActionState.HANDED_OVER, ActionState.DENIED}),
+        Input.TIME_UP: frozenset({ActionState.EXPIRED}),
+        Input.LOCKED_OUT: frozenset({ActionState.DENIED}),
+        Input.CALL_ENDED: frozenset({ActionState.LAPSED}),
     },
-    State.HANDED_OVER: {
-        Input.ACCEPTED: frozenset({State.HANDED_OVER}),
-        Input.APPROVED: frozenset({State.ALLOWED, State.HANDED_OVER, State.DENIED}),
-        Input.REFUSED: frozenset({State.DENIED}),
+    ActionState.HANDED_OVER: {
+        Input.ACCEPTED: frozenset({ActionState.HANDED_OVER}),
+        Input.APPROVED: frozenset({ActionState.ALLOWED, ActionState.HANDED_OVER, ActionState.DENIED}),
+        Input.REFUSED: frozenset({ActionState.DENIED}),
     },
-    State.ALLOWED: {},
-    State.DENIED: {},
-    State.EXPIRED: {},
-    State.LAPSED: {},
+    ActionState.ALLOWED: {},
+    ActionState.DENIED: {},
+    ActionState.EXPIRED: {},
+    ActionState.LAPSED: {},
 })
 """Where each input may lead from each state; an input that a state does not list changes nothing."""
 
-DECISION_OF: Mapping[State, Decision] = MappingProxyType({
-    State.CHALLENGED: Decision.STEP_UP,
-    State.HANDED_OVER: Decision.HANDOVER,
-    State.ALLOWED: Decision.ALLOW,
-    State.DENIED: Decision.DENY,
-    State.EXPIRED: Decision.DENY,
-    State.LAPSED: Decision.STEP_UP,
+DECISION_OF: Mapping[ActionState, Decision] = MappingProxyType({
+    ActionState.CHALLENGED: Decision.STEP_UP,
+    ActionState.HANDED_OVER: Decision.HANDOVER,
+    ActionState.ALLOWED: Decision.ALLOW,
+    ActionState.DENIED: Decision.DENY,
+    ActionState.EXPIRED: Decision.DENY,
+    ActionState.LAPSED: Decision.STEP_UP,
 })
 """What the platform is told in each state."""
 
-STATE_OF: Mapping[Decision, State] = MappingProxyType({
-    Decision.STEP_UP: State.CHALLENGED, Decision.HANDOVER: State.HANDED_OVER, Decision.ALLOW: State.ALLOWED,
-    Decision.DENY: State.DENIED,
+STATE_OF: Mapping[Decision, ActionState] = MappingProxyType({
+    Decision.STEP_UP: ActionState.CHALLENGED, Decision.HANDOVER: ActionState.HANDED_OVER,
+    Decision.ALLOW: ActionState.ALLOWED, Decision.DENY: ActionState.DENIED,
 })
 """Where each decision of the policy leads."""
 
 
-def check_move(state: State, by: Input, to: State) -> None:
+def check_move(state: ActionState, by: Input, to: ActionState) -> None:
     """Raises AssertionError for a step that the table does not list."""
     if to not in TABLE[state].get(by, frozenset()):
         raise AssertionError(f"{by} may not lead from {state} to {to}")

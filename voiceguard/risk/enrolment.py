@@ -6,9 +6,10 @@ the stranger. So whatever is uncertain is refused, and the customer is asked aga
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from voiceguard.events import Evidence, Reason, Risk, RiskState, Voice
+from voiceguard.events import Evidence, EvidenceSource, Reason, Risk, RiskState, Voice
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def _speaks_against(item: Evidence, options: EnrolmentOptions) -> bool:
 
 
 _SYNTHETIC = Reason("synthetic_voice", "The voice may be synthetic.")
-_REASONS = {
+_REASONS: Mapping[EvidenceSource, Reason] = {
     "synthetic_voice": _SYNTHETIC,
     "synthetic_voice_verify": _SYNTHETIC,
     "speaker_change": Reason("voice_changed", "More than one voice may have been heard."),

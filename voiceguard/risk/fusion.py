@@ -29,11 +29,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
 
-from voiceguard.events import RATE_HZ, Band, Evidence, Risk, RiskState, Task, Window
-
-KnownSource = Literal["voiceprint", "watchlist", "linked_voice"]
+from voiceguard.events import RATE_HZ, Band, Evidence, EvidenceSource, KnownSource, Risk, RiskState, Task, Window
 
 FLOOR = -math.log(2.0)
 """Least contribution of a source, nats."""
@@ -46,8 +43,8 @@ class RiskOptions:
 
     prior: float = 0.05
     """Share of fraud among callers who ask for sensitive things."""
-    elevated: float = 0.05
-    """Posterior from which risk is elevated: the prior, so all in all what was heard speaks for fraud."""
+    elevated: float | None = None
+    """Posterior from which risk is elevated; not set: the prior, so all in all what was heard speaks for fraud."""
     high: float = 1.0 / 11.0
     """Posterior from which risk is high: handing a caller over costs 1, a fraud that gets through 10."""
     synthetic_memory_s: float = 6.0
@@ -64,6 +61,11 @@ class RiskOptions:
     """Net speech below which no number is honest, seconds."""
     undecided: float = 0.5
     """Contributions that add up to less than this, nats either way, are inconclusive."""
+
+    @property
+    def elevated_from(self) -> float:
+        """`elevated`, or the prior where it is not set."""
+        return self.prior if self.elevated is None else self.elevated
 
 
 @dataclass
@@ -99,7 +101,7 @@ class RiskModel:
     """What an earlier stream of this call added to the log-odds, nats: the evidence never adds less than this."""
 
     def __post_init__(self) -> None:
-        self._sources = {
+        self._sources: dict[EvidenceSource, _Source] = {
             "synthetic_voice": _Source(self.options.synthetic_worth, self.options.synthetic_memory_s),
             "synthetic_voice_verify": _Source(self.options.synthetic_worth, self.options.synthetic_memory_s),
             "speaker_change": _Source(self.options.speaker_worth, self.options.speaker_memory_s),
@@ -141,11 +143,11 @@ class RiskModel:
         known.contribution = max(0.0, llr)
         known.windows += 1
 
-    def contribution(self, source: str) -> float:
+    def contribution(self, source: EvidenceSource) -> float:
         """What a source adds to the log-odds now, nats."""
         return self._contributions()[source]
 
-    def _contributions(self) -> dict[str, float]:
+    def _contributions(self) -> dict[EvidenceSource, float]:
         found = {name: source.contribution for name, source in self._sources.items()}
         found["voiceprint"] = max(0.0, found["voiceprint"] - max(0.0, found["speaker_change"]))
         return found
@@ -173,7 +175,7 @@ class RiskModel:
         if self.earlier > max(0.0, shift):
             rest = self.earlier - shift
             evidence, shift = (*evidence, Evidence("earlier_stream", rest, 1.0, rest, 1)), self.earlier
-        posterior = _posterior(self.options.prior, shift)
+        posterior = posterior_of(self.options.prior, shift)
         state = self._state(net_speech_s, shift, bool(self._sources["synthetic_voice"].windows))
         band = self._band(posterior)
         silent = state in (RiskState.NO_CONSENT, RiskState.INSUFFICIENT_SPEECH)
@@ -197,10 +199,11 @@ class RiskModel:
     def _band(self, posterior: float) -> Band:
         if posterior >= self.options.high:
             return Band.HIGH
-        return Band.ELEVATED if posterior >= self.options.elevated else Band.LOW
+        return Band.ELEVATED if posterior >= self.options.elevated_from else Band.LOW
 
 
-def _posterior(prior: float, shift: float) -> float:
+def posterior_of(prior: float, shift: float) -> float:
+    """The share of fraud after evidence of `shift` nats."""
     return 1.0 / (1.0 + math.exp(-(_log_odds(prior) + shift)))
 
 

@@ -51,7 +51,7 @@ async def follow(websocket: WebSocket) -> None:
         else hub.join(tenant=principal.tenant)
     )
     risk = service.settings.risk
-    thresholds = {"elevated": 100.0 * risk.elevated, "high": 100.0 * risk.high}
+    thresholds = {"elevated": 100.0 * risk.elevated_from, "high": 100.0 * risk.high}
     writer, revoked = asyncio.create_task(_write(websocket, hub, follower, thresholds)), asyncio.Event()
     tasks = {asyncio.create_task(_until_gone(websocket)), writer, asyncio.create_task(revoked.wait())}
     try:

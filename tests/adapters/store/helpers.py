@@ -14,7 +14,18 @@ from cryptography.fernet import Fernet
 
 from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.store import Store
-from voiceguard.events import ActionDecided, Band, Challenge, Decision, Evidence, Grant, Reason, Risk, RiskState
+from voiceguard.events import (
+    ActionDecided,
+    ActionState,
+    Band,
+    Challenge,
+    Decision,
+    Evidence,
+    Grant,
+    Reason,
+    Risk,
+    RiskState,
+)
 
 RISK = Risk(8.0, 5.0, 4, Band.LOW, RiskState.OK, (Evidence("synthetic_voice", -1.25, 0.5, -0.625, 3),))
 
@@ -29,17 +40,17 @@ NOTE = {"kind": "media", "at": 101.0, "note": "gap", "ms": 20.0}
 ENDED = {"kind": "ended", "at": 160.0, "reason": "stopped"}
 
 STEP_UP = ActionDecided(
-    "a1", "refund", "money", Decision.STEP_UP, "challenged", (Reason("because", "Because."),), "ask", RISK, "00",
-    challenge=Challenge("totp", 400.0, 3, "urn:voiceguard:acr:otp"),
+    "a1", "refund", "money", Decision.STEP_UP, ActionState.CHALLENGED, (Reason("because", "Because."),), "ask", RISK,
+    "00", challenge=Challenge("totp", 400.0, 3, "urn:voiceguard:acr:otp"),
 )
 
 ALLOW = replace(
-    STEP_UP, decision=Decision.ALLOW, state="allowed", rule="code_right", challenge=None, accepted_totp_step=77,
-    grant=Grant("jti-1", "call-1", "customer-1", "refund", "00", 1000.0),
+    STEP_UP, decision=Decision.ALLOW, state=ActionState.ALLOWED, rule="code_right", challenge=None,
+    accepted_totp_step=77, grant=Grant("jti-1", "call-1", "customer-1", "refund", "00", 1000.0),
 )
 
 DENY = replace(
-    STEP_UP, decision=Decision.DENY, state="denied", rule="too_many_tries", challenge=None,
+    STEP_UP, decision=Decision.DENY, state=ActionState.DENIED, rule="too_many_tries", challenge=None,
     lock_customer_until=2000.0,
 )
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from voiceguard.analysis.report.detection import Row
 from voiceguard.analysis.report.outcomes import fraudulent
+from voiceguard.risk.fusion import posterior_of
 
 
 def changes(before: Sequence[Row], after: Sequence[Row]) -> list[dict[str, Any]]:
@@ -60,7 +61,7 @@ def thresholds(rows: Sequence[Row], *, prior: float, budget_per_1000: float) -> 
     for cut in [*np.unique(np.concatenate([genuine, fraud])), math.inf]:
         handed_over = 1000.0 * float(np.mean(genuine >= cut))
         stopped = float(np.mean(fraud >= cut))
-        curve.append((_posterior(prior, float(cut)), round(handed_over, 1), round(stopped, 4)))
+        curve.append((_threshold(prior, float(cut)), round(handed_over, 1), round(stopped, 4)))
     chosen = next(point for point in curve if point[1] <= budget_per_1000)
     return {
         "budget_per_1000": budget_per_1000, "genuine": len(genuine), "fraud": len(fraud),
@@ -77,7 +78,6 @@ def _asked(row: Row) -> float:
     return max(one.risk.shift for one in row.run.decided if one.sensitive)
 
 
-def _posterior(prior: float, shift: float) -> float:
+def _threshold(prior: float, shift: float) -> float:
     """Rounded down, so that the call at the threshold still reaches it."""
-    posterior = 1.0 / (1.0 + math.exp(-(math.log(prior / (1.0 - prior)) + shift)))
-    return math.floor(1e6 * posterior) / 1e6
+    return math.floor(1e6 * posterior_of(prior, shift)) / 1e6

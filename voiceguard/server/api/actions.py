@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import Field
 
 from voiceguard.errors import AuthenticationError, PeerError
-from voiceguard.events import CodeEntered, HandoverAnswered, Reason
+from voiceguard.events import ActionState, CodeEntered, HandoverAnswered, Reason
 from voiceguard.events.tenants import DEFAULT, kept_name, tenant_of
 from voiceguard.live.call import LiveCall
 from voiceguard.live.messages import challenge_header
@@ -116,7 +116,7 @@ async def enter_code(
     action_id: str, body: EnteredCode, service: ServiceOf, who: PrincipalOf, response: Response
 ) -> dict[str, Any]:
     """Try a one-time code."""
-    call = _awaiting(service, who, action_id, "challenged", "No code is awaited for this action.")
+    call = _awaiting(service, who, action_id, ActionState.CHALLENGED, "No code is awaited for this action.")
     decision = call.decisions.next(action_id)
     call.receive(CodeEntered(action_id, body.code))
     return _answered(await _decision(service, call, action_id, decision), response, who)
@@ -127,7 +127,7 @@ async def answer_handover(
     action_id: str, body: Answer, service: ServiceOf, who: PrincipalOf, response: Response
 ) -> dict[str, Any]:
     """A person accepts, approves or refuses a handed-over action, with a reason; each person is a key of its own."""
-    call = _awaiting(service, who, action_id, "handed_over", "No person's answer is awaited for this action.")
+    call = _awaiting(service, who, action_id, ActionState.HANDED_OVER, "No person's answer is awaited for this action.")
     role = "supervisor" if who.is_supervisor else "agent"
     decision = call.decisions.next(action_id)
     try:
@@ -215,12 +215,12 @@ def _answered(decision: dict[str, Any], response: Response, who: Principal) -> d
     return who.shown({key: value for key, value in decision.items() if key not in hidden})
 
 
-def _awaiting(service: WebContext, who: Principal, action_id: str, state: str, otherwise: str) -> LiveCall:
+def _awaiting(service: WebContext, who: Principal, action_id: str, state: ActionState, otherwise: str) -> LiveCall:
     call = service.registry.holding(action_id, who.tenant)
     if action_id not in call.decisions.decided:
         raise UnknownAction("This action is not decided yet.")
     if action_id in call.decisions.overruled:
         raise Problem(409, "failed_closed", "A fault stopped this action; it can be asked for anew.")
-    if call.decisions.decided[action_id].state != state:
+    if call.decisions.decided[action_id].state is not state:
         raise Problem(409, "not_awaited", otherwise)
     return call
