@@ -16,6 +16,7 @@ from voiceguard.errors import PeerError
 from voiceguard.events import (
     ActionDecided,
     ActionRequested,
+    Band,
     CallEnded,
     CallInput,
     CallStarted,
@@ -45,6 +46,8 @@ from voiceguard.live.recorder import Recorder
 from voiceguard.live.scoring import Scoring
 from voiceguard.live.voices import VoiceRequests
 
+RETRY_S = 1.0
+"""After a store that refused, seconds."""
 MAX_ACTIONS = 200
 """What one call may ask for: each is kept until its end."""
 
@@ -81,6 +84,11 @@ class LiveCall:
         self.handovers = Handovers(self.recorder.add, context.settings.desk.orphan_s)
         self.decisions = Decisions(context, call_id, self.recorder, self._tell, self._decision_told)
         self.voices = VoiceRequests(self.receive)
+        self.dead_grants: set[str] = set()
+        """Ids of grants that the risk, which turned high after them, has revoked."""
+        self._grants: set[str] = set()
+        self._band = Band.UNKNOWN
+        self._revoking: asyncio.Task[None] | None = None
         self._context = context
         self._send = send
         self._on_replaced = on_replaced
@@ -191,11 +199,16 @@ class LiveCall:
             case ScoreRequested():
                 self._scoring.ask(outcome)
             case RiskChanged(risk):
+                if risk.band is Band.HIGH and self._band is not Band.HIGH:
+                    self._revoke_grants()
+                self._band = risk.band
                 body = risk_body(self.started.call_id, risk, self._context.models, self._context.policy)
                 self.recorder.add("risk", {name: body[name] for name in body if name not in ("type", "call_id")})
                 self.view.add_risk(body)
                 self._tell(body)
             case ActionDecided() | CodeToDeliver():
+                if isinstance(outcome, ActionDecided) and outcome.grant is not None:
+                    self._grants.add(outcome.grant.jti)
                 self.decisions.put(outcome)
             case _:
                 if (record := record_of(outcome)) is not None:
@@ -208,6 +221,23 @@ class LiveCall:
                 elif isinstance(outcome, MediaNoted) and outcome.kind not in ("paused", "resumed"):
                     self._context.metrics.media_ms.labels(outcome.kind).inc(outcome.ms)
         self._context.hub.changed(self.started.call_id)
+
+    def _revoke_grants(self) -> None:
+        """What was granted while the risk was not yet high must not be acted on any more: here at once, and in the
+        store after the grants that are still on their way to it."""
+        self.dead_grants |= self._grants
+        if self._grants and (self._revoking is None or self._revoking.done()):
+            self._revoking = asyncio.create_task(self._revoke(), name=f"revoke:{self.started.call_id}")
+
+    async def _revoke(self) -> None:
+        while not self._over:
+            await self.decisions.idle()
+            try:
+                await self._context.store.decisions.revoke_grants(self.dead_grants, "risk_high", self._context.now())
+                return
+            except StoreError:
+                self._context.metrics.store_errors.inc()
+                await asyncio.sleep(RETRY_S)
 
     def _tell(self, message: Mapping[str, Any]) -> None:
         self._send(message)
@@ -267,10 +297,21 @@ class LiveCall:
         self._show_handovers()
         self.recorder.add("ended", {"reason": ended.reason})
         try:
+            if self._revoking is not None:
+                self._revoking.cancel()
             await self.decisions.close()
+            if self.dead_grants:
+                await self._revoke_last()
         finally:
             self.voices.cancel()
             self._on_closed(self, ended.reason)
+
+    async def _revoke_last(self) -> None:
+        """With the last records, once more: the call may end before the store took it."""
+        try:
+            await self._context.store.decisions.revoke_grants(self.dead_grants, "risk_high", self._context.now())
+        except StoreError:
+            self._context.metrics.store_errors.inc()
 
     async def _remember(self, taken: VoiceTaken) -> None:
         if taken.voice is None:

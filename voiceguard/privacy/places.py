@@ -123,6 +123,7 @@ RECORDS: Final = (
         "started": "call_id", "customer_named": "customer_ref:subject", "ended": "reason:cause",
         "stream_lost": "reason:cause", "asked_by_person": "action_id action person", "decision": "models policy",
         "not_recorded": "action_id decision", "grant_redeemed": "action_id jti",
+        "grant_revoked": "action_id jti reason:cause",
         "handover_offered": "action_id source:rule reasons", "handover_orphaned": "action_id taken_by alone_s",
         "handover_shown": "action_id person fields lines",
         "handover_ended": "action_id outcome taken_by approved_by", "verdict": "verdict author",
@@ -142,7 +143,8 @@ RECORDS: Final = (
 BODIES: Final = _in_memory("body", {
     "Announced": "call_id customer_ref consent metadata", "AskedAction": "action parameters",
     "NamedCustomer": "customer_ref", "EnteredCode": "code", "Answer": "verdict:decision reason",
-    "SignedGrant": "grant", "Proposal": "reason", "Suspicion": "reason expires_days review_days", "Review": "days",
+    "SignedGrant": "grant parameters", "Proposal": "reason", "Suspicion": "reason expires_days review_days",
+    "Review": "days",
     "Found": "verdict note", "Text": "direction text:raw_text call_id facts",
     "Credentials": "name password code:token", "SetUp": "token", "FinishedSetUp": "token password code:token",
 })

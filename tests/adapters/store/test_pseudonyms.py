@@ -78,7 +78,8 @@ def test_an_erased_customer_is_nowhere_and_the_audit_is_whole(tmp_path: Path) ->
     assert (1, []) == (erased, faults)
     assert (None, None) == (call["customer_ref"], customer)
     assert [("genuine", "")] == [(one["verdict"], one["note"]) for one in verdicts]
-    started, decision, verdict, tombstone = events
+    started, decision, verdict, revoked, tombstone = events
+    assert ("grant_revoked", "erased") == (revoked["kind"], revoked["reason"])
     assert (None, {}) == (started["customer_ref"], started["metadata"])
     assert (None, "jti-call-1") == (decision["grant"]["customer_ref"], decision["grant"]["jti"])
     assert "verdict" == verdict["kind"]

@@ -109,6 +109,8 @@ def _check_tables(connection: Connection, chain: str, records: Sequence[Mapping[
                     granted[record["grant"]["jti"]] = {"call_id": chain, **grant_row(record)}
             case "grant_redeemed":
                 granted[record["jti"]]["redeemed_at"] = record["at"]
+            case "grant_revoked":
+                granted.pop(record["jti"], None)
     expected: list[tuple[Table, Column[str], list[dict[str, Any]]]] = [
         (calls, calls.c.call_id, [call] if call else []),
         (actions, actions.c.action_id, list(decided.values())),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import ScalarSelect, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voiceguard.adapters.store import chains, pseudonyms
+from voiceguard.adapters.store import chains, grants, pseudonyms, tables
 from voiceguard.adapters.store.audit_check import action_row, grant_row
 from voiceguard.adapters.store.database import Database, StoreError, put
-from voiceguard.adapters.store.tables import actions, calls, customers, grants, subjects
+from voiceguard.adapters.store.tables import actions, calls, customers, subjects
 from voiceguard.events import ActionDecided, as_record
 
 
@@ -36,25 +36,22 @@ class Decisions:
                 connection, actions, {"call_id": call_id, "action_id": decided.action_id}, action_row(record)
             )
             if decided.grant is not None:
-                await connection.execute(insert(grants).values(call_id=call_id, **grant_row(record)))
+                await connection.execute(insert(tables.grants).values(call_id=call_id, **grant_row(record)))
             if decided.accepted_totp_step is not None:
                 await _spend_step(connection, call_id, decided.accepted_totp_step)
             if decided.lock_customer_until is not None:
                 await _lock_out(connection, call_id, decided.lock_customer_until)
 
-    async def redeem_grant(self, jti: str, now: float) -> bool:
-        """Spend a recorded grant; False when it is spent, unknown or expired. Recorded in its call's chain."""
+    async def redeem_grant(self, jti: str, now: float, customer_ref: str | None = None) -> bool:
+        """Spend a recorded grant; False when it is spent, revoked, unknown or expired, and when its customer, if given,
+        is locked out or erased. Recorded in its call's chain."""
         async with self._database.write("redeem a grant") as connection:
-            spent = await connection.execute(
-                update(grants)
-                .where(grants.c.jti == jti, grants.c.redeemed_at.is_(None), grants.c.expires_at > now)
-                .values(redeemed_at=now).returning(grants.c.call_id, grants.c.action_id)
-            )
-            grant = spent.one_or_none()
-            if grant is not None:
-                record = {"kind": "grant_redeemed", "at": now, "action_id": grant.action_id, "jti": jti}
-                await chains.append(connection, grant.call_id, [record])
-        return grant is not None
+            return await grants.spend(connection, jti, now, customer_ref)
+
+    async def revoke_grants(self, jtis: Collection[str], why: str, now: float) -> int:
+        """Revoke those of these grants that are not yet spent; how many. Recorded in their calls' chains."""
+        async with self._database.write("revoke grants") as connection:
+            return await grants.revoke(connection, jtis, why, now)
 
 
 async def _spend_step(connection: AsyncConnection, call_id: str, step: int) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voiceguard.adapters.store import chains
+from voiceguard.adapters.store import chains, grants
 from voiceguard.adapters.store.tables import calls, customers, heard_voices, subjects, verdicts, voiceprints
 
 PREFIX = "subject:"
@@ -71,6 +71,7 @@ async def erase(connection: AsyncConnection, ref: str, *, author: str, reason: s
     names = [] if subject is None else [subject]
     theirs = select(calls.c.call_id).where(calls.c.customer_ref.in_(names)).order_by(calls.c.call_id)
     call_ids = list((await connection.execute(theirs)).scalars())
+    await grants.revoke_of_customer(connection, ref, "erased", now)
     await connection.execute(update(verdicts).where(verdicts.c.call_id.in_(theirs)).values(note=None))
     for table, column in (
         (voiceprints, voiceprints.c.customer_ref), (heard_voices, heard_voices.c.customer_ref),

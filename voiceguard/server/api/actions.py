@@ -18,6 +18,7 @@ from voiceguard.events.tenants import DEFAULT, kept_name, tenant_of
 from voiceguard.live.call import LiveCall
 from voiceguard.live.messages import challenge_header
 from voiceguard.live.registry import UnknownAction, UnknownCall
+from voiceguard.policy.grants import parameters_sha256
 from voiceguard.server import answers
 from voiceguard.server.access.principal import KeptCall, Principal, PrincipalOf
 from voiceguard.server.context import WebContext
@@ -27,11 +28,14 @@ from voiceguard.server.schemas import Body, Identifier, ServiceOf, Short
 router = APIRouter()
 
 
+Parameters = Annotated[dict[Short, Annotated[str, Field(max_length=1000)]], Field(max_length=32)]
+
+
 class AskedAction(Body):
     """What the caller wants."""
 
     action: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-    parameters: Annotated[dict[Short, Annotated[str, Field(max_length=1000)]], Field(max_length=32)] = {}
+    parameters: Parameters = {}
 
 
 class NamedCustomer(Body):
@@ -54,9 +58,11 @@ class Answer(Body):
 
 
 class SignedGrant(Body):
-    """A grant as it was given out."""
+    """A grant as it was given out, and what is about to be done by it."""
 
     grant: Annotated[str, Field(max_length=8192, repr=False)]
+    parameters: Parameters | None = None
+    """Compared with those that the grant was given for; None: whoever redeems it compares them."""
 
 
 @router.post("/v1/calls/{call_id}/actions", response_model=answers.Decision)
@@ -141,15 +147,24 @@ async def answer_handover(
 
 @router.post("/v1/grants/redeem", response_model=answers.Redeemed)
 async def redeem(body: SignedGrant, service: ServiceOf, who: PrincipalOf) -> dict[str, Any]:
-    """Spend a grant: the claims that the caller of this endpoint may now act on, once."""
+    """Spend a grant: the claims that the caller of this endpoint may now act on, once.
+
+    Other parameters than it was given for do not spend it. It is dead once its customer is locked out or erased, or
+    the risk of its call has turned high.
+    """
     try:
         claims = service.keys.verify_grant(body.grant, service.now())
     except AuthenticationError as error:
         raise Problem(400, "grant_invalid", "This grant is not ours, was changed, or has expired.") from error
     if claims.get("tenant", DEFAULT) != who.tenant:
         raise Problem(404, "unknown_grant", "No such grant.")
-    if not await service.store.decisions.redeem_grant(claims["jti"], service.now()):
-        raise Problem(409, "grant_spent", "This grant was redeemed before, or was never recorded.")
+    if body.parameters is not None and parameters_sha256(body.parameters) != claims["parameters_sha256"]:
+        raise Problem(409, "other_parameters", "This grant was given for other parameters.")
+    call = service.registry.calls.get(who.kept(claims["call_id"]))
+    if (call is not None and claims["jti"] in call.dead_grants) or not await service.store.decisions.redeem_grant(
+        claims["jti"], service.now(), who.kept(claims["sub"])
+    ):
+        raise Problem(409, "grant_spent", "This grant was redeemed before, was revoked, or was never recorded.")
     return {"redeemed": True, "claims": dict(claims)}
 
 
@@ -207,11 +222,12 @@ async def _decision(
 
 
 def _answered(decision: dict[str, Any], response: Response, who: Principal) -> dict[str, Any]:
-    """The decision as this asker may see it: a grant goes to machines alone, and never to a person's browser."""
+    """The decision as this asker may see it: a grant goes to machines alone, never to a person's browser, nor to a
+    person's own key."""
     if decision.get("challenge"):
         # RFC 9110 section 11.6.1 lets any answer say that credentials would change it.
         response.headers["WWW-Authenticate"] = challenge_header(decision["challenge"]["acr"])
-    hidden = ("type", "grant") if who.is_person else ("type",)
+    hidden = ("type", "grant") if who.is_person or who.terms.owner is not None else ("type",)
     return who.shown({key: value for key, value in decision.items() if key not in hidden})
 
 

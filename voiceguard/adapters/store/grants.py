@@ -1,0 +1,55 @@
+"""Grants in the store: spent once, and dead as soon as what they rested on is gone. Inside somebody's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from voiceguard.adapters.store import chains
+from voiceguard.adapters.store.tables import calls, customers, grants, subjects
+
+
+async def spend(connection: AsyncConnection, jti: str, now: float, customer_ref: str | None) -> bool:
+    """Spend a grant, on record; False when it is spent, revoked, unknown or expired, and when its customer, if given,
+    is locked out or erased."""
+    if customer_ref is not None:
+        query = select(customers.c.locked_until).where(customers.c.ref == customer_ref).with_for_update()
+        locked_until = (await connection.execute(query)).scalar_one_or_none()
+        if locked_until is None or now < locked_until:
+            return False
+    spent = await connection.execute(
+        update(grants)
+        .where(grants.c.jti == jti, grants.c.redeemed_at.is_(None), grants.c.expires_at > now)
+        .values(redeemed_at=now).returning(grants.c.call_id, grants.c.action_id)
+    )
+    grant = spent.one_or_none()
+    if grant is not None:
+        record = {"kind": "grant_redeemed", "at": now, "action_id": grant.action_id, "jti": jti}
+        await chains.append(connection, grant.call_id, [record])
+    return grant is not None
+
+
+async def revoke(connection: AsyncConnection, jtis: Collection[str], why: str, now: float) -> int:
+    """Revoke those of these that are not yet spent; how many."""
+    return await _revoke(connection, grants.c.jti.in_(jtis), why, now)
+
+
+async def revoke_of_customer(connection: AsyncConnection, ref: str, why: str, now: float) -> int:
+    """Revoke what is not yet spent of one customer, over all calls; how many."""
+    names = [ref, *(await connection.execute(select(subjects.c.subject).where(subjects.c.ref == ref))).scalars()]
+    theirs = select(calls.c.call_id).where(calls.c.customer_ref.in_(names))
+    return await _revoke(connection, grants.c.call_id.in_(theirs), why, now)
+
+
+async def _revoke(connection: AsyncConnection, which: ColumnElement[bool], why: str, now: float) -> int:
+    """Those that have expired are worth nothing and stay."""
+    gone = (await connection.execute(
+        delete(grants).where(which, grants.c.redeemed_at.is_(None), grants.c.expires_at > now)
+        .returning(grants.c.call_id, grants.c.action_id, grants.c.jti)
+    )).all()
+    for grant in gone:
+        record = {"kind": "grant_revoked", "at": now, "action_id": grant.action_id, "jti": grant.jti, "reason": why}
+        await chains.append(connection, grant.call_id, [record])
+    return len(gone)
