@@ -28,6 +28,8 @@ TESTED_ELSEWHERE = {
     "voiceguard/events/wire.py": "tests/test_call.py",
     "voiceguard/errors.py": "tests/cli/test_mistakes.py",
     "voiceguard/settings/desk.py": "tests/server/access/test_sign_in.py",
+    "voiceguard/settings/limits.py": "tests/server/port/test_http.py",
+    "voiceguard/server/port/bounded.py": "tests/server/port/test_http.py",
     "voiceguard/settings/platforms.py": "tests/cli/test_mistakes.py",
     "voiceguard/adapters/models/detectors.py": "tests/cli/test_recordings.py",
     "voiceguard/ingest/fields.py": "tests/ingest/test_native.py",

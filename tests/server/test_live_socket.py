@@ -37,10 +37,6 @@ def _on_server(folder: Path, case: Callable[[Served], Coroutine[Any, Any, None]]
     asyncio.run(main())
 
 
-def _sign_in(key: str) -> str:
-    return json.dumps({"type": "authenticate", "key": key})
-
-
 async def _closed(socket: ClientConnection) -> tuple[int | None, str | None]:
     """Code and reason with which the server closes; whatever it says before is an error of the test."""
     async with asyncio.timeout(10):
@@ -74,10 +70,6 @@ async def _fall_behind(hub: Hub, socket: ClientConnection) -> None:
     for number in range(_MANY):
         _call(hub, f"call-{number}").add_event("transcript", 1.0, channel="caller", text="x" * 1_000_000)
     await _nobody_follows(hub)
-
-
-def _anonymous(served: Served) -> Any:
-    return served.stream("/v1/live", headers={"Authorization": ""})
 
 
 def test_snapshot_then_changes(tmp_path: Path) -> None:
@@ -119,48 +111,17 @@ def test_end_is_told(tmp_path: Path) -> None:
     _on_server(tmp_path, case)
 
 
-def test_key_in_first_message(tmp_path: Path) -> None:
-    """A browser, which cannot send headers, signs in with its first message."""
-
-    async def case(served: Served) -> None:
-        async with _anonymous(served) as socket:
-            await socket.send(_sign_in(served.key))
-            assert [] == (await said(socket, "snapshot"))["calls"]
-
-    _on_server(tmp_path, case)
-
-
-def test_without_a_valid_key(tmp_path: Path) -> None:
-    """A wrong key, a key without the scope, and anything that is no sign-in at all: closed with 1008, told nothing."""
+def test_live_feed_without_valid_key_closes_at_once(tmp_path: Path) -> None:
+    """No key, a wrong one, and one without the scope: closed with 1008 before anything is waited for."""
 
     async def case(served: Served) -> None:
         platform = await served.service.store.api_keys.create("platform", ("stream", "calls"), by="tests", now=1.0)
-        firsts: list[str | bytes] = [
-            _sign_in("vg_wrong"), _sign_in(platform), _sign_in(""), "{", "[]", "null", b"\x00",
-            json.dumps({"type": "authenticate", "key": 1}), json.dumps({"type": "hello", "key": served.key}),
-        ]
-        for first in firsts:
-            async with _anonymous(served) as socket:
-                await socket.send(first)
+        for headers in ({"Authorization": ""}, {"Authorization": "Bearer vg_wrong"}, {"Cookie": "voiceguard=none"}):
+            async with served.stream("/v1/live", headers={"Authorization": "", **headers}) as socket:
                 assert (1008, "unauthenticated") == await _closed(socket)
         async with served.stream("/v1/live", key=platform) as socket:
             assert (1008, "unauthenticated") == await _closed(socket)
-
-    _on_server(tmp_path, case)
-
-
-def test_silent_stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who never signs in is closed, and one who leaves first troubles nobody."""
-    monkeypatch.setattr(live_socket, "SIGN_IN_S", 0.0)
-
-    async def case(served: Served) -> None:
-        async with _anonymous(served) as socket:
-            assert (1008, "unauthenticated") == await _closed(socket)
-        monkeypatch.setattr(live_socket, "SIGN_IN_S", 10.0)
-        async with _anonymous(served):
-            pass
-        async with served.stream("/v1/live") as socket:
-            assert [] == (await said(socket, "snapshot"))["calls"]
+        assert 0 == served.service.census.guests
 
     _on_server(tmp_path, case)
 

@@ -14,6 +14,11 @@ class Metrics:
         self.calls = Counter("voiceguard_calls", "Calls that ended.", ["reason"], registry=registry)
         self.refused = Counter("voiceguard_streams_refused", "Streams closed for the peer's fault.", ["code"],
                                registry=registry)
+        self.connections_refused = Counter(
+            "voiceguard_connections_refused", "Connections cut or refused by a limit.", ["reason"], registry=registry
+        )
+        self.strangers = Gauge("voiceguard_strangers", "Connections for which no stream or live feed is open.",
+                               registry=registry)
         self.reported = Counter("voiceguard_stream_faults_reported", "Faults that platforms told us of.", ["code"],
                                 registry=registry)
         self.windows = Counter("voiceguard_windows", "Windows answered.", ["task", "outcome"], registry=registry)

@@ -34,6 +34,7 @@ from voiceguard.events import CallEnded, CodeToDeliver
 from voiceguard.live.context import LiveContext
 from voiceguard.live.gallery import VoiceGallery
 from voiceguard.live.jobs import CHECKPOINT, JOBS, Job, Jobs
+from voiceguard.live.metrics import Metrics
 from voiceguard.live.registry import Registry
 from voiceguard.measures.drift import Drift
 from voiceguard.server import answers, health, live_socket, problems, streams
@@ -44,6 +45,9 @@ from voiceguard.server.api import actions, calls, labels, registrations, screen,
 from voiceguard.server.connections import LOOK_S, Connections
 from voiceguard.server.context import WebContext
 from voiceguard.server.middleware import HEADERS, guarded_by_limits
+from voiceguard.server.port.census import BACKLOG, Census
+from voiceguard.server.port.http import BoundedHttp
+from voiceguard.server.port.websocket import BoundedWebSocket
 from voiceguard.server.streams.audiosocket import audiosocket
 from voiceguard.settings import Settings
 
@@ -71,6 +75,9 @@ def create_app(
     strange = set(settings.oidc.roles.values()) - set(Role)
     if strange:
         raise ConfigurationError(f"oidc.roles names roles that there are not: {', '.join(sorted(strange))}")
+    metrics = Metrics()
+    census = Census(settings, lambda reason: metrics.connections_refused.labels(reason).inc())
+    metrics.strangers.set_function(lambda: census.strangers)
     detectors = detectors or load_detectors(settings)
     if any(tier.verify for tier in policy.tiers.values()) and "synthetic_voice_verify" not in detectors.scorers:
         raise ConfigurationError("the policy demands the second detector, and verify_model names none")
@@ -96,14 +103,14 @@ def create_app(
                 ),
                 models=detectors.versions, rules=policy, now=now,
                 voices=VoiceGallery(Voices(store.database, detectors.versions["speaker"]), settings.linking),
-                drift=Drift(detectors.reference),
+                drift=Drift(detectors.reference), metrics=metrics,
             )
             registry = Registry(live)
             connections = Connections()
             revocations = Job("revocations", LOOK_S, "process", lambda _: connections.look(store, now()))
             async with Jobs(registry, (*JOBS, revocations)) as jobs:
                 context = app.state.service = WebContext(
-                    live, registry, jobs, detectors.reader, oidc=provider, connections=connections
+                    live, registry, jobs, detectors.reader, census, oidc=provider, connections=connections
                 )
                 async with audiosocket(context):
                     log.info("service started", **_described(settings, live))
@@ -118,6 +125,7 @@ def create_app(
         # The interactive pages load their scripts from elsewhere, which the page's policy forbids.
         docs_url=None, redoc_url=None, openapi_url=None,
     )
+    app.state.census = census
     problems.install(app)
     app.add_exception_handler(Exception, _fault)
     for part in (actions, voices, labels, calls, sign_in, oidc, users, registrations, screen):
@@ -135,11 +143,14 @@ def create_app(
 
 
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
-    """How uvicorn serves the application: frames no larger than the codecs take, no compression of audio."""
+    """How uvicorn serves the application: within limits, frames as large as the codecs take, and audio as it is."""
+    census = {"census": app.state.census}
     return uvicorn.Config(
-        app, host=settings.host, port=settings.port, ws="websockets-sansio", log_level="warning", server_header=False,
+        app, host=settings.host, port=settings.port, log_level="warning", server_header=False,
+        http=type("Http", (BoundedHttp,), census), ws=type("WebSocket", (BoundedWebSocket,), census),
         ws_max_size=2 * max(settings.ingest.max_text_bytes, settings.ingest.max_binary_bytes),
-        ws_per_message_deflate=False, timeout_graceful_shutdown=5,
+        ws_per_message_deflate=False, timeout_graceful_shutdown=5, backlog=BACKLOG,
+        forwarded_allow_ips=list(settings.trusted_proxies),
     )
 
 

@@ -16,6 +16,7 @@ from voiceguard.live.jobs import Jobs
 from voiceguard.live.metrics import Metrics
 from voiceguard.live.registry import Registry
 from voiceguard.server.connections import Connections
+from voiceguard.server.port.census import Census
 from voiceguard.settings import Settings
 from voiceguard.text.reader import Reader
 
@@ -29,6 +30,8 @@ class WebContext:
     jobs: Jobs
     reader: Reader
     """Reads texts: wishes, orders and personal data."""
+    census: Census
+    """Who is connected."""
     oidc: Provider | None = None
     """The identity provider that vouches for people, where one is configured."""
     connections: Connections = field(default_factory=Connections)

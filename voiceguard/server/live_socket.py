@@ -22,29 +22,25 @@ PAUSE_S = 0.05
 """Least time between two writes to one follower: faster is not seen by people."""
 SLOW_S = 10.0
 """A follower that has not taken one write by then is dropped."""
-SIGN_IN_S = 10.0
-"""Time for the first message."""
 
 
 async def follow(websocket: WebSocket) -> None:
     """`WS /v1/live`. Closes with 1008 without a key of scope `live` or the session of somebody who may, or when the key
-    is revoked or that session ends; with 1013 when the reader is too slow.
-
-    Whoever cannot send headers may send the key as the first message: `{"type": "authenticate", "key": "..."}`.
+    is revoked or that session ends; with 1013 when the reader is too slow, or when too many follow.
     """
     service: WebContext = websocket.app.state.service
-    await websocket.accept()
     try:
-        async with asyncio.timeout(SIGN_IN_S):
-            principal = await _who(service, websocket)
-    except (AuthenticationError, TimeoutError, KeyError):  # KeyError: a binary message came first
-        await _close(websocket, 1008, "unauthenticated")
+        principal = await _who(service, websocket)
+    except AuthenticationError:
+        await _turn_away(websocket, 1008, "unauthenticated")
         return
     except StoreError:
-        await _close(websocket, 1013, "the store cannot be used now")
+        await _turn_away(websocket, 1013, "the store cannot be used now")
         return
-    except WebSocketDisconnect:
+    if not service.census.let_in(websocket.state.connection):
+        await _turn_away(websocket, 1013, "too many follow")
         return
+    await websocket.accept()
     hub: Hub = service.live.hub
     follower = (
         hub.join(topics_for(principal.roles), principal.name, principal.tenant) if principal.is_person
@@ -76,23 +72,18 @@ async def follow(websocket: WebSocket) -> None:
 async def _who(service: WebContext, websocket: WebSocket) -> Principal:
     secret = bearer(websocket)
     person = None if secret else await authenticate_person(service, websocket, "/v1/live")
-    return person or await authenticate(service.store, secret or _key(await websocket.receive_text()), "/v1/live")
+    return person or await authenticate(service.store, secret, "/v1/live")
+
+
+async def _turn_away(websocket: WebSocket, code: int, reason: str) -> None:
+    """Accept only to close: a browser tells its page no other reason."""
+    await websocket.accept()
+    await _close(websocket, code, reason)
 
 
 async def _close(websocket: WebSocket, code: int, reason: str) -> None:
     with suppress(WebSocketDisconnect):  # gone meanwhile
         await websocket.close(code, reason)
-
-
-def _key(text: str) -> str | None:
-    try:
-        message = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(message, dict) or message.get("type") != "authenticate":
-        return None
-    key = message.get("key")
-    return key if isinstance(key, str) else None
 
 
 async def _until_gone(websocket: WebSocket) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from voiceguard.server.problems import problem_response
 
@@ -35,7 +37,8 @@ def guarded_by_limits(app: ASGIApp) -> ASGIApp:
         if scope["type"] != "http":
             if scope["type"] == "websocket" and scope["path"].startswith(STREAMS):
                 structlog.contextvars.bind_contextvars(protocol=scope["path"].removeprefix(STREAMS))
-            await app(scope, receive, send)
+            with suppress(WebSocketDisconnect):  # gone, or cut by a limit, before it was accepted
+                await app(scope, receive, send)
             return
 
         async def send_with_headers(message: Message) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ from voiceguard.events import tenants
 from voiceguard.ingest import IngestOptions
 from voiceguard.risk import EnrolmentOptions, RiskOptions
 from voiceguard.settings.desk import DeskOptions, OidcOptions
+from voiceguard.settings.limits import LimitOptions, TlsOptions
 from voiceguard.settings.platforms import (
     AsteriskOptions,
     AudioHookKey,
@@ -28,9 +30,9 @@ from voiceguard.settings.platforms import (
 from voiceguard.speech import SpeechOptions
 
 __all__ = [
-    "AsteriskOptions", "AudioHookKey", "AudioHookOptions", "AudioSocketOptions", "DeskOptions", "LinkingOptions",
-    "OidcOptions", "PlivoOptions", "Settings", "SignalWireOptions", "TelnyxOptions", "TwilioOptions", "VonageOptions",
-    "first_fault",
+    "AsteriskOptions", "AudioHookKey", "AudioHookOptions", "AudioSocketOptions", "DeskOptions", "LimitOptions",
+    "LinkingOptions", "OidcOptions", "PlivoOptions", "Settings", "SignalWireOptions", "TelnyxOptions", "TlsOptions",
+    "TwilioOptions", "VonageOptions", "first_fault",
 ]
 
 
@@ -65,6 +67,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8765, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     public_origin: str | None = Field(None, description="Origin that callers see when a proxy stands in front.")
+    trusted_proxies: tuple[str, ...] = Field(
+        ("127.0.0.1", "::1"), description="Addresses and networks whose X-Forwarded-For and -Proto are believed."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level of log lines.")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else JSON.")
     data_dir: Path = Field(Path("data"), description="Folder of the database and the signing key.")
@@ -100,6 +105,7 @@ class Settings(BaseSettings):
     vonage: VonageOptions = Field(default_factory=VonageOptions, description="How Vonage streams are authenticated.")
     asterisk: AsteriskOptions = Field(default_factory=AsteriskOptions, description="Asterisk's websocket channel.")
     audiosocket: AudioSocketOptions = Field(default_factory=AudioSocketOptions, description="Asterisk's AudioSocket.")
+    limits: LimitOptions = Field(default_factory=LimitOptions, description="Bounds on whoever connects.")
     ingest: IngestOptions = Field(default_factory=IngestOptions, description="Limits at the wire.")
     speech: SpeechOptions = Field(default_factory=SpeechOptions, description="What counts as speech.")
     risk: RiskOptions = Field(default_factory=RiskOptions, description="How evidence becomes risk.")
@@ -123,6 +129,13 @@ class Settings(BaseSettings):
     def _without_slash(cls, origin: str | None) -> str | None:
         # An origin has no path (RFC 6454), but is often written with its slash.
         return origin.rstrip("/") if origin else None
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            ip_network(proxy)
+        return proxies
 
     @property
     def web_origin(self) -> str | None:

@@ -79,8 +79,8 @@ class Watcher:
 
     async def follow(self, origin: str, key: str) -> None:
         """Read for ever."""
-        async with connect(origin.replace("http", "ws", 1) + "/v1/live", max_size=None) as socket:
-            await socket.send(orjson.dumps({"type": "authenticate", "key": key}).decode())
+        url, headers = origin.replace("http", "ws", 1) + "/v1/live", {"Authorization": f"Bearer {key}"}
+        async with connect(url, additional_headers=headers, max_size=None) as socket:
             async for text in socket:
                 message = orjson.loads(text)
                 for call in message.get("calls", [message["call"]] if "call" in message else []):

@@ -21,7 +21,7 @@ from voiceguard.adapters.store import Store, StoreError
 from voiceguard.adapters.store.registrations import Registrations
 from voiceguard.errors import ConfigurationError
 from voiceguard.ingest.audiosocket import HANG_UP, IDENTITY, message
-from voiceguard.settings import AudioSocketOptions
+from voiceguard.settings import AudioSocketOptions, LimitOptions
 from voiceguard.simulator.protocols.audiosocket import AudioSocketLine
 from voiceguard.simulator.protocols.platform import FRAME_SAMPLES
 
@@ -236,7 +236,8 @@ def test_silence_is_a_stall(tmp_path: Path) -> None:
     """Where nothing comes we hang up, a call or not."""
 
     async def run() -> None:
-        async with serving(tmp_path, audiosocket=PORT, stall_s=0.2, hold_s=0.2) as served:
+        brisk = LimitOptions(start_s=0.2)
+        async with serving(tmp_path, audiosocket=PORT, stall_s=0.2, hold_s=0.2, limits=brisk) as served:
             made = line(await announce(served))
             async with dialled(served) as (reader, writer), dialled(served) as (unspoken, _):
                 await speak(writer, made, 0.1)

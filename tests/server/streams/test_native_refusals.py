@@ -12,6 +12,7 @@ import pytest
 from tests.server.endings import closed, recorded, refused
 from tests.server.serving import SPEECH, heard, said, serving, speak, start
 from voiceguard.adapters.store import StoreError
+from voiceguard.settings import LimitOptions
 
 STOP = json.dumps({"type": "stop"})
 
@@ -203,7 +204,7 @@ def test_stream_that_never_starts_is_closed(tmp_path: Path) -> None:
     """A client that connects and says nothing is not kept."""
 
     async def run() -> None:
-        async with serving(tmp_path, stall_s=0.2, hold_s=0.2) as served, served.stream() as socket:
+        async with serving(tmp_path, limits=LimitOptions(start_s=0.2)) as served, served.stream() as socket:
             await refused(socket, "stalled", 1008)
 
     asyncio.run(run())

@@ -5,8 +5,12 @@ from __future__ import annotations
 import binascii
 import time
 from base64 import b64decode
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from starlette.requests import HTTPConnection
+from fastapi.routing import APIRoute
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
 
 from voiceguard.adapters.oidc import ProviderError, roles_of
 from voiceguard.adapters.store import Store
@@ -72,7 +76,7 @@ async def authorise(connection: HTTPConnection) -> None:
 
     Leaves them in `request.state.principal`. Websockets check themselves, in their protocol's own terms.
     """
-    if connection.scope["type"] == "websocket":
+    if connection.scope["type"] == "websocket" or getattr(connection.state, "authorised", False):
         return
     method = connection.scope["method"]
     rule = ROUTES.get((method.replace("HEAD", "GET"), connection.scope["route"].path), NOBODY)
@@ -90,6 +94,21 @@ async def authorise(connection: HTTPConnection) -> None:
             challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{rule.scope or ""}"'}
             raise Problem(403, "forbidden", f"This API key lacks the scope {rule.scope}.", challenge)
     connection.state.principal = principal
+    connection.state.authorised = True
+
+
+class CheckedRoute(APIRoute):
+    """A route that looks at who asks before it reads the body."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's own, behind the check."""
+        handle = super().get_route_handler()
+
+        async def checked(request: Request) -> Response:
+            await authorise(request)
+            return await handle(request)
+
+        return checked
 
 
 async def _signed_in(service: WebContext, connection: HTTPConnection, method: str) -> Principal:

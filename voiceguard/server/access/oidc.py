@@ -12,13 +12,14 @@ from starlette.responses import RedirectResponse, Response
 
 from voiceguard.adapters.oidc import Flow, Provider, ProviderError, roles_of
 from voiceguard.errors import AuthenticationError
+from voiceguard.server.access.authenticate import CheckedRoute
 from voiceguard.server.access.rules import PEOPLE
 from voiceguard.server.access.sessions import cookie_name, open_session, origin_of
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
 from voiceguard.server.schemas import ServiceOf
 
-router = APIRouter()
+router = APIRouter(route_class=CheckedRoute)
 CALLBACK: Final = "/v1/oidc/callback"
 FLOW_S: Final = 600
 """Seconds that somebody may take at the provider."""

@@ -16,13 +16,14 @@ from voiceguard.adapters.store.users import Person
 from voiceguard.policy.otp import totp_step
 from voiceguard.server import answers
 from voiceguard.server.access import password_policy
+from voiceguard.server.access.authenticate import CheckedRoute
 from voiceguard.server.access.principal import Principal
 from voiceguard.server.access.sessions import SignedIn, close_session, is_own_origin, open_session, signed_in, touch
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
 from voiceguard.server.schemas import Body, ServiceOf
 
-router = APIRouter()
+router = APIRouter(route_class=CheckedRoute)
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Secret = Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
 

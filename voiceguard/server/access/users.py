@@ -8,10 +8,11 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from voiceguard.server import answers
+from voiceguard.server.access.authenticate import CheckedRoute
 from voiceguard.server.access.principal import PrincipalOf
 from voiceguard.server.schemas import ServiceOf
 
-router = APIRouter()
+router = APIRouter(route_class=CheckedRoute)
 
 
 @router.get("/v1/people", response_model=answers.People)

@@ -20,12 +20,13 @@ from voiceguard.live.messages import challenge_header
 from voiceguard.live.registry import UnknownAction, UnknownCall
 from voiceguard.policy.grants import parameters_sha256
 from voiceguard.server import answers
+from voiceguard.server.access.authenticate import CheckedRoute
 from voiceguard.server.access.principal import KeptCall, Principal, PrincipalOf
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
 from voiceguard.server.schemas import Body, Identifier, ServiceOf, Short
 
-router = APIRouter()
+router = APIRouter(route_class=CheckedRoute)
 
 
 Parameters = Annotated[dict[Short, Annotated[str, Field(max_length=1000)]], Field(max_length=32)]

@@ -14,6 +14,7 @@ from pydantic import Field
 from voiceguard.adapters.store.voices import Listing
 from voiceguard.live.registry import UnknownAction
 from voiceguard.server import answers
+from voiceguard.server.access.authenticate import CheckedRoute
 from voiceguard.server.access.principal import KeptCall, PrincipalOf
 from voiceguard.server.api.spectrogram import described, spectrogram
 from voiceguard.server.api.voices import ask_voice
@@ -21,7 +22,7 @@ from voiceguard.server.problems import Problem
 from voiceguard.server.schemas import Body, ServiceOf
 from voiceguard.text.pii import mask
 
-router = APIRouter()
+router = APIRouter(route_class=CheckedRoute)
 LINES = 8
 """Of the transcript, the last ones, that go with a handover."""
 AMOUNT = re.compile(r"[0-9]{1,7}([.,][0-9]{2})?( ?[A-Z]{3})?")

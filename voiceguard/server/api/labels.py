@@ -8,12 +8,13 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from voiceguard.server import answers
+from voiceguard.server.access.authenticate import CheckedRoute
 from voiceguard.server.access.principal import KeptCall, PrincipalOf
 from voiceguard.server.problems import Problem
 from voiceguard.server.schemas import Body, ServiceOf
 from voiceguard.text.pii import mask
 
-router = APIRouter()
+router = APIRouter(route_class=CheckedRoute)
 
 
 class Found(Body):

@@ -10,10 +10,11 @@ from pydantic import Field, StringConstraints
 from voiceguard.adapters.store.registrations import Registered
 from voiceguard.ingest.fields import MAX_ENTRIES, MAX_VALUE_CHARS, NAME
 from voiceguard.server import answers
+from voiceguard.server.access.authenticate import CheckedRoute
 from voiceguard.server.access.principal import PrincipalOf
 from voiceguard.server.schemas import Body, Identifier, ServiceOf
 
-router = APIRouter()
+router = APIRouter(route_class=CheckedRoute)
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME.pattern}$")]
 Value = Annotated[str, StringConstraints(max_length=MAX_VALUE_CHARS)]
 

@@ -12,12 +12,13 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
 from voiceguard.server import answers
+from voiceguard.server.access.authenticate import CheckedRoute
 from voiceguard.server.problems import Problem
 from voiceguard.server.schemas import Body, ServiceOf
 from voiceguard.text import guard
 from voiceguard.text.reader import Screened, read_text
 
-router = APIRouter()
+router = APIRouter(route_class=CheckedRoute)
 MAX_TEXT_BYTES = 65536
 
 

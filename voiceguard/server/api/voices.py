@@ -11,12 +11,13 @@ from pydantic import Field
 from voiceguard.adapters.store.voices import Listing
 from voiceguard.events import CallStarted, VoiceAsked, VoiceTaken
 from voiceguard.server import answers
+from voiceguard.server.access.authenticate import CheckedRoute
 from voiceguard.server.access.principal import KeptCall, KeptCustomer, PrincipalOf
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
 from voiceguard.server.schemas import Body, ServiceOf
 
-router = APIRouter()
+router = APIRouter(route_class=CheckedRoute)
 Reason = Annotated[str, Field(min_length=1, max_length=500)]
 
 

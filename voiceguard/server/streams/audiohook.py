@@ -58,6 +58,7 @@ class _AudioHookTransport:
 
     def __init__(self, transport: WebSocketTransport, codec: AudioHookCodec) -> None:
         self.owner, self.tenant, self.principal = transport.owner, transport.tenant, transport.principal
+        self.connection = transport.connection
         self._transport = transport
         self._codec = codec
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import UUID
 
@@ -18,9 +18,12 @@ from voiceguard.events.tenants import DEFAULT, kept_name
 from voiceguard.ingest.audiosocket import AudioSocketCodec, Messages
 from voiceguard.server.access.principal import Principal
 from voiceguard.server.context import WebContext
+from voiceguard.server.port.census import BACKLOG, Connection
 from voiceguard.server.streams.session import Closed, Frame, Session
 
 READ_BYTES = 65536
+CLOSE_S = 1.0
+"""For the peer to take what it was sent."""
 
 
 class TcpTransport:
@@ -34,6 +37,7 @@ class TcpTransport:
         self.principal: Principal | None = None
         """Whose key registered it."""
         self._reader, self._writer, self._messages = reader, writer, messages
+        self.connection: Connection = self
 
     async def receive(self) -> Frame:
         """The next message; the connection is closed in order when its end is no message's middle."""
@@ -57,10 +61,22 @@ class TcpTransport:
             raise Closed from None
 
     async def close(self, code: int) -> None:
-        """TCP knows no codes."""
-        with suppress(OSError):
-            self._writer.close()
-            await self._writer.wait_closed()
+        """TCP knows no codes; a peer that does not read is cut off."""
+        self._writer.close()
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._writer.wait_closed()
+        except OSError:  # TimeoutError is one
+            self.cut()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it has named no call yet: a connection of which one was let in is no stranger."""
+        return True
+
+    def cut(self) -> None:
+        """Close it now, whatever lies unsent."""
+        self._writer.transport.abort()
 
 
 @asynccontextmanager
@@ -78,10 +94,13 @@ async def audiosocket(service: WebContext) -> AsyncIterator[None]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        transport = TcpTransport(reader, writer, Messages(service.settings.ingest.max_binary_bytes))
+        if not service.census.admit(transport, writer.get_extra_info("peername")):
+            transport.cut()
+            return
         calls.add(task)
         structlog.contextvars.bind_contextvars(protocol="audiosocket")
         try:
-            transport = TcpTransport(reader, writer, Messages(service.settings.ingest.max_binary_bytes))
             await Session(
                 service, transport, AudioSocketCodec(), lambda started: admit(service, transport, started),
                 ends_by_closing=True,
@@ -89,10 +108,11 @@ async def audiosocket(service: WebContext) -> AsyncIterator[None]:
         except asyncio.CancelledError:
             pass  # the service stops: the session has told its call so, and asyncio would print this as an error
         finally:
+            service.census.leave(transport)
             calls.discard(task)
 
     try:
-        server = await asyncio.start_server(serve, options.host, options.port)
+        server = await asyncio.start_server(serve, options.host, options.port, backlog=BACKLOG)
     except OSError as error:
         raise ConfigurationError(f"audiosocket: cannot listen on {options.host}:{options.port}: {error}") from None
     service.audiosocket_port = server.sockets[0].getsockname()[1]

@@ -27,6 +27,7 @@ from voiceguard.live.call import LiveCall
 from voiceguard.server.access.principal import Principal
 from voiceguard.server.access.revocation import closed_on_revocation
 from voiceguard.server.context import WebContext
+from voiceguard.server.port.census import Connection
 from voiceguard.server.streams.outbox import Outbox
 
 log = structlog.get_logger()
@@ -66,6 +67,9 @@ class Transport(Protocol):
     principal: Principal | None
     """Whose key opened the stream, or registered its call; None where the platform proves itself, or not yet known."""
 
+    connection: Connection
+    """What carries it, as the census counts it."""
+
     async def receive(self) -> Frame:
         """The next frame. Raises Closed."""
         ...
@@ -102,6 +106,7 @@ class Session:
         self._limit = asyncio.timeout(None)
         """Runs out when the key that the stream came by is taken back."""
         self._watches = ExitStack()
+        self._start_by = asyncio.get_running_loop().time() + service.settings.limits.start_s
 
     async def run(self) -> None:
         """Serve the stream; returns when the socket is closed, and the call's record is complete by then."""
@@ -140,9 +145,10 @@ class Session:
                 await self._end(CallEnded("revoked"))
                 return self._refuse(_revoked())
             settings = self._service.settings
-            silent_s = settings.stall_s if self._call is None else settings.hold_s
+            if self._call is None and not self._is_replaced:
+                return self._refuse(PeerError("stalled", f"no call started in {settings.limits.start_s:g} s"))
             await self._end(CallEnded("stalled"))
-            return self._refuse(PeerError("stalled", f"nothing came for {silent_s:g} s"))
+            return self._refuse(PeerError("stalled", f"nothing came for {settings.hold_s:g} s"))
         except PeerError as error:
             await self._end(CallEnded("revoked" if self._is_revoked else "protocol_error"))
             return self._refuse(error)
@@ -175,6 +181,9 @@ class Session:
         """The next frame. A started call whose stream falls silent is paused, as on hold, and goes on with the next
         frame. Raises Closed, and TimeoutError for a silence that is too long."""
         settings = self._service.settings
+        if self._call is None and not self._is_replaced:
+            async with asyncio.timeout_at(self._start_by):
+                return await self._transport.receive()
         try:
             # Only the client's own silence is a stall, not the time that the store takes.
             async with asyncio.timeout(min(settings.stall_s, settings.hold_s)):
@@ -227,6 +236,8 @@ class Session:
         if self._admit is not None:
             started = await self._admit(started) or started
             self._watch()
+        if not self._service.census.let_in(self._transport.connection):
+            raise PeerError("too_many_calls", "no more calls can be taken now", close_code=1013)
         tenant, ref = self._transport.tenant, started.customer_ref
         started = replace(
             started, call_id=kept_name(tenant, started.call_id),

@@ -10,6 +10,7 @@ from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.events.tenants import DEFAULT
 from voiceguard.server.access.principal import Principal
 from voiceguard.server.context import WebContext
+from voiceguard.server.port.census import Connection
 from voiceguard.server.streams.session import Closed, Codec, Frame
 
 log = structlog.get_logger()
@@ -24,6 +25,7 @@ class WebSocketTransport:
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
         self.principal: Principal | None = getattr(websocket.state, "principal", None)
+        self.connection: Connection = websocket.state.connection
         path = websocket.url.path
         self.owner = f"{path} {'' if self.principal is None else self.principal.name}"
         service: WebContext = websocket.app.state.service
