@@ -34,7 +34,7 @@ test: check
 	$(BIN)/python -m pytest -n auto --dist loadfile --durations=25 --durations-min=1
 
 # The core's rooms: pure functions, no port, no browser, no process.
-CORE := $(addprefix tests/,ingest codecs speech detectors text risk policy audit measures privacy test_call.py test_call_voices.py)
+CORE := $(addprefix tests/,ingest codecs speech detectors text risk policy audit measures privacy) $(wildcard tests/test_call*.py)
 test-core: venv
 	$(BIN)/python -m pytest -n auto --dist loadfile --durations=10 --durations-min=1 $(CORE)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.test_call import CALIBRATIONS, POLICY, ROOT, SPECS, Bench, spoofed
+from tests.call_bench import CALIBRATIONS, POLICY, ROOT, SPECS, Bench, spoofed
 from voiceguard.call import Call
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import (
