@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from benchmarks.detection.conditions import Recording
-from benchmarks.detection.report import breakdown, figures, first_decisions, gather, high_after
+from benchmarks.detection.report import (
+    breakdown,
+    false_alarm_at_miss,
+    figures,
+    first_decisions,
+    gather,
+    high_after,
+    threshold_at_miss,
+)
 from benchmarks.detection.scoring import Fused
 from benchmarks.detection.text import as_text
 from voiceguard.risk import RiskOptions
@@ -116,3 +124,11 @@ def test_two_detectors_stand_in_one_table() -> None:
     assert ["one@1", "two@2"] == [line.split()[3] for line in lines if line.startswith("pcmu  4 s")]
     (system,) = (line for line in lines if line.startswith("new-tts"))
     assert 2 * 6 == len(system.split()) - len(["new-tts", "(unseen)", "10"])
+
+
+def test_false_alarm_at_miss_counts_the_limit_itself() -> None:
+    """One spoof of ten may be missed at 0.10, so the cut lies at the second lowest."""
+    spoof = list(range(10, 20))
+
+    assert threshold_at_miss(spoof, 0.10) == 11.0
+    assert false_alarm_at_miss(spoof, [1.0, 10.0, 11.0, 30.0], 0.10) == pytest.approx(0.5)

@@ -81,14 +81,6 @@ def test_cllr_min_is_never_above_cllr(spoof: list[float], bonafide: list[float])
     assert metrics.cllr_min(spoof, bonafide) <= metrics.cllr(spoof, bonafide) + 1e-9
 
 
-def test_false_alarm_at_miss_counts_the_limit_itself() -> None:
-    """One spoof of ten may be missed at 0.10, so the cut lies at the second lowest."""
-    spoof = list(range(10, 20))
-
-    assert metrics.threshold_at_miss(spoof, 0.10) == 11.0
-    assert metrics.false_alarm_at_miss(spoof, [1.0, 10.0, 11.0, 30.0], 0.10) == pytest.approx(0.5)
-
-
 def test_bootstrap_interval_draws_whole_sources() -> None:
     """Two sources of equal rows give the mean 0, 0.5 or 1 and nothing between."""
     values = np.array([0.0] * 50 + [1.0] * 50)

@@ -61,11 +61,6 @@ class Drift:
         return {name: stability(counts) for name, counts in self._counts.items() if counts.sum() >= LEAST_WINDOWS}
 
 
-def counts_in(edges: Sequence[float], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How many of `values` (n,) fall into each of the bins between ascending `edges`."""
-    return np.bincount(np.searchsorted(edges, values), minlength=BINS).astype(np.float64)
-
-
 def stability(counts: NDArray[np.float64]) -> float:
     """Population stability index of `counts` (10,) against ten even bins.
 

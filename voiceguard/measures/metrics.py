@@ -115,19 +115,6 @@ def reliability(
     return posterior[filled] / total[filled], share[filled] / total[filled]
 
 
-def false_alarm_at_miss(spoof: ArrayLike, bonafide: ArrayLike, miss: float = 0.10) -> float:
-    """Share of genuine scores flagged at the highest threshold that misses at most ``miss`` of the spoofs."""
-    misses, false_alarms, _ = det_curve(spoof, bonafide)
-    # Rounding keeps 1 of 10 within a limit of 0.1.
-    return float(false_alarms[np.flatnonzero(misses <= miss + 1e-12)[-1]])
-
-
-def threshold_at_miss(spoof: ArrayLike, miss: float = 0.10) -> float:
-    """Highest score at which a cut misses at most ``miss`` of the spoofs."""
-    ordered = np.sort(_scores(spoof, "spoof"))
-    return float(ordered[int(np.floor(miss * len(ordered) + 1e-9))])
-
-
 def bootstrap_interval(
     figure: Callable[[NDArray[np.intp]], float],
     sources: ArrayLike,

@@ -23,7 +23,7 @@ from voiceguard.adapters.delivery.otp import ConsoleDelivery, NoDelivery, Webhoo
 from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.logs import described
 from voiceguard.adapters.models.detectors import Detectors, load_detectors
-from voiceguard.adapters.models.scheduler import Scheduler, SchedulerOptions
+from voiceguard.adapters.models.scheduler import Scheduler
 from voiceguard.adapters.oidc import Provider
 from voiceguard.adapters.policy_files import read_policy
 from voiceguard.adapters.store import Store
@@ -88,7 +88,7 @@ def create_app(
             keys = Keys.open(settings.data_dir)
             store = await stack.enter_async_context(Store.open(settings.store_url, cipher=keys.cipher))
             scheduler = await stack.enter_async_context(
-                Scheduler(detectors.scorers, SchedulerOptions(deadline_s=settings.score_deadline_s))
+                Scheduler(detectors.scorers, deadline_s=settings.score_deadline_s)
             )
             delivery = deliver or _delivery(settings, stack)
             provider = None

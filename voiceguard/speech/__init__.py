@@ -108,8 +108,3 @@ class SpeechTrack:
     def net_s(self) -> float:
         """Seconds of net speech."""
         return self._windower.net_samples / RATE_HZ
-
-    @property
-    def speaking(self) -> bool:
-        """Whether a segment of speech is open, short pauses included."""
-        return self._endpointer.state in (State.SPEECH, State.HANGOVER)

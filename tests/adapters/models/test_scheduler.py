@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voiceguard.adapters.models.scheduler import Scheduler, SchedulerOptions
+from voiceguard.adapters.models.scheduler import MAX_BATCH, MAX_WAITING, Scheduler
 from voiceguard.errors import ModelError
 from voiceguard.events import Samples, ScoreMissing, ScoreReceived, ScoreRequested, Task, Window
 
@@ -41,28 +41,28 @@ class Model:
         return np.array([[window[0]] for window in windows], np.float32)
 
 
-def answers(scorers: Any, requests: Sequence[ScoreRequested], **options: Any) -> list[Any]:
+def answers(scorers: Any, requests: Sequence[ScoreRequested]) -> list[Any]:
     """What a scheduler says to requests that come at once."""
     async def run() -> list[Any]:
-        async with Scheduler(scorers, SchedulerOptions(**options)) as scheduler:
+        async with Scheduler(scorers, deadline_s=60.0) as scheduler:
             return await asyncio.gather(*(scheduler.score(each) for each in requests))
 
     return asyncio.run(run())
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 999), st.booleans()), max_size=40), st.integers(1, 9))
-def test_every_window_gets_its_own_score(asked: list[tuple[int, bool]], max_batch: int) -> None:
+@given(st.lists(st.tuples(st.integers(0, 999), st.booleans()), max_size=40))
+def test_every_window_gets_its_own_score(asked: list[tuple[int, bool]]) -> None:
     """However windows of two models are mixed and batched, each gets the answer to itself, and batches are bounded."""
     models: dict[Task, Model] = {"synthetic_voice": Model(), "speaker_embedding": Model()}
     requests = [request(number, "speaker_embedding" if other else "synthetic_voice") for number, other in asked]
 
-    for each, answer in zip(requests, answers(models, requests, max_batch=max_batch), strict=True):
+    for each, answer in zip(requests, answers(models, requests), strict=True):
         assert isinstance(answer, ScoreReceived)
         assert (each.window_id, each.window.task, [float(each.window_id)]) == (
             answer.window_id, answer.task, answer.output.tolist()
         )
-    assert all(len(batch) <= max_batch for model in models.values() for batch in model.batches)
+    assert all(len(batch) <= MAX_BATCH for model in models.values() for batch in model.batches)
 
 
 def test_waiting_windows_are_batched_off_the_event_loop() -> None:
@@ -70,7 +70,7 @@ def test_waiting_windows_are_batched_off_the_event_loop() -> None:
     model = Model()
 
     async def run() -> None:
-        async with Scheduler({"synthetic_voice": model}, SchedulerOptions(max_batch=4)) as scheduler:
+        async with Scheduler({"synthetic_voice": model}, deadline_s=60.0) as scheduler:
             model.gate.clear()
             first = asyncio.create_task(scheduler.score(request(0)))
             await asyncio.to_thread(model.at_work.wait, 20)
@@ -90,12 +90,14 @@ def test_one_core_runs_one_model_at_a_time() -> None:
     first, second = Model(), Model()
 
     async def run() -> None:
-        async with Scheduler({"synthetic_voice": first, "speaker_embedding": second}) as scheduler:
+        async with Scheduler({"synthetic_voice": first, "speaker_embedding": second}, deadline_s=60.0) as scheduler:
             first.gate.clear()
             held = asyncio.create_task(scheduler.score(request(1)))
             await asyncio.to_thread(first.at_work.wait, 20)
             other = asyncio.create_task(scheduler.score(request(2, "speaker_embedding")))
-            assert not await asyncio.to_thread(second.at_work.wait, 0.3)
+            for _ in range(5):  # it waits for a thread now, no more in its lane
+                await asyncio.sleep(0)
+            assert 0 == scheduler.waiting
             first.gate.set()
             await asyncio.gather(held, other)
 
@@ -106,6 +108,7 @@ def test_one_core_runs_one_model_at_a_time() -> None:
     finally:
         os.sched_setaffinity(0, cores)
     assert ([[1]], [[2]]) == (first.batches, second.batches)
+    assert first.threads == second.threads
 
 
 def test_full_queue_refuses_at_once() -> None:
@@ -113,37 +116,41 @@ def test_full_queue_refuses_at_once() -> None:
     model = Model()
 
     async def run() -> list[Any]:
-        async with Scheduler({"synthetic_voice": model}, SchedulerOptions(max_waiting=2)) as scheduler:
+        async with Scheduler({"synthetic_voice": model}, deadline_s=60.0) as scheduler:
             model.gate.clear()
-            tasks = [asyncio.create_task(scheduler.score(request(number))) for number in range(5)]
-            refused = [await task for task in tasks[2:]]
+            tasks = [asyncio.create_task(scheduler.score(request(number))) for number in range(MAX_WAITING + 3)]
+            refused = [await task for task in tasks[MAX_WAITING:]]
             model.gate.set()
-            return [*[await task for task in tasks[:2]], *refused]
+            return [*[await task for task in tasks[:MAX_WAITING]], *refused]
 
     scored = asyncio.run(run())
-    assert [ScoreReceived] * 2 + [ScoreMissing] * 3 == [type(answer) for answer in scored]
-    assert {"queue_full"} == {answer.reason for answer in scored[2:]}
+    assert [ScoreReceived] * MAX_WAITING + [ScoreMissing] * 3 == [type(answer) for answer in scored]
+    assert {"queue_full"} == {answer.reason for answer in scored[MAX_WAITING:]}
 
 
 def test_late_score_is_missing() -> None:
     """A window that is not answered by its deadline is missing, and what is dead is not scored any more."""
-    model = Model()
+    model, first = Model(), range(MAX_BATCH)
 
     async def run() -> list[Any]:
-        options = SchedulerOptions(deadline_s=0.05, max_batch=1)
-        async with Scheduler({"synthetic_voice": model}, options) as scheduler:
+        loop, ahead_s = asyncio.get_running_loop(), 0.0
+        clock = loop.time
+        loop.time = lambda: clock() + ahead_s  # type: ignore[method-assign]
+        async with Scheduler({"synthetic_voice": model}, deadline_s=60.0) as scheduler:
             model.gate.clear()
-            late = await asyncio.gather(*(scheduler.score(request(number)) for number in range(4)))
+            asked = [asyncio.create_task(scheduler.score(request(number))) for number in range(MAX_BATCH + 2)]
+            await asyncio.to_thread(model.at_work.wait, 20)
+            ahead_s += 61.0
+            late = await asyncio.gather(*asked)
             model.gate.set()
-            async with asyncio.timeout(10):
-                while isinstance(again := await scheduler.score(request(9)), ScoreMissing):
-                    pass
-            return [*late, again]
+            return [*late, await scheduler.score(request(9))]
 
     *late, again = asyncio.run(run())
-    assert [("deadline", number) for number in range(4)] == [(answer.reason, answer.window_id) for answer in late]
+    assert [("deadline", number) for number in range(MAX_BATCH + 2)] == [
+        (answer.reason, answer.window_id) for answer in late
+    ]
     assert [9.0] == again.output.tolist()
-    assert [0] == [number for batch in model.batches for number in batch if number < 4]
+    assert [[*first], [9]] == model.batches
 
 
 def _raises(error: Exception) -> Any:
@@ -176,7 +183,7 @@ def test_lane_outlives_a_failure() -> None:
         return np.zeros((len(windows), 1), np.float32)
 
     async def run() -> list[Any]:
-        async with Scheduler({"synthetic_voice": model}) as scheduler:
+        async with Scheduler({"synthetic_voice": model}, deadline_s=60.0) as scheduler:
             return [await scheduler.score(request(number)) for number in range(2)]
 
     assert [ScoreMissing, ScoreReceived] == [type(answer) for answer in asyncio.run(run())]
@@ -203,7 +210,7 @@ def test_model_that_returns_too_few_rows_is_missing_and_its_lane_goes_on() -> No
     gives = [np.zeros((1, 1), np.float32), np.ones((2, 1), np.float32)]
 
     async def run() -> list[Any]:
-        async with Scheduler({"synthetic_voice": lambda _: gives.pop(0)}, SchedulerOptions()) as scheduler:
+        async with Scheduler({"synthetic_voice": lambda _: gives.pop(0)}, deadline_s=60.0) as scheduler:
             return [
                 await asyncio.gather(*(scheduler.score(request(number)) for number in pair))
                 for pair in ((1, 2), (3, 4))

@@ -28,14 +28,10 @@ Answer = ScoreReceived | ScoreMissing
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True)
-class SchedulerOptions:
-    max_batch: int = 4
-    """Windows per model run: past this, batching saves nothing on a CPU and only delays the first of the batch."""
-    max_waiting: int = 256
-    """Windows waiting per model; more are refused at once."""
-    deadline_s: float = 2.0
-    """A window not answered by then is missing."""
+MAX_BATCH = 4
+"""Windows per model run: past this, batching saves nothing on a CPU and only delays the first of the batch."""
+MAX_WAITING = 256
+"""Windows waiting per model; more are refused at once."""
 
 
 @dataclass(eq=False)
@@ -54,14 +50,17 @@ class _Lane:
 
 class Scheduler:
     """One lane (queue, batcher) per model, of which as many run at once as there are cores. Use as an async context
-    manager."""
+    manager.
 
-    def __init__(self, scorers: Mapping[Task, Scorer], options: SchedulerOptions | None = None) -> None:
-        self._options = options or SchedulerOptions()
+    `deadline_s`: a window not answered by then, in seconds, is missing.
+    """
+
+    def __init__(self, scorers: Mapping[Task, Scorer], *, deadline_s: float = 2.0) -> None:
+        self._deadline_s = deadline_s
         # A core that two models share gives both their scores late, one after the other only the second.
         self._pool = ThreadPoolExecutor(_cores(), "scorer")
         self._lanes = {
-            task: _Lane(task, scorer, asyncio.Queue(self._options.max_waiting)) for task, scorer in scorers.items()
+            task: _Lane(task, scorer, asyncio.Queue(MAX_WAITING)) for task, scorer in scorers.items()
         }
 
     async def __aenter__(self) -> Scheduler:
@@ -92,7 +91,7 @@ class Scheduler:
         except asyncio.QueueFull:
             return ScoreMissing(request.window_id, task, "queue_full")
         try:
-            return await asyncio.wait_for(job.answer, self._options.deadline_s)
+            return await asyncio.wait_for(job.answer, self._deadline_s)
         except TimeoutError:
             return ScoreMissing(request.window_id, task, "deadline")
 
@@ -100,7 +99,7 @@ class Scheduler:
         loop = asyncio.get_running_loop()
         while True:
             jobs = [await lane.queue.get()]
-            while len(jobs) < self._options.max_batch and not lane.queue.empty():
+            while len(jobs) < MAX_BATCH and not lane.queue.empty():
                 jobs.append(lane.queue.get_nowait())
             # Those whose deadline has passed were answered already: scoring them would only delay the living.
             jobs = [job for job in jobs if not job.answer.done()]
