@@ -31,9 +31,23 @@ def postgres_programs() -> Path | None:
 class PostgresServer:
     """A database server, and what tests do to its processes."""
 
-    def __init__(self, url: str, folder: Path) -> None:
-        self.url = url
+    def __init__(self, folder: Path, programs: Path) -> None:
+        self.url = self._url("postgres", folder)
         self._folder = folder
+        self._programs = programs
+        self._made = 0
+
+    def new_database(self) -> str:
+        """The URL of an empty database of its own."""
+        self._made += 1
+        name = f"tests{self._made}"
+        run = self._programs / "createdb", "-h", self._folder, "-U", "tests", name
+        subprocess.run(run, check=True, capture_output=True)
+        return self._url(name, self._folder)
+
+    @staticmethod
+    def _url(name: str, folder: Path) -> str:
+        return f"postgresql+asyncpg://tests@/{name}?host={folder}"
 
     def freeze(self) -> None:
         """Stop its processes, as a machine that hangs: connections stay open and nothing answers."""
@@ -46,7 +60,7 @@ class PostgresServer:
             process.resume()
 
     def _processes(self) -> list[psutil.Process]:
-        master = psutil.Process(int((self._folder / "postmaster.pid").read_text().split()[0]))
+        master = psutil.Process(int((self._folder / "db" / "postmaster.pid").read_text().split()[0]))
         return [master, *master.children(recursive=True)]
 
 
@@ -68,7 +82,7 @@ def postgres() -> Iterator[PostgresServer]:
         control = programs / "pg_ctl", "-D", f"{folder}/db", "-w", "-l", f"{folder}/log"
         run(*control, "-o", f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off", "start")
         try:
-            yield PostgresServer(f"postgresql+asyncpg://tests@/postgres?host={folder}", Path(folder) / "db")
+            yield PostgresServer(Path(folder), programs)
         finally:
             run(*control, "-m", "immediate", "stop")
 

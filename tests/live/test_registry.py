@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from tests.live.contexts import context
-from tests.server.builders import STARTED, ScriptedCore
+from tests.server.builders import STARTED, ScriptedCore, ScriptedWorkers
 from voiceguard.errors import PeerError
 from voiceguard.events import CallEnded, Outcome, TimePassed
 from voiceguard.live.registry import CallOver, Registry, UnknownAction, UnknownCall
@@ -54,7 +54,7 @@ def test_a_call_is_live_over_or_unknown() -> None:
             async def find(self, call_id: str) -> Any:
                 return recorded.get(call_id)
 
-        registry = Registry(context(store=SimpleNamespace(calls=Calls())))
+        registry = Registry(context(store=SimpleNamespace(calls=Calls(), workers=ScriptedWorkers())))
         call = await registry.open(STARTED, lambda _: None)
         found = ["live" if await registry.live("call-1") is call else "other"]
         await call.close(CallEnded("stopped"))

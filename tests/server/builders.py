@@ -75,6 +75,7 @@ class ScriptedStore:
     def __post_init__(self) -> None:
         self.decisions = self.customers = self
         self.calls = ScriptedCalls(self)
+        self.workers = ScriptedWorkers()
 
     def refuse(self) -> None:
         """Raises StoreError while the store is broken."""
@@ -102,6 +103,13 @@ class ScriptedCalls:
 
     async def find(self, call_id: str) -> None:
         """No call is on record."""
+
+
+class ScriptedWorkers:
+    """Every call is free to claim."""
+
+    async def claim(self, *_: Any) -> None:
+        """Give it."""
 
 
 @dataclass

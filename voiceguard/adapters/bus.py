@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
 
@@ -233,12 +233,21 @@ async def open_bus(url: str | None, cipher: TimedCipher) -> AsyncIterator[Bus]:
     except ValueError as error:
         raise ConfigurationError(f"redis_url cannot be used: {error}") from None
     bus = RedisBus(redis, cipher)
-    running = asyncio.create_task(bus.run(), name="bus")
     try:
-        yield bus
+        async with running(bus.run(), "bus"):
+            yield bus
     finally:
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
         with suppress(RedisError, OSError):
             await redis.aclose()
+
+
+@asynccontextmanager
+async def running(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+    """Run this beside, and cancel it in the end."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -119,7 +119,8 @@ class FaultReported:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    reason: Literal["stopped", "vanished", "stalled", "protocol_error", "revoked", "shutdown"]
+    reason: Literal["stopped", "vanished", "stalled", "protocol_error", "revoked", "shutdown", "moved"]
+    """`moved`: another worker goes on with the call."""
 
 
 WireEvent = (

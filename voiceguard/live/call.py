@@ -129,6 +129,11 @@ class LiveCall:
         self.view.add_event("media", self.core.heard_s, media="stream_lost", channel=None, ms=0.0)
         self.receive(MediaPaused())
 
+    async def hand_on(self) -> None:
+        """Another worker goes on with the call: its stream here is told, and everything is recorded."""
+        self._on_replaced()
+        await self.close(CallEnded("moved"))
+
     def receive(self, event: CallInput) -> None:
         """One event in; its outcomes are on their way when this returns."""
         if self._over:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from voiceguard.adapters.bus import Bus, LocalBus
 from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.models.scheduler import Scheduler
 from voiceguard.adapters.store import Store
@@ -39,6 +40,8 @@ class LiveContext:
     drift: Drift = field(default_factory=lambda: Drift({}))
     hub: Hub = field(default_factory=Hub)
     metrics: Metrics = field(default_factory=Metrics)
+    bus: Bus = field(default_factory=LocalBus)
+    """The way to the other workers."""
 
     @property
     def policy(self) -> str:

@@ -131,6 +131,10 @@ class Decisions:
     async def _decide(self, decided: ActionDecided) -> None:
         """Record, then tell. Unrecorded means handover, except that a denial stays one. Hold `_telling`."""
         action_id = decided.action_id
+        if not self._context.bus.is_up and decided.decision is not Decision.DENY:
+            self.overruled.setdefault(action_id, Reason(
+                "bus_unavailable", "The other workers cannot be reached, so a person decides."
+            ))
         overruled = self.overruled.get(action_id)
         if overruled is not None:
             decided = handed_over(decided, (overruled,))

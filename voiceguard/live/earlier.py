@@ -1,4 +1,4 @@
-"""What is on record of a call whose process ended, for the stream with which it goes on."""
+"""What is on record of a call whose process ended, for the stream with which it goes on, and its end."""
 
 from __future__ import annotations
 
@@ -41,3 +41,26 @@ def earlier_of(records: Sequence[Mapping[str, Any]]) -> EarlierStream:
             elif record["rule"] == "too_many_tries" or record["state"] == ActionState.ALLOWED:
                 wrong_codes = 0
     return EarlierStream(log_odds_delta, wrong_codes)
+
+
+async def end_lost(store: Store, call_id: str, now: float) -> None:
+    """End a call whose process died: its open handovers are abandoned, and so is the call. Raises StoreError."""
+    records = await store.calls.events(call_id)
+    bounds = [record["kind"] for record in records if record["kind"] in ("started", "ended")]
+    if bounds[-1:] != ["started"]:
+        return
+    ending = [
+        {"kind": "handover_ended", "at": now, "action_id": action_id, "outcome": "abandoned", "taken_by": [],
+         "approved_by": []}
+        for action_id in open_handovers(records)
+    ]
+    await store.calls.append(call_id, [*ending, {"kind": "ended", "at": now, "reason": "lost"}])
+
+
+def open_handovers(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The actions that were in people's hands, in the order in which they were offered."""
+    opened = dict.fromkeys(record["action_id"] for record in records if record["kind"] == "handover_offered")
+    for record in records:
+        if record["kind"] == "handover_ended":
+            opened.pop(record["action_id"], None)
+    return list(opened)

@@ -21,6 +21,8 @@ from typing import Any
 
 from voiceguard.events.tenants import tenant_of, with_own_names
 
+ELSEWHERE_S = 5.0
+"""Time for which another worker's word of who is at its desk holds."""
 ENDED_KEPT = 50
 """Ended calls that stay on the page; older ones are read from the store."""
 
@@ -47,6 +49,8 @@ class CallView:
     """Stretches in which the caller speaks, media time in seconds; the last one may grow."""
     handovers: list[dict[str, Any]] = field(default_factory=list)
     """What people have in hand; see `voiceguard.live.handovers`."""
+    worker: str | None = None
+    """The other worker that holds the call; None: this one."""
 
     def add_risk(self, risk: Mapping[str, Any]) -> None:
         """A new `risk` message."""
@@ -71,6 +75,17 @@ class CallView:
             "events_from": events_from, "events": self.events[events_from:],
             "speech_from": speech_from, "speech": list(self.speech[speech_from:]), "handovers": self.handovers,
         }
+
+    def take(self, call: Mapping[str, Any]) -> bool:
+        """The other way of `since`: what another worker's view has become; False when something is missing between."""
+        for name in ("customer_ref", "ended", "at_s", "risk", "handovers"):
+            setattr(self, name, call[name])
+        complete: bool = call["line_from"] <= len(self.line) and call["events_from"] <= len(self.events)
+        self.line[call["line_from"]:] = [tuple(point) for point in call["line"]]
+        self.contributions[call["line_from"]:] = call["contributions"]
+        self.events[call["events_from"]:] = call["events"]
+        self.speech = [*self.speech[:call["speech_from"]], *map(tuple, call["speech"])]
+        return complete
 
 
 TOPIC_OF: Mapping[str, str] = {
@@ -108,6 +123,8 @@ class Follower:
     """Who reads, where it is a person."""
     tenant: str | None = None
     """Whose calls are read, under the names that the tenant knows; None: those of all, under their kept names."""
+    is_own: bool = False
+    """Whether only the calls that this worker holds are followed."""
     _places: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
     """Call to how much of its line, events and speech was read, and how many of these events were sent."""
 
@@ -156,6 +173,8 @@ class Hub:
     def __init__(self) -> None:
         self.calls: OrderedDict[str, CallView] = OrderedDict()
         self._followers: set[Follower] = set()
+        self._elsewhere: dict[str, tuple[float, frozenset[str]]] = {}
+        """Other worker to the loop's time at which it named the people at its desk, and their names."""
 
     def start(self, view: CallView) -> None:
         """A call begins; one of the same id that ended before makes room."""
@@ -171,6 +190,9 @@ class Hub:
         view.ended = reason
         self.calls.move_to_end(call_id)
         self.changed(call_id)
+        self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
         ended = [view.call_id for view in self.calls.values() if view.ended]
         for old in ended[: max(0, len(ended) - ENDED_KEPT)]:
             del self.calls[old]
@@ -184,24 +206,83 @@ class Hub:
 
     def changed(self, call_id: str) -> None:
         """Tell every follower that this call has news."""
+        view = self.calls.get(call_id)
         for follower in self._followers:
-            follower.changed[call_id] = None
-            follower.wake.set()
+            if not follower.is_own or view is None or view.worker is None:
+                follower.changed[call_id] = None
+                follower.wake.set()
+
+    def restart(self, follower: Follower) -> None:
+        """Let this follower read everything anew."""
+        for view in self.calls.values():
+            if not follower.is_own or view.worker is None:
+                follower.restart(view.call_id)
+                follower.changed[view.call_id] = None
+        follower.wake.set()
+
+    def mirror(self, worker: str, message: Mapping[str, Any]) -> bool:
+        """Take over what another worker's feed says of one of its calls; False when a message before it is missing."""
+        if message["type"] == "forget":
+            view = self.calls.get(message["call_id"])
+            if view is not None and view.worker == worker:
+                del self.calls[view.call_id]
+                self.changed(view.call_id)
+            return True
+        call = message["call"]
+        call_id, view = call["call_id"], self.calls.get(call["call_id"])
+        if view is not None and view.worker != worker:
+            if call["ended"] or (view.worker is None and not view.ended):
+                return True  # it went on elsewhere since
+            view = None
+        if view is None or call["started_at"] != view.started_at:
+            if call["line_from"] or call["events_from"]:
+                return False
+            view = CallView(call_id, None, call["started_at"], worker=worker)
+            self.start(view)
+        complete = view.take(call)
+        if view.ended:
+            self.calls.move_to_end(call_id)
+            self._forget_oldest()
+        self.changed(call_id)
+        return complete
+
+    def lose_worker(self, worker: str) -> None:
+        """Show the live calls of a dead worker as lost."""
+        for view in list(self.calls.values()):
+            if view.worker == worker and not view.ended:
+                view.handovers = [
+                    handover | {"outcome": handover["outcome"] or "abandoned"} for handover in view.handovers
+                ]
+                self.end(view.call_id, "lost")
+
+    def seen_elsewhere(self, worker: str, people: Collection[str]) -> None:
+        """Another worker names the people at its desk."""
+        self._elsewhere[worker] = asyncio.get_running_loop().time(), frozenset(people)
 
     @property
     def follower_count(self) -> int:
         """How many follow the calls now."""
         return len(self._followers)
 
-    def people(self) -> set[str]:
-        """Who follows the calls now."""
-        return {follower.person for follower in self._followers if follower.person is not None}
+    def people(self, *, here: bool = False) -> set[str]:
+        """Who follows the calls now, at this worker (`here`) or at any."""
+        people = {follower.person for follower in self._followers if follower.person is not None}
+        if not here and self._elsewhere:
+            now = asyncio.get_running_loop().time()
+            for at, names in self._elsewhere.values():
+                if now - at < ELSEWHERE_S:
+                    people |= names
+        return people
 
     def join(
-        self, topics: frozenset[str] | None = None, person: str | None = None, tenant: str | None = None
+        self, topics: frozenset[str] | None = None, person: str | None = None, tenant: str | None = None, *,
+        is_own: bool = False,
     ) -> Follower:
-        """A new follower, who sees these topics of this tenant's calls; hand it to `leave` afterwards."""
-        follower = Follower(topics, person=person, tenant=tenant)
+        """A new follower, who sees these topics of this tenant's calls; hand it to `leave` afterwards.
+
+        `is_own`: only the calls that this worker holds.
+        """
+        follower = Follower(topics, person=person, tenant=tenant, is_own=is_own)
         self._followers.add(follower)
         return follower
 

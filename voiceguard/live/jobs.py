@@ -11,10 +11,15 @@ import structlog
 
 from voiceguard.adapters.logs import described
 from voiceguard.adapters.store import StoreError
+from voiceguard.live.earlier import end_lost
 from voiceguard.live.gallery import REFRESH_S
 from voiceguard.live.registry import Registry
 
 CHECKPOINT_S = 60.0
+CLAIMS_S = 2.0
+"""Period in which a worker says that it lives; dead ones are found in the same."""
+LEASE_PERIODS = 3
+"""A worker keeps a job of the cluster for so many periods after its last turn."""
 MISSED_PERIODS = 5
 """A job without a good turn for so many periods is late."""
 _LEAST_LATE_S = 10.0
@@ -57,10 +62,30 @@ async def delete_expired_sessions(registry: Registry) -> None:
     )
 
 
+async def keep_claims(registry: Registry) -> None:
+    """Say that this worker lives, and claim its calls. Raises StoreError."""
+    await registry.keep_claims()
+
+
+async def end_lost_calls(registry: Registry) -> None:
+    """End the calls of dead workers, in their chains and on the page. Raises StoreError; the next turn goes on."""
+    context = registry.context
+    lost = await context.store.workers.lost(context.bus.worker, context.now(), alone=context.bus.is_alone)
+    for worker, calls in lost.items():
+        for call_id in calls:
+            await end_lost(context.store, call_id, context.now())
+            log.warning("a call is lost: its process died", call_id=call_id)
+        if registry.cluster is not None:
+            registry.cluster.lose_worker(worker)
+        await context.store.workers.forget(worker)
+
+
 CHECKPOINT = Job("audit checkpoint", CHECKPOINT_S, "cluster", checkpoint)
 JOBS: Sequence[Job] = (
     Job("time-outs", 0.25, "process", time_outs),
     Job("voice lists", REFRESH_S, "process", refresh_voices),
+    Job("claims", CLAIMS_S, "process", keep_claims),
+    Job("lost calls", CLAIMS_S, "cluster", end_lost_calls),
     CHECKPOINT,
     Job("expired sessions", CHECKPOINT_S, "cluster", delete_expired_sessions),
 )
@@ -97,15 +122,23 @@ class Jobs:
 
     async def turn(self, job: Job) -> None:
         """Run a job once; what it raises is counted and logged."""
-        metrics = self._registry.context.metrics
+        context = self._registry.context
+        metrics = context.metrics
         try:
-            await job.run(self._registry)
+            if job.scope == "process" or await self._leased(job):
+                await job.run(self._registry)
         except Exception as error:  # whatever a job raises, its next turn must come
             metrics.store_errors.inc(isinstance(error, StoreError))
             metrics.job_errors.labels(job.name).inc()
             log.error("a job failed and will be tried again", job=job.name, **described(error))
         else:
             self._good_at[job.name] = asyncio.get_running_loop().time()
+
+    async def _leased(self, job: Job) -> bool:
+        context = self._registry.context
+        return context.bus.is_alone or await context.store.workers.lease(
+            job.name, context.bus.worker, context.now(), LEASE_PERIODS * job.period_s
+        )
 
     async def _repeat(self, job: Job) -> None:
         while True:

@@ -17,6 +17,8 @@ from voiceguard.errors import PeerError, VoiceguardError
 from voiceguard.events import CallEnded, CallStarted, KnownVoices
 from voiceguard.events.tenants import tenant_of
 from voiceguard.live.call import LiveCall
+from voiceguard.live.claims import CLAIMED, RELEASE, Claims
+from voiceguard.live.cluster import Cluster
 from voiceguard.live.context import LiveContext
 from voiceguard.live.earlier import RecordedCall, read_recorded
 from voiceguard.live.messages import started_body
@@ -61,6 +63,12 @@ class Registry:
         self._ended: OrderedDict[str, Ended] = OrderedDict()
         """Calls that ended within `resume_s`, oldest first."""
         self._closing: set[asyncio.Task[None]] = set()
+        self.claims = Claims(context)
+        self.cluster = None if context.bus.is_alone else Cluster(context)
+        """What this worker tells the others; None where it is alone."""
+        context.bus.on_question(RELEASE, self._hand_on)
+        context.bus.on_notice(CLAIMED, self._went_on_elsewhere)
+        context.bus.on_up(self._ended.clear)  # notices of what went on elsewhere may have been missed
 
     @property
     def is_full(self) -> bool:
@@ -79,6 +87,10 @@ class Registry:
         context, call_id = self.context, started.call_id
         if (closing := self.calls.get(call_id)) is not None and closing.is_closing:
             await closing.close(CallEnded("stopped"))  # under way: the stream goes on with the call that ended
+        if not self.goes_on(call_id) and self.is_full:
+            raise _full()
+        if call_id not in self.calls:
+            await self.claims.take(started, owner)
         known = await self.known_voices(started)
         recorded = None if self.goes_on(call_id) else await self._recorded(call_id)
         live, ended = self.calls.get(call_id), self._ended.get(call_id)
@@ -92,7 +104,7 @@ class Registry:
             await live.recorder.flush()
             return live
         if self.is_full:
-            raise PeerError("too_many_calls", "no more calls can be taken now", close_code=1013)
+            raise _full()
         if ended is not None:
             started = _goes_on(started, ended.started, owner, ended.owner)
             core = ended.core
@@ -119,6 +131,33 @@ class Registry:
             await call.close(ended)
         else:
             call.lose_stream(ended.reason)
+
+    async def keep_claims(self) -> None:
+        """Say that this worker lives, and end calls that another worker took meanwhile. Raises StoreError."""
+        for call_id in await self.claims.keep(self.calls.keys()):
+            if (call := self.calls.get(call_id)) is not None:
+                log.error("another worker holds this call, which ends here", call_id=call_id)
+                await call.hand_on()
+
+    def _went_on_elsewhere(self, _: str, body: Mapping[str, str]) -> None:
+        self._ended.pop(body["call_id"], None)
+
+    async def _hand_on(self, asked: Mapping[str, Any]) -> Mapping[str, str] | None:
+        """Let a call go to the worker where its stream came back; the refusal where it may not go on there."""
+        call_id = asked["call_id"]
+        call, ended = self.calls.get(call_id), self._ended.pop(call_id, None)
+        before = call or ended
+        if before is not None:
+            try:
+                _same_owner(asked["owner"], before.owner)
+                _same_customer(asked["customer_ref"], before.started.customer_ref)
+            except PeerError as error:
+                return {"code": error.code, "text": str(error)}
+        if call is not None:
+            await call.hand_on()
+            self._ended.pop(call_id, None)
+        await self.context.store.workers.release(call_id, self.context.bus.worker)
+        return None
 
     async def _recorded(self, call_id: str) -> RecordedCall | None:
         """What is on record of a call that an earlier process had, within `resume_s`."""
@@ -185,17 +224,26 @@ class Registry:
         self.context.metrics.calls.labels(reason).inc()
 
 
+def _full() -> PeerError:
+    return PeerError("too_many_calls", "no more calls can be taken now", close_code=1013)
+
+
 def _goes_on(started: CallStarted, before: CallStarted, owner: str, owner_before: str) -> CallStarted:
     """The start of a further stream with what the call had: customer, consent and metadata.
 
     Raises PeerError for a stream of another owner or customer.
     """
-    if owner != owner_before:
-        raise PeerError("call_exists", "a call with this call_id came by another key or protocol")
+    _same_owner(owner, owner_before)
     return replace(
         started, customer_ref=_same_customer(started.customer_ref, before.customer_ref),
         consent=before.consent | started.consent, metadata={**before.metadata, **started.metadata},
     )
+
+
+def _same_owner(owner: str, before: str) -> None:
+    """Raises PeerError for a stream of another owner."""
+    if owner != before:
+        raise PeerError("call_exists", "a call with this call_id came by another key or protocol")
 
 
 def _same_customer(claimed: str | None, before: str | None) -> str | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from voiceguard.adapters.bus import open_bus, running
 from voiceguard.adapters.delivery.otp import ConsoleDelivery, NoDelivery, WebhookDelivery
 from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.logs import described
@@ -26,7 +28,7 @@ from voiceguard.adapters.models.detectors import Detectors, load_detectors
 from voiceguard.adapters.models.scheduler import Scheduler
 from voiceguard.adapters.oidc import Provider
 from voiceguard.adapters.policy_files import read_policy
-from voiceguard.adapters.store import Store
+from voiceguard.adapters.store import Store, StoreError
 from voiceguard.adapters.store.voices import Voices
 from voiceguard.call import Call
 from voiceguard.errors import ConfigurationError
@@ -37,13 +39,14 @@ from voiceguard.live.jobs import CHECKPOINT, JOBS, Job, Jobs
 from voiceguard.live.metrics import Metrics
 from voiceguard.live.registry import Registry
 from voiceguard.measures.drift import Drift
-from voiceguard.server import answers, health, live_socket, problems, streams
+from voiceguard.server import answers, forwarding, health, live_socket, problems, streams
 from voiceguard.server.access import oidc, sign_in, users
 from voiceguard.server.access.authenticate import authorise
 from voiceguard.server.access.rules import Role
 from voiceguard.server.api import actions, calls, labels, registrations, screen, voices
 from voiceguard.server.connections import LOOK_S, Connections
 from voiceguard.server.context import WebContext
+from voiceguard.server.forwarding import forward_to_owner
 from voiceguard.server.middleware import HEADERS, guarded_by_limits
 from voiceguard.server.port.census import BACKLOG, Census
 from voiceguard.server.port.http import BoundedHttp
@@ -87,6 +90,7 @@ def create_app(
         async with AsyncExitStack() as stack:
             keys = Keys.open(settings.data_dir)
             store = await stack.enter_async_context(Store.open(settings.store_url, cipher=keys.cipher))
+            bus = await stack.enter_async_context(open_bus(settings.redis_url, keys.cipher))
             scheduler = await stack.enter_async_context(
                 Scheduler(detectors.scorers, deadline_s=settings.score_deadline_s)
             )
@@ -103,30 +107,42 @@ def create_app(
                 ),
                 models=detectors.versions, rules=policy, now=now,
                 voices=VoiceGallery(Voices(store.database, detectors.versions["speaker"]), settings.linking),
-                drift=Drift(detectors.reference), metrics=metrics,
+                drift=Drift(detectors.reference), metrics=metrics, bus=bus,
             )
             registry = Registry(live)
+            if registry.cluster is not None:
+                await stack.enter_async_context(running(registry.cluster.run(), "cluster"))
             connections = Connections()
             revocations = Job("revocations", LOOK_S, "process", lambda _: connections.look(store, now()))
             async with Jobs(registry, (*JOBS, revocations)) as jobs:
                 context = app.state.service = WebContext(
                     live, registry, jobs, detectors.reader, census, oidc=provider, connections=connections
                 )
+                bus.on_question(forwarding.HTTP, partial(forwarding.answer, app))
                 async with audiosocket(context):
                     log.info("service started", **_described(settings, live))
                     yield
                 for call in list(registry.calls.values()):
                     await call.close(CallEnded("shutdown"))
             await jobs.turn(CHECKPOINT)
+            with suppress(StoreError):  # others find this worker dead in a few seconds anyway
+                await store.workers.forget(bus.worker)
             log.info("service stopped")
 
     app = FastAPI(
-        title="voiceguard", lifespan=lifespan, dependencies=[Depends(authorise)],
+        title="voiceguard", lifespan=lifespan, dependencies=[Depends(authorise), Depends(forward_to_owner)],
         # The interactive pages load their scripts from elsewhere, which the page's policy forbids.
         docs_url=None, redoc_url=None, openapi_url=None,
     )
     app.state.census = census
+    _mount(app)
+    return app
+
+
+def _mount(app: FastAPI) -> None:
+    """Every route, what errors become, and what each request passes."""
     problems.install(app)
+    forwarding.install(app)
     app.add_exception_handler(Exception, _fault)
     for part in (actions, voices, labels, calls, sign_in, oidc, users, registrations, screen):
         app.include_router(part.router)
@@ -139,7 +155,6 @@ def create_app(
     app.add_api_route("/.well-known/jwks.json", health.jwks, response_model=answers.KeySet)
     app.mount("/console", StaticFiles(directory=PAGE, html=True), name="console")
     app.add_middleware(guarded_by_limits)
-    return app
 
 
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:

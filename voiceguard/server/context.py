@@ -11,6 +11,7 @@ from voiceguard.adapters.oidc import Provider
 from voiceguard.adapters.passwords import Passwords
 from voiceguard.adapters.store import Store
 from voiceguard.adapters.store.registrations import Registered
+from voiceguard.live.cluster import VOICES
 from voiceguard.live.context import LiveContext
 from voiceguard.live.jobs import Jobs
 from voiceguard.live.metrics import Metrics
@@ -41,6 +42,11 @@ class WebContext:
     """Registrations that opened a call, so that a further stream of it is let in; the oldest are forgotten."""
     audiosocket_port: int | None = None
     """TCP port of the AudioSocket listener, while it listens."""
+
+    async def voices_changed(self) -> None:
+        """Read the lists of voices anew, at every worker. Raises StoreError."""
+        await self.live.voices.refresh(self.live.now())
+        self.live.bus.publish(VOICES, None)
 
     @property
     def settings(self) -> Settings:

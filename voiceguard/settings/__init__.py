@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else JSON.")
     data_dir: Path = Field(Path("data"), description="Folder of the database and the signing key.")
     database_url: str | None = Field(None, description="SQLAlchemy URL; empty: SQLite in data_dir.")
+    redis_url: str | None = Field(None, description="Redis between workers; empty: this process is alone.")
+    workers: int = Field(1, ge=1, le=256, description="Processes on this machine; more than one need redis_url.")
     policy_file: Path | None = Field(None, description="Policy to enforce; empty: the shipped default.")
     shadow_policy_file: Path | None = Field(None, description="Draft whose rulings are recorded and never enforced.")
     models_dir: Path | None = Field(None, description="Folder of models; empty: the shipped ones.")

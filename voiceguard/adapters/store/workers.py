@@ -58,6 +58,12 @@ class Workers:
                 delete(live_calls).where(live_calls.c.call_id == call_id, live_calls.c.worker == worker)
             )
 
+    async def held(self, worker: str) -> frozenset[str]:
+        """The calls that this worker holds. Raises StoreError."""
+        async with self._database.read("list a worker's calls") as connection:
+            query = select(live_calls.c.call_id).where(live_calls.c.worker == worker)
+            return frozenset((await connection.execute(query)).scalars())
+
     async def owner(self, call_id: str) -> str | None:
         """The worker that holds a call; None for none. Raises StoreError."""
         async with self._database.read("find a call's worker") as connection:

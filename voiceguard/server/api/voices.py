@@ -84,7 +84,7 @@ async def put_on_watchlist(call_id: KeptCall, body: Suspicion, service: ServiceO
     entry_id = await service.live.voices.voices.list_voice(
         taken.voice, listing, call_id=call_id, author=who.name, now=service.now()
     )
-    await service.live.voices.refresh(service.now())
+    await service.voices_changed()
     return {"entry_id": entry_id}
 
 
@@ -102,7 +102,7 @@ async def review(entry_id: str, body: Review, service: ServiceOf, who: Principal
         entry_id, author=who.name, days=body.days, now=now, tenant=who.tenant
     ):
         raise Problem(404, "not_reviewable", "No such entry is in force that somebody else put there.")
-    await service.live.voices.refresh(now)
+    await service.voices_changed()
     return {"entry_id": entry_id}
 
 
@@ -116,7 +116,7 @@ async def take_off(
         entry_id, author=who.name, reason=reason, now=service.now(), tenant=who.tenant
     ):
         raise Problem(404, "unknown_entry", "No such entry is on the list.")
-    await service.live.voices.refresh(service.now())
+    await service.voices_changed()
 
 
 async def ask_voice(
