@@ -9,6 +9,8 @@ import pytest
 from tests.ingest.audiohook_client import CALL, ID, PARAMETERS, Client, active, media
 from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.events import (
+    CallEnded,
+    FaultReported,
     ReplyDue,
 )
 from voiceguard.ingest import IngestOptions
@@ -51,11 +53,7 @@ def test_allowed_when(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "change", "code"), [
-    ("close", {"reason": "bored"}, "bad_message"), ("close", {"reason": []}, "bad_message"),
-    ("ping", {"rtt": 5}, "bad_message"), ("update", {"language": ""}, "bad_message"),
-    ("dtmf", {"digit": "55"}, "bad_message"), ("dtmf", {"digit": None}, "bad_message"),
-    ("error", {"code": 399}, "bad_message"), ("error", {"code": "429"}, "bad_message"),
-    ("error", {"message": None}, "bad_message"), ("resumed", {"start": 0}, "bad_message"),
+    ("resumed", {"start": 0}, "bad_message"),
     ("resumed", {"discarded": "PT604800.1S"}, "gap_too_long"), ("discarded", {"start": None}, "bad_message"),
     ("discarded", {"discarded": "PT3600.1S"}, "gap_too_long"),
 ])
@@ -64,6 +62,21 @@ def test_parameters(kind: str, change: dict[str, Any], code: str) -> None:
     client = active()
 
     assert code == refusal(client, client.message(kind, PARAMETERS[kind] | change)).code
+
+
+@pytest.mark.parametrize(("kind", "change", "expected"), [
+    ("close", {"reason": "bored"}, CallEnded("stopped")), ("close", {"reason": []}, CallEnded("stopped")),
+    ("ping", {"rtt": 5}, ReplyDue), ("update", {"language": ""}, ReplyDue),
+    ("dtmf", {"digit": "55"}, None), ("dtmf", {"digit": None}, None),
+    ("error", {"code": 399}, FaultReported("other")), ("error", {"code": "429"}, FaultReported("other")),
+    ("error", {"message": None}, FaultReported),
+])
+def test_a_parameter_that_nothing_hangs_on_has_any_form(kind: str, change: dict[str, Any], expected: Any) -> None:
+    """It never ends the session."""
+    client = active()
+    events = client.codec.receive_text(client.message(kind, PARAMETERS[kind] | change))
+
+    assert [] == events if expected is None else expected in (events[0], type(events[0]))
 
 
 def test_sizes() -> None:

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from voiceguard.codecs import g711
+from voiceguard.codecs.announced import Announced
 from voiceguard.codecs.libav import G722_RATE_HZ, OPUS_RATE_HZ, PacketDecoder
 from voiceguard.codecs.resample import Resampler
 from voiceguard.errors import PeerError
@@ -42,8 +43,12 @@ class StreamDecoder:
     def __init__(self, encoding: Encoding, rate_hz: int) -> None:
         """`rate_hz`: of the stream's clock, which is that of the samples but for G.722."""
         self._decode = DECODERS[encoding]()
+        self._announced = Announced(encoding)
         self._resampler = Resampler(G722_RATE_HZ if encoding == "g722" else rate_hz)
 
     def feed(self, payload: bytes) -> Samples:
-        """Decode and resample; raises PeerError("bad_audio") for a payload that its encoding cannot hold."""
-        return self._resampler.feed(self._decode(payload))
+        """Decode and resample; raises PeerError("bad_audio") for a payload that its encoding cannot hold, or that turns
+        out to be in another one."""
+        samples = self._decode(payload)
+        self._announced.check(payload)
+        return self._resampler.feed(samples)

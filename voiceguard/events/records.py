@@ -21,7 +21,8 @@ from voiceguard.events.outcomes import (
 from voiceguard.events.wire import CallStarted
 
 RECORDED: Mapping[type, tuple[str, ...]] = {
-    CallStarted: ("call_id", "encoding", "rate_hz", "channels", "customer_ref", "consent", "metadata"),
+    CallStarted: ("call_id", "encoding", "rate_hz", "channels", "customer_ref", "consent", "metadata",
+                  "passed_over", "unreadable"),
     HandoverAnswered: ("action_id", "person", "role", "verdict", "reason"),
     VoiceAsked: ("purpose", "author"),
     VoiceChanged: ("at_s", "since_s", "llr"),

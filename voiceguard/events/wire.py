@@ -30,6 +30,11 @@ class CallStarted:
     consent: frozenset[str] = frozenset()
     """Purposes the caller agreed to: "voice_analysis", "enrol", ..."""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    passed_over: int = 0
+    """Entries beside the call that have no form of ours, and were passed over."""
+    unreadable: frozenset[str] = frozenset()
+    """Which of "customer_ref" and "consent" were said in a form that nobody can read: then nobody is claimed to call,
+    and nothing is agreed to."""
 
 
 @dataclass(frozen=True, slots=True)

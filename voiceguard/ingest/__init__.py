@@ -5,7 +5,7 @@ events or raises PeerError, whose text never repeats what was sent. The codes, e
 
     bad_json 1007              not JSON, not an object, nested too deep
     bad_message 1007           a field is missing, or of the wrong type or form
-    bad_audio 1007             audio that is not base64, or ends within a sample
+    bad_audio 1007             audio that is not base64, ends within a sample, or is in another encoding than announced
     out_of_order 1008          a message that the protocol does not allow at this point
     unknown_channel 1008       a channel or track that the call did not declare
     wrong_stream 1008          a message of another stream

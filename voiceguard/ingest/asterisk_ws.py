@@ -18,8 +18,9 @@ import orjson
 from voiceguard.errors import PeerError
 from voiceguard.events import CallEnded, CallStarted, DtmfReceived, Encoding, WireEvent
 from voiceguard.ingest import IngestOptions
-from voiceguard.ingest.fields import DIGIT, IDENTIFIER, bad, check_binary, claims, matching, parse, strings, too_big
+from voiceguard.ingest.fields import DIGIT, IDENTIFIER, bad, beside, check_binary, digits, matching, parse, too_big
 from voiceguard.ingest.interleaved import Interleaved
+from voiceguard.ingest.media import MAX_EARLY_BYTES
 
 State = Literal["idle", "open", "ended"]
 
@@ -53,6 +54,7 @@ class AsteriskCodec:
         self._options = options or IngestOptions()
         self._state: State = "idle"
         self._json = False
+        self._early = b""
         self._audio = Interleaved((), 1)
         self._hung_up = False
         self._readers: Mapping[str, Callable[[Mapping[str, Any]], list[WireEvent]]] = {
@@ -67,9 +69,9 @@ class AsteriskCodec:
         event = message.get("event")
         if not isinstance(event, str) or not event:
             raise bad("event")
-        if self._state == "ended" or (event == "MEDIA_START") != (self._state == "idle"):
+        if self._state == "ended" or (event == "MEDIA_START" and self._state == "open"):
             raise PeerError("out_of_order", f"this event is not allowed when the stream is {self._state}")
-        if event not in self._readers:
+        if event not in self._readers or (self._state == "idle" and event != "MEDIA_START"):
             self.ignored += 1
             return []
         events = self._readers[event](message)
@@ -77,11 +79,15 @@ class AsteriskCodec:
         return events
 
     def receive_binary(self, data: bytes) -> list[WireEvent]:
-        """The caller's audio, cut anywhere."""
+        """The caller's audio, cut anywhere. What comes before MEDIA_START waits for it: under load Asterisk sends its
+        first frames early."""
         check_binary(data, self._options.max_binary_bytes)
-        if self._state != "open":
+        if self._state == "open":
+            return [*self._audio.feed(data)]
+        if self._state == "ended" or len(self._early) + len(data) > MAX_EARLY_BYTES:
             raise PeerError("out_of_order", f"media is not allowed when the stream is {self._state}")
-        return [*self._audio.feed(data)]
+        self._early += data
+        return []
 
     def connection_lost(self) -> list[WireEvent]:
         """The socket is gone."""
@@ -111,20 +117,20 @@ class AsteriskCodec:
             raise PeerError("unsupported_media", "media must be ulaw, alaw, g722 or signed linear", close_code=1003)
         encoding, rate_hz = FORMATS[name]
         has_variables = "channel_variables" in message
-        said = _variables(message) if has_variables else dict(strings(self._parameters, "parameters"))
-        registered = said.pop("registered", None)
-        call_id = matching(said if "call_id" in said else {"call_id": message.get("channel_id")}, "call_id", IDENTIFIER)
-        said.pop("call_id", None)
-        started = CallStarted(call_id, encoding, rate_hz, ("caller",), *claims(said))
+        said: dict[str, Any] = dict(self._parameters)
+        if has_variables:
+            said = _variables(message["channel_variables"])
+        registered, call_id = said.pop("registered", None), said.pop("call_id", message.get("channel_id"))
+        call_id = matching({"call_id": digits(call_id)}, "call_id", IDENTIFIER)
+        started = CallStarted(call_id, encoding, rate_hz, ("caller",), *beside(said))
         self.registered = _uuid(registered)
         self._state, self._audio = "open", Interleaved(started.channels, 2 if encoding == "l16" else 1)
-        return [started]
+        early, self._early = self._early, b""
+        return [started, *self._audio.feed(early)]
 
     def _key(self, message: Mapping[str, Any]) -> list[WireEvent]:
         digit = message.get("digit")
-        if not isinstance(digit, str) or len(digit) != 1:
-            raise bad("digit")
-        if not DIGIT.fullmatch(digit):
+        if not isinstance(digit, str) or not DIGIT.fullmatch(digit):
             self.ignored += 1
             return []
         return [DtmfReceived("caller", digit)]
@@ -138,22 +144,18 @@ def _plain(text: str, max_bytes: int) -> dict[str, Any]:
     return {"event": event, **dict(word.split(":", 1) for word in words if ":" in word)}
 
 
-def _variables(message: Mapping[str, Any]) -> dict[str, str]:
+def _variables(variables: object) -> dict[str, Any]:
     """Channel variables that are meant for us; the others are none of our business."""
-    variables = message["channel_variables"]
     if not isinstance(variables, dict):
-        raise bad("channel_variables")
+        return {}
     ours = {name.lstrip("_"): value for name, value in variables.items()}
-    return strings(
-        {name.removeprefix(VARIABLE).lower(): value for name, value in ours.items() if name.startswith(VARIABLE)},
-        "channel_variables",
-    )
+    return {name.removeprefix(VARIABLE).lower(): value for name, value in ours.items() if name.startswith(VARIABLE)}
 
 
-def _uuid(value: str | None) -> UUID | None:
+def _uuid(value: object) -> UUID | None:
     if value is None:
         return None
     try:
-        return UUID(value)
+        return UUID(str(value))
     except ValueError:
         raise bad("registered") from None

@@ -11,14 +11,13 @@ import orjson
 
 from voiceguard.errors import PeerError
 from voiceguard.events import RATE_HZ, Channel, Encoding
-from voiceguard.ingest.fields import IDENTIFIER, bad, mapping, matching, names
+from voiceguard.ingest.fields import Beside, bad, beside, mapping, matching
 
 UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 NULL_UUID: Final = "00000000-0000-0000-0000-000000000000"
 CHANNELS: Final[Mapping[str, Channel]] = {"external": "caller", "internal": "agent"}
 FORMATS: Final[Mapping[str, Encoding]] = {"PCMU": "pcmu", "L16": "l16"}
 BYTES_PER_SAMPLE: Final[Mapping[str, int]] = {"PCMU": 1, "L16": 2}
-MAX_TEXT_CHARS = 1000
 _DURATION = re.compile(r"PT(?=\.?[0-9])([0-9]{0,9})(?:\.([0-9]{1,12}))?S")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}")
 
@@ -49,9 +48,8 @@ class Opening:
     """Media that we can take, as they were offered."""
     wants_languages: bool
     """Whether the client asks which languages we transcribe."""
-    customer_ref: str | None
-    consent: frozenset[str]
-    language: str | None
+    beside: Beside
+    """The customer, the consent, and the language as metadata."""
 
     @property
     def is_probe(self) -> bool:
@@ -87,29 +85,18 @@ def read_open(parameters: Mapping[str, Any]) -> Opening:
     Raises PeerError("unsupported_media") when media are offered and we can take none.
     """
     participant = mapping(parameters, "participant")
-    for name in ("ani", "aniName", "dnis"):
-        if not isinstance(participant.get(name), str) or len(participant[name]) > MAX_TEXT_CHARS:
-            raise bad(name)
-    wants_languages = parameters.get("supportedLanguages", False)
-    if not isinstance(wants_languages, bool):
-        raise bad("supportedLanguages")
-    if not isinstance(parameters.get("continuedSessions", []), list):
-        raise bad("continuedSessions")
-    known = {**_object(parameters, "customConfig"), **_object(parameters, "inputVariables")}
-    consent = known.get("consent", [])
-    if isinstance(consent, str):
-        consent = [purpose.strip() for purpose in consent.split(",") if purpose.strip()]
+    said = [_object(parameters, name) for name in ("customConfig", "inputVariables")]
+    known = {name: value for one in said for name, value in (one or {}).items() if name in ("customer_ref", "consent")}
+    language = parameters.get("language")
+    is_language = isinstance(language, str) and _LANGUAGE.fullmatch(language) is not None
     return Opening(
         matching(parameters, "organizationId", UUID), matching(parameters, "conversationId", UUID),
-        matching(participant, "id", UUID), _media(parameters), wants_languages,
-        matching(known, "customer_ref", IDENTIFIER) if known.get("customer_ref") else None,
-        names(consent, "consent"), language(parameters) if "language" in parameters else None,
+        matching(participant, "id", UUID), _media(parameters), parameters.get("supportedLanguages") is True,
+        beside(known)._replace(
+            metadata={"language": str(language)} if is_language else {},
+            passed_over=said.count(None) + (language is not None and not is_language),
+        ),
     )
-
-
-def language(parameters: Mapping[str, Any]) -> str:
-    """A language tag, such as en-US."""
-    return matching(parameters, "language", _LANGUAGE)
 
 
 def samples(values: Mapping[str, Any], name: str) -> int:
@@ -135,17 +122,15 @@ def _whole(message: Mapping[str, Any], name: str) -> int:
     return value
 
 
-def _object(parameters: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """An object that may be left out, or be written as JSON."""
+def _object(parameters: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    """An object that may be left out, or be written as JSON; None for anything else."""
     value = parameters.get(name) or {}
     if isinstance(value, str):
         try:
             value = orjson.loads(value)
         except orjson.JSONDecodeError:
-            raise bad(name) from None
-    if not isinstance(value, dict):
-        raise bad(name)
-    return value
+            return None
+    return value if isinstance(value, dict) else None
 
 
 def _media(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -129,19 +129,64 @@ def strings(values: object, name: str) -> dict[str, str]:
     return values
 
 
-def claims(parameters: Mapping[str, str]) -> tuple[str | None, frozenset[str], dict[str, str]]:
-    """What a platform's own parameters say of a call: `customer_ref`, the purposes of `consent`, separated by commas,
-    and all others as metadata, less the secret `token`."""
-    rest = {name: value for name, value in parameters.items() if name not in ("customer_ref", "consent", "token")}
-    customer_ref = matching(parameters, "customer_ref", IDENTIFIER) if parameters.get("customer_ref") else None
-    return customer_ref, purposes(parameters.get("consent", "")), rest
+class Beside(NamedTuple):
+    """What stands beside a call, in the order of the fields of `CallStarted`."""
+
+    customer_ref: str | None = None
+    consent: frozenset[str] = frozenset()
+    metadata: dict[str, str] = {}
+    passed_over: int = 0
+    unreadable: frozenset[str] = frozenset()
 
 
-def purposes(consent: object) -> frozenset[str]:
-    """The purposes of a consent: a list, or a string with commas between them."""
+def beside(said: object) -> Beside:
+    """What a platform says of a call beside it: `customer_ref`, the purposes of `consent`, and all others as metadata,
+    less the secret `token`. Whatever their form, they never refuse the call: what is not ours is passed over, counted.
+
+    A whole number is taken as its digits; null and empty strings say nothing.
+    """
+    if not isinstance(said, Mapping):
+        return Beside(passed_over=int(said is not None))
+    metadata: dict[str, str] = {}
+    passed_over, unreadable = 0, set()
+    for name, value in said.items():
+        if name in ("customer_ref", "consent", "token"):
+            continue
+        text = digits(value)
+        if (
+            isinstance(name, str) and NAME.fullmatch(name) and isinstance(text, str) and len(text) <= MAX_VALUE_CHARS
+            and len(metadata) < MAX_ENTRIES
+        ):
+            metadata[name] = text
+        else:
+            passed_over += 1
+    customer_ref = digits(said.get("customer_ref"))
+    if customer_ref in (None, ""):
+        customer_ref = None
+    elif not isinstance(customer_ref, str) or not IDENTIFIER.fullmatch(customer_ref):
+        customer_ref = None
+        unreadable.add("customer_ref")
+    consent, unknown = _purposes(said.get("consent"))
+    if unknown:
+        unreadable.add("consent")
+    return Beside(customer_ref, consent, metadata, passed_over, frozenset(unreadable))
+
+
+def digits(value: object) -> object:
+    """A whole number from 0 on as its digits, as JSON writers turn identifiers into numbers; all else as it is."""
+    if type(value) is int and 0 <= value < 10**18:
+        return str(value)
+    return value
+
+
+def _purposes(consent: object) -> tuple[frozenset[str], bool]:
+    """The purposes of a consent, a list or a string with commas between them, and whether there is more to it."""
     if isinstance(consent, str):
         consent = [purpose.strip() for purpose in consent.split(",") if purpose.strip()]
-    return names(consent, "consent")
+    if not isinstance(consent, list):
+        return frozenset(), consent is not None
+    known = [purpose for purpose in consent[:MAX_ENTRIES] if isinstance(purpose, str) and NAME.fullmatch(purpose)]
+    return frozenset(known), len(known) < len(consent)
 
 
 def intent(message: Mapping[str, Any]) -> IntentDeclared:

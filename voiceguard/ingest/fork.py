@@ -33,16 +33,16 @@ from voiceguard.ingest.fields import (
     DIGIT,
     IDENTIFIER,
     bad,
+    beside,
     check_binary,
+    digits,
     intent,
     matching,
     number,
     parse,
-    purposes,
-    strings,
 )
 from voiceguard.ingest.interleaved import Interleaved
-from voiceguard.ingest.media import channel_names
+from voiceguard.ingest.media import MAX_EARLY_BYTES, channel_names
 
 State = Literal["idle", "open", "ended"]
 
@@ -50,8 +50,6 @@ MIXES: Final[Mapping[str, tuple[Channel, ...]]] = {"mono": ("caller",), "stereo"
 """How audio is mixed to whose it is, unless `channels` says otherwise: as when the fork hangs on the agent's leg."""
 RATES_HZ: Final = range(8000, 48001, 8000)
 BYTES_PER_SAMPLE = 2
-MAX_EARLY_BYTES: Final = 64_000
-"""Audio that may come before the call's attributes: a second of stereo at 16 kHz."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,10 @@ class ForkCodec:
         if not isinstance(event, str) or event not in self._readers:
             self.ignored += 1
             return []
-        return [self._readers[event](message)]
+        try:
+            return [self._readers[event](message)]
+        except PeerError as error:  # what stands beside the audio never costs the call
+            raise PeerError(error.code, str(error), close_code=error.close_code, fatal=False) from None
 
     def receive_binary(self, data: bytes) -> list[WireEvent]:
         """Audio, cut anywhere: one `AudioReceived` per channel."""
@@ -135,24 +136,20 @@ class ForkCodec:
         rate_hz = number(message, "sampleRate") if "sampleRate" in message else 8000
         if rate_hz not in RATES_HZ:
             raise PeerError("unsupported_media", "this sample rate is not supported", close_code=1003)
-        call_id = matching(message, self._dialect.call_id, IDENTIFIER)
-        customer_ref = matching(message, "customer_ref", IDENTIFIER) if message.get("customer_ref") else None
+        name = self._dialect.call_id
+        call_id = matching({name: digits(message.get(name))}, name, IDENTIFIER)
         channels = _channels(message)
-        started = CallStarted(
-            call_id, "l16", rate_hz, channels, customer_ref, purposes(message.get("consent", [])),
-            self._metadata(message),
-        )
+        started = CallStarted(call_id, "l16", rate_hz, channels, *beside(self._beside(message)))
         self._state, self._audio = "open", Interleaved(channels, BYTES_PER_SAMPLE)
         return started
 
-    def _metadata(self, message: Mapping[str, Any]) -> dict[str, str]:
-        kept = self._dialect.metadata
-        if kept is None:
-            known = {self._dialect.call_id, "customer_ref", "consent", "mixType", "sampleRate", "channels"}
-            return strings({name: value for name, value in message.items() if name not in known}, "metadata")
-        return strings(
-            {name: message[name] for name in kept if isinstance(message.get(name), str)}, "metadata"
-        )
+    def _beside(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """What of the message is the customer, the consent and metadata."""
+        kept, known = self._dialect.metadata, {self._dialect.call_id, "mixType", "sampleRate", "channels"}
+        return {
+            name: value for name, value in message.items()
+            if (kept is None and name not in known) or name in ("customer_ref", "consent", *(kept or ()))
+        }
 
     def _key(self, message: Mapping[str, Any]) -> DtmfReceived:
         return DtmfReceived("caller", matching(message, "dtmf", DIGIT))

@@ -3,11 +3,13 @@
 Such a platform sends `start`, which describes the call, then `media` with base64 audio of one track a message, keys,
 marks and `stop`. `JsonStreamCodec` owns the state, the order of messages, the limits and the end of the call. A
 `JsonPlatform` describes what differs: how `start` is read, and where a `media` message is placed on its track's clock.
-Unknown events and binary messages are ignored, so that a later version of a protocol does no harm.
+Unknown events and binary messages are ignored, so that a later version of a protocol does no harm, and so are keys and
+marks of a form that nobody knows.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
@@ -15,8 +17,8 @@ from typing import Any, Final, Literal, NamedTuple
 from voiceguard.errors import PeerError
 from voiceguard.events import CallEnded, CallStarted, Channel, DtmfReceived, Encoding, MarkReceived, WireEvent
 from voiceguard.ingest import IngestOptions
-from voiceguard.ingest.fields import DIGIT, check_binary, claims, mapping, mark, matching, named_event, parse
-from voiceguard.ingest.media import TRACKS, samples_in
+from voiceguard.ingest.fields import DIGIT, beside, check_binary, mapping, mark, matching, named_event, parse
+from voiceguard.ingest.media import MAX_EARLY_BYTES, TRACKS, samples_in
 from voiceguard.ingest.reorder import Placed, Reorderer, Sequencer
 
 State = Literal["idle", "connected", "open", "ended"]
@@ -32,13 +34,18 @@ ALLOWED_IN: Final[Mapping[str, tuple[State, ...]]] = {
 """Events of Twilio, SignalWire and Telnyx, with the states in which each may come."""
 
 
+_BESIDE: Final = ("media", "dtmf", "mark", "playedStream")
+"""Events that may come before `start` where a network puts messages out of order: media wait for it, the others are
+passed over."""
+
+
 class Start(NamedTuple):
     """The call that a `start` message names."""
 
     stream_id: str
     call_id: str
-    parameters: Mapping[str, str]
-    """`customer_ref`, `consent` and `token`; all others are metadata."""
+    parameters: object
+    """What stands beside the call, in whatever form: `customer_ref`, `consent` and `token`; all others are metadata."""
 
 
 class Format(NamedTuple):
@@ -106,6 +113,8 @@ class JsonStreamCodec:
         self._state: State = "idle"
         self._stream_id = ""
         self._tracks: dict[str, Track] = {}
+        self._early: list[Mapping[str, Any]] = []
+        self._early_bytes = 0
         self._readers: Mapping[str, Callable[[Mapping[str, Any]], list[WireEvent]]] = {
             "connected": self._connected, "start": self._start, "media": self._media, "dtmf": self._dtmf,
             "mark": self._mark, "playedStream": self._played, "stop": self._stop,
@@ -116,12 +125,29 @@ class JsonStreamCodec:
         message = parse(text, self._options.max_text_bytes)
         if self._platform.wrapped and isinstance(message.get("rawEvent"), dict):
             message = {**message, **message["rawEvent"]}
+        if self._state in ("idle", "connected") and message.get("event") in _BESIDE:
+            self._wait(message, len(text))
+            return []
         stream = self._platform.stream_id, self._stream_id
         event = named_event(message, self._platform.allowed_in, self._state, stream)
         if event is None:
             self.ignored += 1
             return []
-        return self._readers[event](message)
+        try:
+            return self._readers[event](message)
+        except PeerError:
+            if event in ("start", "media"):
+                raise
+            self.ignored += 1  # what stands beside the audio never costs the call
+            return []
+
+    def _wait(self, message: Mapping[str, Any], size: int) -> None:
+        """Keep media that came before its start, as long as there is room."""
+        self._early_bytes += size
+        if message["event"] != "media" or self._early_bytes > MAX_EARLY_BYTES:
+            self.ignored += 1
+        else:
+            self._early.append(message)
 
     def receive_binary(self, data: bytes) -> list[WireEvent]:
         """The platforms send none: ignored."""
@@ -144,9 +170,10 @@ class JsonStreamCodec:
     def _start(self, message: Mapping[str, Any]) -> list[WireEvent]:
         stream_id, call_id, parameters = self._platform.read_start(message)
         if self._check_token is not None:
-            self._check_token(parameters.get("token", ""), call_id)
+            token = parameters.get("token") if isinstance(parameters, Mapping) else None
+            self._check_token(token if isinstance(token, str) else "", call_id)
         encoding, rate_hz, channels = self._platform.read_format(mapping(message, "start"))
-        started = CallStarted(call_id, encoding, rate_hz, tuple(channels.values()), *claims(parameters))
+        started = CallStarted(call_id, encoding, rate_hz, tuple(channels.values()), *beside(parameters))
         for name, channel in channels.items():
             sequencer = Sequencer(
                 channel, tolerance=max(1, rate_hz * self._platform.jitter_ms // 1000),
@@ -154,7 +181,15 @@ class JsonStreamCodec:
             )
             self._tracks[name] = Track(encoding, rate_hz, sequencer, Reorderer(sequencer))
         self._state, self._stream_id = "open", stream_id
-        return [started]
+        early, self._early = self._early, []
+        return [started, *(event for message in early for event in self._heard_early(message))]
+
+    def _heard_early(self, message: Mapping[str, Any]) -> list[WireEvent]:
+        if message.get(self._platform.stream_id, self._stream_id) == self._stream_id:
+            with contextlib.suppress(PeerError):
+                return self._media(message)
+        self.ignored += 1
+        return []
 
     def _media(self, message: Mapping[str, Any]) -> list[WireEvent]:
         media = mapping(message, "media")

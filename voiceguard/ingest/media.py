@@ -11,6 +11,8 @@ from voiceguard.events import Channel, Encoding
 from voiceguard.ingest.fields import bad
 
 TRACKS: Final[Mapping[str, Channel]] = {"inbound": "caller", "outbound": "agent"}
+MAX_EARLY_BYTES: Final = 64_000
+"""Audio that may come before the message that starts its call: a second of stereo at 16 kHz."""
 OPUS_CLOCK_HZ: Final = 48_000
 """RFC 7587 section 4.1."""
 _MAX_OPUS_SAMPLES: Final = OPUS_CLOCK_HZ * 120 // 1000

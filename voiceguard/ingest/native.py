@@ -32,13 +32,12 @@ from voiceguard.ingest.fields import (
     DIGIT,
     IDENTIFIER,
     bad,
+    beside,
     check_binary,
     intent,
     matching,
-    names,
     number,
     parse,
-    strings,
 )
 from voiceguard.ingest.interleaved import Interleaved
 from voiceguard.ingest.media import OPUS_CLOCK_HZ, channel_names, opus_samples
@@ -85,7 +84,12 @@ class NativeCodec:
         if kind not in self._readers:
             raise PeerError("unknown_type", "this message type is not known", fatal=False)
         self._check_order(kind)
-        return [self._readers[kind](message)]
+        try:
+            return [self._readers[kind](message)]
+        except PeerError as error:
+            if kind in ("dtmf", "transcript", "intent"):  # what stands beside the audio never costs the call
+                raise PeerError(error.code, str(error), close_code=error.close_code, fatal=False) from None
+            raise
 
     def receive_binary(self, data: bytes) -> list[WireEvent]:
         """Audio: one `AudioReceived` per channel, with the sample groups that are whole by now; of Opus, the packet."""
@@ -125,11 +129,12 @@ class NativeCodec:
         channels = channel_names(message.get("channels"))
         if encoding == "opus" and len(channels) > 1:
             raise PeerError("unsupported_encoding", "an opus stream has one channel", close_code=1003)
-        customer_ref = message.get("customer_ref")
+        metadata = beside(message.get("metadata"))
         started = CallStarted(
             matching(message, "call_id", IDENTIFIER), encoding, rate_hz, channels,
-            None if customer_ref is None else matching(message, "customer_ref", IDENTIFIER),
-            names(message.get("consent", []), "consent"), strings(message.get("metadata", {}), "metadata"),
+            *beside({name: message.get(name) for name in ("customer_ref", "consent")})._replace(
+                metadata=metadata.metadata, passed_over=metadata.passed_over
+            ),
         )
         self._state, self._channels, self._encoding = "open", channels, encoding
         self._audio = Interleaved(channels, BYTES_PER_SAMPLE.get(encoding, 1))

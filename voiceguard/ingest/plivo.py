@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from voiceguard.errors import PeerError
 from voiceguard.events import Encoding
-from voiceguard.ingest.fields import IDENTIFIER, NAME, bad, mapping, matching, number, strings
+from voiceguard.ingest.fields import IDENTIFIER, NAME, mapping, matching, number
 from voiceguard.ingest.json_stream import Format, JsonPlatform, Start, State, Track
 from voiceguard.ingest.media import declared_tracks, payload
 from voiceguard.ingest.reorder import Placed
@@ -38,7 +38,7 @@ def _read_start(message: Mapping[str, Any]) -> Start:
     start = mapping(message, "start")
     return Start(
         matching(start, "streamId", IDENTIFIER), matching(start, "callId", IDENTIFIER),
-        strings(extra_headers(message.get("extra_headers", "")), "extra_headers"),
+        extra_headers(message.get("extra_headers")),
     )
 
 
@@ -64,8 +64,8 @@ def _place(media: Mapping[str, Any], track: Track) -> list[Placed]:
 PLIVO: Final = JsonPlatform("streamId", _read_start, _read_format, _place, ALLOWED_IN, key_track="")
 
 
-def extra_headers(value: object) -> dict[str, str]:
-    """The entries of `extra_headers`, with names in our spelling. Raises PeerError for what is no string.
+def extra_headers(value: object) -> object:
+    """The entries of `extra_headers`, with names in our spelling; what is no string as it is.
 
     Plivo shows the attribute's pairs as it got them (`userId=12345;sessionId=abc`), and elsewhere as a map in braces
     with its prefix (`{X-PH-userId: 12345}`); commas and quotation marks are seen as well. Only letters and digits are
@@ -73,7 +73,7 @@ def extra_headers(value: object) -> dict[str, str]:
     purposes stand with a plus sign between them. A pair that cannot be read is passed over.
     """
     if not isinstance(value, str):
-        raise bad("extra_headers")
+        return value
     entries: dict[str, str] = {}
     for pair in re.split(r"[;,]", value.strip().removeprefix("{").removesuffix("}")):
         name, separator, text = (re.split(r"([=:])", pair, maxsplit=1) + ["", ""])[:3]

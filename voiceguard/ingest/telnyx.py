@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from voiceguard.errors import PeerError
 from voiceguard.events import Encoding
-from voiceguard.ingest.fields import IDENTIFIER, mapping, matching, number, strings
+from voiceguard.ingest.fields import IDENTIFIER, mapping, matching, number
 from voiceguard.ingest.json_stream import ALLOWED_IN, Format, JsonPlatform, Start, Track
 from voiceguard.ingest.media import OPUS_CLOCK_HZ, TRACKS, payload
 from voiceguard.ingest.reorder import Placed
@@ -35,7 +35,7 @@ def _read_start(message: Mapping[str, Any]) -> Start:
     start = mapping(message, "start")
     return Start(
         matching(message, "stream_id", IDENTIFIER), matching(start, "call_control_id", IDENTIFIER),
-        strings(start.get("custom_parameters") or {}, "custom_parameters"),
+        start.get("custom_parameters"),
     )
 
 

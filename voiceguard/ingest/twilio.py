@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from voiceguard.errors import PeerError
 from voiceguard.events import Encoding
-from voiceguard.ingest.fields import IDENTIFIER, mapping, matching, number, strings
+from voiceguard.ingest.fields import IDENTIFIER, mapping, matching, number
 from voiceguard.ingest.json_stream import ALLOWED_IN, Format, JsonPlatform, Start, Track
 from voiceguard.ingest.media import declared_tracks, payload
 from voiceguard.ingest.reorder import Placed
@@ -36,7 +36,7 @@ def _read_start(message: Mapping[str, Any]) -> Start:
     start = mapping(message, "start")
     return Start(
         matching(message if "streamSid" in message else start, "streamSid", IDENTIFIER),
-        matching(start, "callSid", IDENTIFIER), strings(start.get("customParameters", {}), "customParameters"),
+        matching(start, "callSid", IDENTIFIER), start.get("customParameters"),
     )
 
 

@@ -18,15 +18,14 @@ from voiceguard.ingest import IngestOptions
 from voiceguard.ingest.fields import (
     DIGIT,
     IDENTIFIER,
-    MAX_ENTRIES,
-    NAME,
     bad,
+    beside,
     check_binary,
-    claims,
+    digits,
     matching,
     parse,
-    strings,
 )
+from voiceguard.ingest.media import MAX_EARLY_BYTES
 
 State = Literal["idle", "open", "ended"]
 
@@ -49,7 +48,9 @@ class VonageCodec:
         self._options = options or IngestOptions()
         self._state: State = "idle"
         self._position = 0
-        self._readers: Mapping[str, Callable[[Mapping[str, Any]], WireEvent]] = {
+        self._early = b""
+        """Audio that came before the message that starts the call."""
+        self._readers: Mapping[str, Callable[[Mapping[str, Any]], list[WireEvent]]] = {
             "websocket:connected": self._connected, "websocket:dtmf": self._dtmf,
         }
 
@@ -62,12 +63,18 @@ class VonageCodec:
         if event not in self._readers:
             self.ignored += 1
             return []
+        if event == "websocket:dtmf" and self._state == "idle":
+            self.ignored += 1
+            return []
         self._check_order(event)
-        return [self._readers[event](message)]
+        return self._readers[event](message)
 
     def receive_binary(self, data: bytes) -> list[WireEvent]:
         """Audio: 20 ms a message."""
         check_binary(data, self._options.max_binary_bytes)
+        if self._state == "idle" and len(self._early) + len(data) <= MAX_EARLY_BYTES:
+            self._early += data
+            return []
         self._check_order("audio")
         if len(data) % 2:
             raise PeerError("bad_audio", "audio must hold whole 16-bit samples", close_code=1007)
@@ -91,25 +98,26 @@ class VonageCodec:
         if self._state not in ALLOWED_IN[kind]:
             raise PeerError("out_of_order", f"{kind} is not allowed when the stream is {self._state}")
 
-    def _connected(self, message: Mapping[str, Any]) -> CallStarted:
+    def _connected(self, message: Mapping[str, Any]) -> list[WireEvent]:
         content_type = message.get("content-type")
         parts = _CONTENT_TYPE.fullmatch(content_type) if isinstance(content_type, str) else None
         rate_hz = int(parts[1]) if parts else 0
         if rate_hz not in RATES_HZ:
             raise PeerError("unsupported_media", "media must be audio/l16 at 8, 16 or 24 kHz", close_code=1003)
-        # Beside our entries may stand others of Vonage's: they are metadata where they have the form of such.
-        others = {
-            name: value for name, value in message.items()
-            if name not in _OURS and NAME.fullmatch(name) and isinstance(value, str)
-        }
-        parameters = strings(dict(list(others.items())[:MAX_ENTRIES]), "headers")
-        started = CallStarted(
-            matching(message, "call_id", IDENTIFIER), "l16", rate_hz, ("caller",), *claims(parameters)
-        )
+        call_id = matching({"call_id": digits(message.get("call_id"))}, "call_id", IDENTIFIER)
+        entries = {name: value for name, value in message.items() if name not in _OURS}
+        started = CallStarted(call_id, "l16", rate_hz, ("caller",), *beside(entries))
+        if len(self._early) % 2:
+            raise PeerError("bad_audio", "audio must hold whole 16-bit samples", close_code=1007)
         self._state = "open"
-        return started
+        early, self._early = self._early, b""
+        return [started, *self.receive_binary(early)]
 
-    def _dtmf(self, message: Mapping[str, Any]) -> DtmfReceived:
+    def _dtmf(self, message: Mapping[str, Any]) -> list[WireEvent]:
         """The digit stands in the message, or in an object of its own within it: both are seen."""
         inner = message.get("dtmf")
-        return DtmfReceived("caller", matching(inner if isinstance(inner, dict) else message, "digit", DIGIT))
+        digit = (inner if isinstance(inner, dict) else message).get("digit")
+        if not isinstance(digit, str) or not DIGIT.fullmatch(digit):
+            self.ignored += 1
+            return []
+        return [DtmfReceived("caller", digit)]

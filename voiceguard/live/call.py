@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
+import structlog
+
 from voiceguard.adapters.store import StoreError
 from voiceguard.call import Call
 from voiceguard.errors import PeerError
@@ -48,6 +50,9 @@ from voiceguard.live.voices import VoiceRequests
 
 RETRY_S = 1.0
 """After a store that refused, seconds."""
+
+log = structlog.get_logger()
+
 MAX_ACTIONS = 200
 """What one call may ask for: each is kept until its end."""
 
@@ -103,6 +108,7 @@ class LiveCall:
         """Record the start and begin to tell decisions."""
         self.decisions.start()
         self.recorder.add("started", as_record(self.started))
+        self._tell_unread(self.started)
         self.receive(self.started)
         await self.recorder.flush()
 
@@ -118,9 +124,18 @@ class LiveCall:
         facts = {"encoding": started.encoding, "consent": sorted(started.consent), "lost_s": round(lost_s, 1)}
         self.recorder.add("stream_resumed", facts)
         self.view.add_event("media", self.core.heard_s, media="stream_resumed", channel=None, ms=1000.0 * lost_s)
+        self._tell_unread(started)
         self.receive(started)
         for message in self.decisions.told.values():
             send(message)
+
+    def _tell_unread(self, started: CallStarted) -> None:
+        """Say loudly what of a start's customer and consent nobody can read, and count what was passed over."""
+        self._context.metrics.beside.labels("metadata").inc(started.passed_over)
+        for name in sorted(started.unreadable):
+            log.warning("a call starts without what nobody can read", call_id=self.started.call_id, reason=name)
+            self._context.metrics.beside.labels(name).inc()
+            self.view.add_event("media", self.core.heard_s, media=f"{name}_unreadable", channel=None, ms=0.0)
 
     def lose_stream(self, reason: str) -> None:
         """The stream broke: the call waits for another, paused."""

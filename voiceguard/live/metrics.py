@@ -21,6 +21,8 @@ class Metrics:
                                registry=registry)
         self.reported = Counter("voiceguard_stream_faults_reported", "Faults that platforms told us of.", ["code"],
                                 registry=registry)
+        self.beside = Counter("voiceguard_start_entries_unread", "Entries beside calls that were passed over.",
+                              ["kind"], registry=registry)
         self.windows = Counter("voiceguard_windows", "Windows answered.", ["task", "outcome"], registry=registry)
         self.score_seconds = Histogram(
             "voiceguard_score_seconds", "From the audio that completed a window to its score.", ["task"],

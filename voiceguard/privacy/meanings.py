@@ -36,7 +36,7 @@ _ROWS: Final[tuple[tuple[Kind, str, str, str], ...]] = (
      "kind type at at_s since_s started_at ended_at created_at expires_at expires ended end_s "
      "end_net_s window_id task cause fields count seq signed_count signed_in "
      "checkpoint_id verdict_id live calls redeemed_at direction days outcome worker job level event "
-     "timestamp where error route data_dir database"),
+     "timestamp where error route data_dir database passed_over unreadable"),
     ("internal", "runs machines' access", "",
      "scopes last_used_at old_until grace_s key_name nonce oidc is_set_up tenant"),
     ("internal", "says what decided: policy, rule, model", "",

@@ -30,7 +30,7 @@ _DESK: Final = "agent supervisor analyst auditor live"
 _CALL_KEY: Final = "; what names the customer under a random name, whose key is in subjects"
 
 EVENTS: Final = _in_memory("event", {
-    "CallStarted": "call_id encoding rate_hz channels customer_ref consent metadata",
+    "CallStarted": "call_id encoding rate_hz channels customer_ref consent metadata passed_over unreadable",
     "AudioReceived": "channel start_sample payload",
     "MediaGap": "channel start_sample samples:sample_count",
     "MediaDropped": "channel start_sample samples:sample_count reason:cause",
