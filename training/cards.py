@@ -1,4 +1,4 @@
-"""What a card says in figures, written between its marks."""
+"""Write generated parts of a model card between marks."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def _after(
     if (line, extent) != ("pcmu", "after_4_s"):
         # Before 4 s of net speech the service gives no number.
         return figures(scores, high_after(4.0) if extent == "after_4_s" else None)
-    return figures(scores, high_after(4.0)) | breakdown(scores)
+    return figures(scores, high_after(4.0)) | breakdown(scores, high_after(4.0))
 
 
 def _clips(

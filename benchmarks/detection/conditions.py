@@ -42,6 +42,10 @@ class Recording:
     seen: bool
     """Whether the training set holds this system."""
     dur_s: float
+    language: str = ""
+    """ISO 639 code; empty: unknown."""
+    gender: str = ""
+    """`f`, `m`; empty: unknown."""
 
 
 def read_clips(data: Path) -> list[Recording]:
@@ -50,7 +54,7 @@ def read_clips(data: Path) -> list[Recording]:
     return [
         Recording(
             (row["path"],), row["label"], row["kind"], row["system"], row["family"], row["source"], row["speaker"],
-            row["system"] in trained, float(row["dur_s"]),
+            row["system"] in trained, float(row["dur_s"]), row["language"], row["gender"],
         )
         for row in _rows(data / "dev.csv")
     ]

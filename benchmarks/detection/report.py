@@ -22,7 +22,10 @@ TELEPHONE_SOURCES = (
 )  # fmt: skip
 FALSE_ALARMS = 0.05
 """Share of genuine recordings flagged at the second threshold that misses are counted at."""
+LEAST_GROUP = 20
+"""Genuine clips of a language, gender or kind that has a row of its own."""
 _SEED = 20261123
+_Z = 1.96
 _Llrs = NDArray[np.float64]
 _Rows = NDArray[np.bool_]
 
@@ -36,6 +39,8 @@ class Scores:
     system: NDArray[np.str_]
     family: NDArray[np.str_]
     kind: NDArray[np.str_]
+    language: NDArray[np.str_]
+    gender: NDArray[np.str_]
     seen: _Rows
     genuine: _Rows
     spoof: _Rows
@@ -72,6 +77,8 @@ def gather(recordings: Sequence[Recording], llr: Sequence[float]) -> Scores:
         system=np.array([recording.system for recording in recordings]),
         family=np.array([recording.family for recording in recordings]),
         kind=np.array([recording.kind for recording in recordings]),
+        language=np.array([recording.language for recording in recordings]),
+        gender=np.array([recording.gender for recording in recordings]),
         seen=np.array([recording.seen for recording in recordings]),
         genuine=label == "bonafide",
         spoof=label == "spoof",
@@ -132,10 +139,12 @@ def figures(scores: Scores, high_llr: float | None) -> dict[str, Any]:
     return report
 
 
-def breakdown(scores: Scores) -> dict[str, Any]:
-    """Figures per source, family and system, with intervals for every slice: too many to give in every condition.
+def breakdown(scores: Scores, high_llr: float) -> dict[str, Any]:
+    """Figures per source, family and system, and of kinds of callers, with intervals for every slice: too many to give
+    in every condition.
 
     Within a source its own genuine speech stands against its own spoofs; families and systems stand against all of it.
+    `high_llr`: evidence that the shipped options call a high risk.
     """
     llr, genuine, spoof = scores.llr, scores.genuine, scores.spoof
     threshold = threshold_at_miss(llr[scores.headline])
@@ -169,7 +178,38 @@ def breakdown(scores: Scores) -> dict[str, Any]:
             }
             for name in np.unique(scores.source[genuine])
         },
+        "false_alarms": {
+            column: _false_alarms(scores, getattr(scores, column), high_llr)
+            for column in ("language", "gender", "kind")
+        },
     }
+
+
+def _false_alarms(scores: Scores, column: NDArray[np.str_], high_llr: float) -> dict[str, Any]:
+    """Share of genuine clips at a high risk, and with an LLR above zero, by the values of a column; small groups are
+    one. Intervals: Wilson's, which take clips for independent and are too narrow where a group is of few sources."""
+    names, count = np.unique(column[scores.genuine], return_counts=True)
+    large = [str(name) for name in names[count >= LEAST_GROUP] if name]
+    groups = {name: scores.genuine & (column == name) for name in large}
+    groups["others"] = scores.genuine & ~np.isin(column, [*large, ""])
+    groups["unknown"] = scores.genuine & (column == "")
+    return {
+        name: {
+            "recordings": int(rows.sum()),
+            "sources": len(np.unique(scores.source[rows])),
+            "high": wilson(int((scores.llr[rows] >= high_llr).sum()), int(rows.sum())),
+            "above_zero": wilson(int((scores.llr[rows] > 0).sum()), int(rows.sum())),
+        }
+        for name, rows in groups.items() if rows.any()
+    }
+
+
+def wilson(hits: int, trials: int) -> dict[str, float]:
+    """A share with its 95 % interval (Wilson 1927). `trials` is at least 1."""
+    share, z2 = hits / trials, _Z**2
+    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = _Z * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
+    return {"value": share, "low": max(0.0, middle - half), "high": min(1.0, middle + half)}
 
 
 def first_decisions(recordings: Sequence[Recording], calls: Sequence[Fused]) -> dict[str, Any]:

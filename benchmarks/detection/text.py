@@ -21,7 +21,7 @@ _SHORT = {
 def as_text(report: Mapping[str, Any]) -> str:
     """All tables."""
     models: Mapping[str, Any] = report["models"]
-    sections = (_conditions, _slices, _first_decisions, _groups, _genuine, cost_lines)
+    sections = (_conditions, _slices, _first_decisions, _groups, _genuine, _callers, cost_lines)
     return "\n".join(line for section in sections for line in [*section(models), ""])
 
 
@@ -89,6 +89,15 @@ def _genuine(models: Mapping[str, Any]) -> Iterator[str]:
         shares = (_headline({"": report})["genuine_flagged_by_source"][name] for report in models.values())
         yield (f"{'telephone ' if rows[name]['telephone'] else '':10}{name:40}{rows[name]['recordings']:5d}"
                + "".join(f"{one['share']:8.3f}{one['at_5_percent_overall']:7.3f}" for one in shares))
+
+
+def _callers(models: Mapping[str, Any]) -> Iterator[str]:
+    yield "pcmu, 4 s: genuine at a high risk by the shipped options, and with an LLR above 0; 95 % intervals over clips"
+    for name, model in models.items():
+        for column, groups in _headline({name: model})["false_alarms"].items():
+            for group, row in groups.items():
+                yield (f"{name:38}{column:10}{group:14}{row['recordings']:5d} of {row['sources']:3d} sources  "
+                       f"{interval(row['high']):24}{interval(row['above_zero']):24}")
 
 
 def cost_lines(models: Mapping[str, Any]) -> Iterator[str]:

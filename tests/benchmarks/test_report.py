@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from benchmarks.detection.report import (
     gather,
     high_after,
     threshold_at_miss,
+    wilson,
 )
 from benchmarks.detection.scoring import Fused
 from benchmarks.detection.text import as_text
@@ -76,9 +78,30 @@ def test_flags_on_telephone_and_codec_speech() -> None:
     assert 0.0 == REPORT["service"]["genuine_high"]["value"]
 
 
+def test_breakdown_counts_false_alarms_by_callers() -> None:
+    """Groups of 20 clips have a row each, smaller ones share one, and clips without the column are unknown."""
+    genuine = recording("bonafide", "read")
+    heard = [replace(genuine, language="en", gender="f")] * 30 + [replace(genuine, language="pl")] * 3 + [genuine] * 2
+    spoof = [recording("spoof", "tts", "new-tts")]
+    parts = breakdown(gather([*heard, *spoof], [1.0] * 3 + [0.5] * 3 + [-1.0] * 29 + [2.0]), 0.9)["false_alarms"]
+
+    assert {"en": 30, "others": 3, "unknown": 2} == {name: row["recordings"] for name, row in parts["language"].items()}
+    assert (0.1, 0.2) == (parts["language"]["en"]["high"]["value"], parts["gender"]["f"]["above_zero"]["value"])
+    assert 1 == parts["kind"]["read"]["sources"]
+
+
+def test_wilson_interval_holds_the_share_and_never_leaves_zero_to_one() -> None:
+    """Five of ten: 0.237 to 0.763, as in Wilson's tables; none and all have intervals too."""
+    half = wilson(5, 10)
+
+    assert (0.5, 0.237, 0.763) == (half["value"], round(half["low"], 3), round(half["high"], 3))
+    assert 0.0 == wilson(0, 10)["low"] < wilson(0, 10)["high"]
+    assert wilson(10, 10)["low"] < wilson(10, 10)["high"] <= 1.0
+
+
 def test_breakdown_counts_misses_per_system_and_family() -> None:
     """Misses are counted at the two cuts; a source's spoofs meet its own genuine speech."""
-    parts = breakdown(SCORES)
+    parts = breakdown(SCORES, 0.9)
 
     assert 0.1 == parts["by_system"]["new-tts"]["missed_where_90_percent_are_caught"]
     assert 1.0 == parts["by_system"]["copier"]["missed_at_5_percent_false_alarms"]
@@ -113,11 +136,13 @@ def test_high_is_what_the_shipped_options_call_high() -> None:
 
 def test_two_detectors_stand_in_one_table() -> None:
     """Each condition has a line for each of them, and each system both their figures."""
-    headline = REPORT | breakdown(SCORES)
+    headline = REPORT | breakdown(SCORES, 0.9)
     cost = {"front_end_ms": 1.0, "model_ms": 2.0, "in_batch_of_4_ms": 2.5, "macs": 10**9, "macs_to_aasist": 0.1,
             "file_mb": 3.0}
     model = {"cost": cost, "lines": {"pcmu": {"after_4_s": headline}}}
-    weaker = figures(gather(RECORDINGS, list(-np.array(LLRS))), 0.9) | breakdown(gather(RECORDINGS, -np.array(LLRS)))
+    weaker = figures(gather(RECORDINGS, list(-np.array(LLRS))), 0.9) | breakdown(
+        gather(RECORDINGS, -np.array(LLRS)), 0.9
+    )
     other = {"cost": cost, "lines": {"pcmu": {"after_4_s": weaker}}}
     lines = as_text({"models": {"one@1": model, "two@2": other}}).splitlines()
 

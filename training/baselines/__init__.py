@@ -1,1 +1,1 @@
-"""Detectors of the literature, trained on the data of our own to be measured beside it."""
+"""Detectors of the literature, trained on the same data as our own for comparison."""

@@ -1,4 +1,4 @@
-"""Speak with every engine: ``python -m training.engines --out training/work/engines [--only NAME]``."""
+"""Generate speech with every engine: ``python -m training.engines --out training/work/engines [--only NAME]``."""
 
 from __future__ import annotations
 

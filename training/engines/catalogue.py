@@ -1,4 +1,4 @@
-"""The engines of engines.toml as values."""
+"""Parse engines.toml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An environment for each engine: a virtual environment of Python, or a folder of npm."""
+"""Create an environment for each engine: a Python virtual environment or an npm folder."""
 
 from __future__ import annotations
 

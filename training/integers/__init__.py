@@ -1,1 +1,1 @@
-"""Networks that reckon in integers: their layers, how weights and ranges are found, and the ONNX file."""
+"""Integer networks: their layers, the choice of weights and ranges, and their ONNX file."""

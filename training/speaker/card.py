@@ -1,4 +1,4 @@
-"""Last step: what the benchmark measured, written into the encoder's CARD.md between marks."""
+"""Last step: write the benchmark's results into the encoder's CARD.md, between marks."""
 
 from __future__ import annotations
 

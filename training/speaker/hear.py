@@ -1,9 +1,8 @@
-"""Fine-tuning, first half: what it hears, each clip over a telephone line, and what the published network makes of it
-clean.
+"""Fine-tuning, first half: write each clip over a telephone line, and the published network's embedding of it clean.
 
-Nobody's name is needed, so every clip of the training set teaches, synthetic voices and recordings of
-``training.recordings`` too. The clips of `corpus.SOURCES` do not: on their people the later steps are fitted, and by
-them every choice is made.
+No speaker labels are needed, so every clip of the training set is used, synthetic voices and clips of
+``training.recordings`` included. The clips of `corpus.SOURCES` are left out: projection and calibration are fitted on
+them, and they decide between variants.
 """
 
 from __future__ import annotations

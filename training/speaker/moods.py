@@ -1,7 +1,7 @@
-"""The same speaker in another mood: pitch, liveliness, pace and effort change, the vocal tract does not.
+"""Simulate another mood of the same speaker: change pitch, pitch range, pace and spectral tilt, keep the formants.
 
-Encoders take a raised voice for another person's. No labelled emotional speech of many speakers may be trained on, so
-genuine clips are taken apart by WORLD (Morise et al., IEICE Trans. E99-D, 2016) and put together again otherwise.
+Speaker encoders mistake a raised voice for another person. The training set has hardly any labelled emotional speech,
+so WORLD (Morise et al., IEICE Trans. E99-D, 2016) analyses genuine clips and resynthesises them with other parameters.
 """
 
 from __future__ import annotations

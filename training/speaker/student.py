@@ -1,7 +1,7 @@
-"""CAM++ as it ships: batch normalisation folded into what precedes it, weights and activations on the grid of integers.
+"""CAM++ as it ships: batch normalisation folded into the convolutions, weights and activations quantised.
 
-Weights have seven bits, activations eight. The very first convolution, which has little to sum, and the thin context
-masks reckon in float.
+Weights have seven bits, activations eight. The first convolution and the context masks, which are small, are computed
+in float.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Comparisons of voices as the service makes them, from the labelled speakers of the training set.
+"""Speaker trials as in the service, drawn from the labelled speakers of the training set.
 
-Within a call a first voice meets a later one on the same line; a voiceprint or an entry of the watch list meets a voice
-that comes over another line.
+Within a call, the first speech is compared with later speech on the same line. A voiceprint or an entry of the watch
+list is compared with speech on another line.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from voiceguard.detectors.features import SAMPLE_RATE_HZ
 
 SEED = 20261123
 HEARD_S = 24
-"""Net speech of each person that is embedded, seconds."""
+"""Net speech of each person that is embedded at most, seconds."""
 HOP_S = HOP_SAMPLES / SAMPLE_RATE_HZ
 SPANS = {"reference": (1, 3, 5, 9), "recent": (0, 1, 2, 3)}
 """Windows on either side; 1 is 3 s, every further one 1.5 s more. 0 is 2 s, the least that is ever scored."""
@@ -54,7 +54,7 @@ class Voice:
     source: str
     line: str
     windows: NDArray[np.float32]
-    """What the network gives for 3 s, every 1.5 s: (windows, any)."""
+    """Embeddings of 3 s every 1.5 s: (windows, any)."""
     beginnings: NDArray[np.float32]
     """For the first 2 s of the same windows: (windows, any)."""
 
@@ -102,7 +102,7 @@ def _in_moods(clip: Clip) -> Samples:
 
 
 def voices(data: Path, model: Path) -> list[Voice]:
-    """Everybody on every line, as a model without projection hears them; kept below ``training/work``."""
+    """Embeddings of every speaker on every line by a model without projection; cached below ``training/work``."""
     weights = model.read_bytes()
     path = PLAIN.with_name(f"voices-{HEARD_S}-{hashlib.sha256(weights).hexdigest()[:12]}.npz")
     if not path.is_file():

@@ -1,10 +1,10 @@
-"""Step 2: what moves one voice about on the telephone counts less in the embedding, at no cost.
+"""Step 2: fit a projection that reduces how much lines and moods move a person's embedding.
 
-Labelled people are heard over several lines and in other moods. Directions in which one person's embeddings scatter are
-made short ("within-class covariance normalisation", Hatch et al., Interspeech 2006), but only half way, and half of the
-middle of all voices is taken away: all the way, both help on the lines that were learned from and harm voices of other
-kinds. The cosine of that is what the calibration sees. Writes ``models/speaker-campplus/model.onnx``, and what it gives
-for the probes.
+Labelled speakers are embedded over several lines and in other moods. Within-class covariance normalisation (Hatch et
+al., Interspeech 2006) shortens the directions in which one person's embeddings scatter. Half of it is applied, and half
+of the mean embedding is subtracted: in full, both help on the lines of the fit and harm other kinds of speech. The
+calibration is fitted to cosines of projected embeddings. Writes ``models/speaker-campplus/model.onnx``, and its output
+for the test signals.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from training.speaker.trials import Voice, voices
 from voiceguard.detectors import speaker
 
 RIDGE = 0.3
-"""Of the covariance's mean variance, added to every direction: those that training hardly shows are not trusted."""
+"""Ridge, as a share of the covariance's mean variance."""
 SHARE = 0.5
-"""Of the full projection; the rest leaves the embedding as it is."""
+"""Share of the full projection; the rest is the identity."""
 MEAN_SHARE = 0.5
-"""Of the mean of all embeddings, which is taken from each."""
+"""Share of the mean embedding that is subtracted."""
 _PARITY_FILE = Path("tests/detectors/speaker_parity.json")
 
 
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def fit(everybody: Sequence[Voice], without: str | None = None) -> Projection:
-    """The projection that people on all lines give, less one source of them."""
+    """Fit the projection on all speakers and lines; `without`: a source that is left out."""
     kept = [voice for voice in everybody if voice.source != without]
     embeddings = speaker.normalise(np.concatenate([np.concatenate([one.windows, one.beginnings]) for one in kept]))
     embeddings = embeddings.astype(np.float64)

@@ -34,7 +34,7 @@ FESTIVAL_VOICES = {
 }
 """Voices of festival, each a system of its own: diphones, unit selection, hidden Markov models."""
 SENTENCES: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("sentences.toml").read_text())
-"""What engines say that do not speak English."""
+"""Sentences for engines of other languages than English."""
 _ESPEAK_VARIANTS = ("", "+m1", "+m3", "+m5", "+m7", "+f1", "+f2", "+f4", "+f5", "+klatt2", "+klatt4")
 
 
@@ -83,7 +83,7 @@ def _piper() -> Any:
 
 
 def lpc_copy(samples: Samples, rng: np.random.Generator) -> Samples:
-    """Linear prediction of order 10 every 20 ms, driven by pulses at the pitch or by noise: the vocoder of 1971."""
+    """Linear prediction of order 10 every 20 ms, excited by pulses at the pitch or by noise (Atal and Hanauer 1971)."""
     wide = samples.astype(np.float64)
     pitch, _ = pyworld.dio(wide, RATE_HZ, frame_period=20.0)
     frame, state, phase = RATE_HZ // 50, np.zeros(10), 0.0
@@ -107,7 +107,7 @@ def lpc_copy(samples: Samples, rng: np.random.Generator) -> Samples:
 
 
 def phase_copy(samples: Samples, rng: np.random.Generator) -> Samples:
-    """The magnitudes as they are, the phases of every frame shaken by up to half a turn."""
+    """The same magnitudes; a random offset of up to half a turn on every phase."""
     stft = signal.ShortTimeFFT(signal.windows.hann(200, sym=False), 80, RATE_HZ, fft_mode="onesided")
     spectrum = stft.stft(samples)
     shaken = spectrum * np.exp(1j * np.pi * rng.uniform(0.3, 1.0) * rng.uniform(-1, 1, spectrum.shape))
@@ -154,7 +154,7 @@ def _mel_filters() -> NDArray[np.float64]:
 
 
 def like_the_corpus(samples: Samples, rng: np.random.Generator) -> Samples:
-    """Trim silence, cut to 4.6 s, level to -24 dBFS active, dither to 10 bits: what was done to every other clip."""
+    """Trim silence, cut to 4.6 s, level to -24 dBFS active, dither to 10 bits, as was done to the corpus."""
     samples = samples - np.float32(samples.mean())
     frames = samples[: len(samples) // 160 * 160].reshape(-1, 160)
     energy = np.sqrt((frames**2).mean(1))

@@ -1,4 +1,4 @@
-"""Step 3: turn raw scores into log-likelihood ratios, by the scores of pages and people that a fit had not seen."""
+"""Step 3: fit the map from raw scores to log-likelihood ratios, on the cross-validated scores of step 2."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def fit_affine(
 
 
 def evidence_limit(spoof_pages: int, genuine_pages: int) -> float:
-    """Largest LLR that so many pages can vouch for: no error in n trials leaves a rate of up to 3/n (95 %).
+    """Largest LLR that so many pages can support: no error in n trials still allows a rate of up to 3/n (95 %).
 
-    Pages count and not clips, for the clips of a page err together.
+    Pages are counted instead of clips, because the errors of one page's clips are correlated.
     """
     return float(np.log(min(spoof_pages, genuine_pages) / 3.0))
 

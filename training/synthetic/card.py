@@ -1,4 +1,4 @@
-"""Last step: what the benchmark measured and what the model learned from, written into its CARD.md between marks."""
+"""Last step: write the benchmark's results and the training sources into the model's CARD.md, between marks."""
 
 from __future__ import annotations
 
@@ -78,6 +78,7 @@ def measured(model: Mapping[str, Any]) -> Iterator[str]:
            f" reach, {interval(service['genuine_high'])} of genuine clips and"
            f" {interval(service['genuine_telephone_high'])} of genuine telephone speech. The first decision on a call"
            f" comes after {median} of net speech (median).\n")
+    yield from false_alarms(model)
     systems = {name: row for name, row in headline["by_system"].items() if not row["seen"] and row["spoofs"] >= 5}
     missed = sorted(systems, key=lambda name: -systems[name]["missed_where_90_percent_are_caught"])
     key = "missed_where_90_percent_are_caught"
@@ -100,6 +101,25 @@ def measured(model: Mapping[str, Any]) -> Iterator[str]:
     yield (f"Cost of a window of 4 s on one core: front end {cost['front_end_ms']:.1f} ms, network"
            f" {cost['model_ms']:.1f} ms, together {cost['in_batch_of_4_ms']:.1f} ms in a batch of four;"
            f" {cost['macs'] / 1e9:.2f} G multiply-accumulates, {cost['macs_to_aasist']:.3f} of AASIST's.")
+
+
+def false_alarms(model: Mapping[str, Any]) -> Iterator[str]:
+    """Genuine speech at a high risk, by who speaks and over what."""
+    lines = {line: part["after_4_s"] for line, part in model["lines"].items()}
+    yield ("Genuine speech at a high risk after 4 s; intervals of languages, genders and kinds take clips for"
+           " independent:\n")
+    yield "| genuine speech | clips | sources | at a high risk | LLR above 0 |"
+    yield "|---|---|---|---|---|"
+    for column, groups in lines["pcmu"]["false_alarms"].items():
+        for name, row in groups.items():
+            yield (f"| {column}: {name} | {row['recordings']} | {row['sources']} | {interval(row['high'])} |"
+                   f" {interval(row['above_zero'])} |")
+    for line, part in lines.items():
+        for who, name in (("genuine", "all"), ("telephone", "telephone lines")):
+            key = "genuine_high" if who == "genuine" else "genuine_telephone_high"
+            yield (f"| through {_LINES[line]}: {name} | {part['recordings'][who]} | |"
+                   f" {interval(part['service'][key])} | |")
+    yield ""
 
 
 def attacked(attacks: Mapping[str, Any]) -> Iterator[str]:

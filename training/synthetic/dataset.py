@@ -1,4 +1,4 @@
-"""Prepared clips, heard as the running system hears them: a line, voice activity detection, a window of net speech."""
+"""The prepared clips, and their windows as in the running system: line, voice activity detection, net speech."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step 4: the rounded layers and their judge as one ONNX file, and its papers in model.json."""
+"""Step 4: write the integer layers and their judge as one ONNX file, and the metadata to model.json."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def write_judged(texture: Path, path: Path, judge: Judge) -> None:
-    """The rounded layers with the judge as their last ones, its weights of 16 bits."""
+    """Write the integer layers followed by the judge, whose hidden weights have 16 bits."""
     model = onnx.load(texture)
     (numbers,) = model.graph.output
     model.graph.initializer.extend(
@@ -60,7 +60,7 @@ def write_judged(texture: Path, path: Path, judge: Judge) -> None:
 
 
 def _stored(judge: Judge) -> dict[str, NDArray[Any]]:
-    """The judge's numbers as the file holds them."""
+    """The judge's weights as the file stores them."""
     weights = {name: tensor.detach().numpy() for name, tensor in judge.state_dict().items()}
     return {
         "mean": weights["mean"],
@@ -76,7 +76,7 @@ def _stored(judge: Judge) -> dict[str, NDArray[Any]]:
 
 
 def reference(settings: Settings, count: int = 1000) -> dict[str, list[float]]:
-    """Deciles of what genuine speech sounds like after a line, and of what a fit that never saw its page says of it."""
+    """Deciles of genuine speech after a line: acoustic quantities, and cross-validated scores."""
     clips, noises = read_clips(settings.work), read_noises(settings.work)
     held_out = np.load(settings.made / "held_out.npy")
     rng = np.random.default_rng(settings.seed)
@@ -96,7 +96,7 @@ def reference(settings: Settings, count: int = 1000) -> dict[str, list[float]]:
 
 
 def describe(settings: Settings, model_file: Path, bands: list[int]) -> dict[str, Any]:
-    """The content of model.json: what goes in, what comes out, how scores become evidence, where it all came from."""
+    """The content of model.json: input, output, reference deciles, calibration, and hashes of the training data."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
     return {
         "name": settings.config["name"],

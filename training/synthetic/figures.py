@@ -1,4 +1,4 @@
-"""Figures of scores that were given by fits which had not seen the clip."""
+"""Error rates of cross-validated scores."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def row(name: str, clips: Clips, scores: NDArray[np.float64], fold: NDArray[np.i
 
 
 def _of_one_fold(system: NDArray[np.str_], fold: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Whether all clips of a clip's system lie in one fold: no fit that judges it has heard the system."""
+    """Whether all clips of a clip's system lie in one fold, so that no fit that scores the clip has seen the system."""
     _, place = np.unique(system, return_inverse=True)
     first, last = np.full(place.max() + 1, fold.max() + 1), np.full(place.max() + 1, -1)
     np.minimum.at(first, place, fold)

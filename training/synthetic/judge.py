@@ -1,4 +1,4 @@
-"""The judge: the network's numbers to the log-odds of synthetic speech, by small networks side by side."""
+"""The judge: an ensemble of small networks that maps the features to the log-odds of synthetic speech."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from training.synthetic.dataset import Clips
 
 Floats = NDArray[np.float32]
 BOUND = 8.0
-"""Standard deviations beyond which a number says no more: sounds that are no speech must not drive the judge far."""
+"""Standard deviations at which a feature is clipped, so that sounds other than speech get no extreme score."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a judge is fitted."""
+    """Hyperparameters of a judge."""
 
     width: int = 192
     """Hidden units of a member."""
     members: int = 1
-    """Networks whose log-odds are averaged, each from another seed."""
+    """Networks in the ensemble, each with its own seed; their log-odds are averaged."""
     steps: int = 1800
     batch: int = 256
     rate: float = 1e-3
     decay: float = 0.1
     noise: float = 0.1
-    """Standard deviation of what is added to each value: about what leaving out a third of all numbers would add."""
+    """Standard deviation of the Gaussian noise on each input, about that of a dropout of a third of all features."""
     dropped_units: float = 0.5
     mixed: float = 0.0
-    """Of the beta distribution that two clips are mixed by; 0: never."""
+    """Parameter of mixup's beta distribution; 0: no mixup."""
     telephone: float = 3.0
-    """Times the weight of genuine telephone speech."""
+    """Factor on the weight of genuine telephone speech."""
     smoothed: float = 0.0
-    """Of each label that is spread evenly over both classes."""
+    """Label smoothing: the share of each label that is spread evenly over both classes."""
     teachers: int = 0
-    """Networks whose mean opinion makes half of each label; 0: labels as they are."""
+    """Distillation: networks whose mean probability makes half of each label; 0: no distillation."""
 
 
 @dataclass(frozen=True)
 class Basis:
-    """Numbers, standardised, in the directions in which clips differ most: a ninth of the work for the same judge."""
+    """Standardised features projected on their leading principal directions: the same judge at a ninth of the work."""
 
     mean: Floats
     scale: Floats
@@ -53,15 +53,15 @@ class Basis:
     """(size, directions), of even length."""
 
     def of(self, numbers: NDArray[np.float16]) -> Floats:
-        """Numbers (clips, size) as values (clips, directions)."""
+        """Features (clips, size) to projected values (clips, directions)."""
         standard = np.clip((numbers.astype(np.float32) - self.mean) * self.scale, -BOUND, BOUND)
         return np.asarray(standard @ self.directions, dtype=np.float32)
 
 
 def basis_of(views: Iterable[NDArray[np.float16]], size: int, rows: int, seed: int) -> Basis:
-    """By views (clips, size), one at a time; directions by a randomised decomposition of so many rows of each.
+    """Fit mean, scale and directions on views (clips, size), which are read one at a time.
 
-    Labels play no part in it.
+    The directions come from a randomised SVD of `rows` clips of each view. Labels are not used.
     """
     rng, sums, drawn = np.random.default_rng(seed), [], []
     for view in views:
@@ -78,7 +78,7 @@ def basis_of(views: Iterable[NDArray[np.float16]], size: int, rows: int, seed: i
 
 
 class Judge(nn.Module):
-    """Numbers (batch, size) to log-odds (batch, 1): standardised, one hidden layer, all members' units side by side."""
+    """Features (batch, size) to log-odds (batch, 1): standardised, one hidden layer with the units of all members."""
 
     def __init__(self, size: int, units: int) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class Judge(nn.Module):
 
 
 class Small(nn.Module):
-    """The same of values in a basis."""
+    """The same network on projected values."""
 
     def __init__(self, size: int, units: int) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class Small(nn.Module):
 
 @torch.no_grad()
 def unfolded(small: Small, basis: Basis) -> Judge:
-    """A judge of numbers that says what a judge of their values in the basis says."""
+    """The judge of unprojected features that gives the same log-odds as a judge of projected values."""
     judge = Judge(len(basis.mean), len(small.hidden.bias))
     judge.mean.copy_(torch.from_numpy(basis.mean))
     judge.scale.copy_(torch.from_numpy(basis.scale))
@@ -119,7 +119,7 @@ def unfolded(small: Small, basis: Basis) -> Judge:
 
 
 def learned(views: Floats, clips: Clips, weights: NDArray[np.float64], plan: Plan, seed: int) -> Small:
-    """A judge of clips of so much weight by their values (views, clips, size), as the plan says."""
+    """Fit a judge on weighted clips, given their projected values (views, clips, size)."""
     weights = clips.weighed(weights, plan.telephone)
     labels = np.tile(clips.spoof.astype(np.float32), (len(views), 1))
     if plan.teachers:
@@ -131,7 +131,7 @@ def learned(views: Floats, clips: Clips, weights: NDArray[np.float64], plan: Pla
 def fitted(
     views: Floats, labels: NDArray[np.floating], weights: NDArray[np.float64], plan: Plan, seed: int
 ) -> Small:
-    """A judge of (views, clips, size), fitted to labels in [0, 1] (views, clips); clips are drawn by weight."""
+    """Fit a judge on values (views, clips, size) and labels in [0, 1] (views, clips); batches are drawn by weight."""
     members = []
     for member in range(plan.members):
         torch.manual_seed(seed * 1000 + member)
@@ -166,7 +166,7 @@ def _descend(
 
 @torch.no_grad()
 def joined(members: list[Small]) -> Small:
-    """One judge whose log-odds are the mean of its members'."""
+    """One judge whose log-odds are the mean of its members' log-odds."""
     whole = Small(members[0].hidden.in_features, sum(one.hidden.out_features for one in members))
     whole.hidden.weight.copy_(torch.cat([one.hidden.weight for one in members]))
     whole.hidden.bias.copy_(torch.cat([one.hidden.bias for one in members]))

@@ -1,9 +1,9 @@
-"""The network: what a speaker encoder's first layers do in a window, how they go together, and a judge of that.
+"""The network: the first layers of a speaker encoder, statistics of their channels over time, and a judge.
 
-To tell people apart on any line, CAM++ has learned in its first convolutions what speech is made of: onsets, harmonics,
-formant movements at every pitch. Which of these go together in time says how the speech was made, as the correlations
-of a network's channels say what a picture's texture is (Gatys, Ecker and Bethge 2015, arXiv 1505.07376). They do not
-hang on level, on colour or on how much there is of each; that, quarter by quarter of the bands, is said beside them.
+The first convolutions of CAM++ respond to onsets, harmonics and formant movements. The correlations of their channels
+over time describe how the speech was made, as the correlations of an image network's channels describe a texture
+(Gatys, Ecker and Bethge 2015, arXiv 1505.07376). Correlations do not depend on level, on the line's colour or on each
+channel's strength. Means and deviations of each channel, in four zones of the bands, are the second kind of feature.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from training.synthetic.judge import Judge
 LAYERS = 6
 FRAMES = 398
 ZONES = 4
-"""Parts of the bands, of even width, whose means and deviations are told apart."""
+"""Zones of equal width that the bands are divided into; each has its own means and deviations."""
 PAIRS = CHANNELS * (CHANNELS - 1) // 2
 CORRELATIONS, MOMENTS = LAYERS * PAIRS, LAYERS * 2 * CHANNELS * ZONES
 SIZE = CORRELATIONS + MOMENTS
 
 
 class Texture(nn.Module):
-    """A spectrogram (batch, frames, bands) to numbers of six layers, (batch, 4512): correlations, then moments."""
+    """A spectrogram (batch, frames, bands) to features of six layers, (batch, 4512): correlations, then moments."""
 
     def __init__(self, head: ConvolutionHead, bands: int, frames: int) -> None:
         super().__init__()
@@ -47,8 +47,8 @@ class Texture(nn.Module):
 class _Statistics(nn.Module):
     """A layer's maps (batch, 32, bands, frames) to 496 correlations, and 256 means and deviations of zones.
 
-    All come from the covariances of the channels within each band, and from its means. Both are sums over frames of
-    what lies on a grid: as products of matrices they stay integers, and the maps are never written in float.
+    All are computed from the channels' means and covariances within each band. Both are sums over frames of quantised
+    values, so they are computed as integer matrix products, and the maps are never converted to float.
     """
 
     def __init__(self, bands: int, frames: int) -> None:
@@ -82,9 +82,9 @@ class _Statistics(nn.Module):
 class Detector(nn.Module):
     """Spectra side by side, (batch, 398, sum of `bands`), to the log-odds of synthetic speech at even prior, (batch,).
 
-    The same convolutions look at each spectrum: at Kaldi's bands, which they were trained on, and at finer ones, where
-    they find what they know at another scale. `steps`: at every how many frames of each spectrum; windows of 64 ms
-    overlap so much that every other one says nearly as much.
+    The same convolutions process each spectrum: Kaldi's bands, on which they were trained, and finer ones, which show
+    them the signal at another scale. `steps`: the stride over the frames of each spectrum. Windows of 64 ms overlap so
+    much that every other frame is nearly as good.
     """
 
     def __init__(self, head: ConvolutionHead, bands: Sequence[int], steps: Sequence[int], units: int) -> None:
@@ -96,7 +96,7 @@ class Detector(nn.Module):
         self.judge = Judge(SIZE * len(self.bands), units)
 
     def numbers(self, spectra: Tensor) -> Tensor:
-        """What the judge sees, (batch, 4512 a spectrum)."""
+        """The judge's input, (batch, 4512 for each spectrum)."""
         parts = zip(self.textures, spectra.split(self.bands, dim=2), self.steps, strict=True)
         return torch.cat([texture(part[:, ::step]) for texture, part, step in parts], dim=1)
 

@@ -1,4 +1,4 @@
-"""Step 5: does the shipped file say what the trained network says? Exits 1 when it does not."""
+"""Step 5: compare the shipped file's scores with the trained network's. Exits 1 when the file is clearly worse."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from voiceguard.detectors.synthetic import prepare
 from voiceguard.measures.metrics import eer
 
 _CLIPS = 600
-# An error rate on 600 clips moves by a whole point by chance; integers may cost half of that.
+# The error rate of 600 clips varies by a whole point by chance; integers may cost half of that.
 _EER_TOLERANCE = 0.005
 
 

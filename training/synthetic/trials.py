@@ -1,7 +1,7 @@
-"""Other ways to judge the network's numbers, by the folds of ``train``: rows of RESULTS.md.
+"""Compare judges by cross-validation on ``train``: rows of RESULTS.md.
 
-``python -m training.synthetic.trials [--config F] [--way NAME …]`` after ``train``; prints a row for each way, and
-keeps its scores of clips that its fits had not seen in the model's folder, ``trials/NAME.npy``.
+Run ``python -m training.synthetic.trials [--config F] [--way NAME …]`` after ``train``. It prints a row for each way
+and writes the cross-validated scores to ``trials/NAME.npy`` in the model's folder.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PLAIN = Plan()
 
 
 def by(plan: Plan) -> Way:
-    """A judge of one hidden layer."""
+    """A judge with one hidden layer, fitted as the plan says."""
     return lambda told, clips, weights, asked: judged(learned(told, clips, weights, plan, seed=0), asked)
 
 
@@ -43,7 +43,7 @@ def linear(ridge: float) -> Way:
 
 
 def first_views(way: Way, count: int) -> Way:
-    """The same, learned from the first views alone."""
+    """The same way, fitted on the first views only."""
     return lambda told, clips, weights, asked: way(told[:count], clips, weights, asked)
 
 

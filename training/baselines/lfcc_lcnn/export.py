@@ -1,4 +1,4 @@
-"""Step 2: calibrate on fold 0, write the network as float32 ONNX, and its papers in model.json."""
+"""Step 2: calibrate on fold 0, write the network as float32 ONNX and the metadata to model.json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step 1: coefficients of every clip in every view, then the network, checked after each epoch on unseen pages."""
+"""Step 1: compute the coefficients of every clip in every view, then train the network; fold 0 is held out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Views = list[NDArray[np.float16]]
 """Coefficients of each view, (clips, 399, 60)."""
 
 _HALF = torch.autocast("cpu", torch.bfloat16)
-"""Half the width and twice the speed on processors that have it; weights, and the scores that are kept, are float32."""
+"""Twice as fast on processors with bfloat16; weights and stored scores are float32."""
 
 
 def main() -> None:
