@@ -9,7 +9,6 @@ missed as genuine clips are flagged.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from benchmarks.detection.conditions import (
 )
 from benchmarks.detection.report import ATTACKS
 from benchmarks.detection.scoring import default_models, kept, load_detector
+from benchmarks.results_file import as_lines, commit
 from voiceguard.events import RATE_HZ, Samples
 from voiceguard.measures import metrics
 from voiceguard.speech import SpeechOptions, SpeechTrack, WindowSpec
@@ -41,6 +41,8 @@ from voiceguard.speech.vad import FRAME_S
 SEED = 20261124
 UNTOUCHED = "untouched"
 _TALKERS = 6
+_LEVELS = 4
+"""Of the results that are spread over lines: models, a model, its transforms, a transform."""
 
 
 @dataclass(frozen=True)
@@ -224,12 +226,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/detection_attacks.json"))
     arguments = parser.parse_args()
     models = {
-        load_detector(folder).model.version: measure(folder, arguments.data, arguments.clips, arguments.jobs)
+        load_detector(folder).model.version: {
+            "measured_at_commit": commit(), **measure(folder, arguments.data, arguments.clips, arguments.jobs)
+        }
         for folder in arguments.model or default_models()
     }
     print(as_text(models))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps({"models": kept(arguments.out, models)}, indent=1) + "\n")
+    arguments.out.write_text(as_lines({"models": kept(arguments.out, models)}, _LEVELS) + "\n")
 
 
 _EVERY_FRAME = WindowSpec("synthetic_voice", 4.0, FRAME_S, 0.3)

@@ -11,7 +11,6 @@ more; synthetic, up to eight sentences each by four voices of flite, three of es
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.detection.report import high_after
 from benchmarks.detection.scoring import load_detector, windows_of
+from benchmarks.results_file import as_lines, commit
 from voiceguard.adapters.models.onnx import MODELS_FOLDER
 from voiceguard.codecs import StreamDecoder, g711
 from voiceguard.events import RATE_HZ, Encoding, Samples
@@ -128,11 +128,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/wideband.json"))
     arguments = parser.parse_args()
     report = {
-        "model": load_detector(arguments.model).model.version, "high_from_nats": round(high_after(NET_SPEECH_S), 3),
+        "model": load_detector(arguments.model).model.version, "measured_at_commit": commit(),
+        "high_from_nats": round(high_after(NET_SPEECH_S), 3),
         "genuine": measure(arguments.genuine, arguments.model),
         "synthetic": measure(arguments.synthetic, arguments.model),
     }
-    text = json.dumps(report, indent=1)
+    text = as_lines(report, levels=2)
     print(text)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(text + "\n")

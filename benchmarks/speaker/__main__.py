@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
@@ -16,11 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.detection.report import high_after
+from benchmarks.results_file import as_lines, commit
 from benchmarks.speaker import report as figures
 from benchmarks.speaker.change import CIRCUMSTANCES, Circumstance, play_calls
 from benchmarks.speaker.encoder import Encoder
 from benchmarks.speaker.verification import compare, everybodys_voices, peer_costs
 from benchmarks.speaker.watchlist import measure
+
+_LEVELS = 4
+"""Of the results that are spread over lines: parts, circumstances or encoders, lines, a condition."""
 
 
 def main() -> None:
@@ -38,10 +41,9 @@ def main() -> None:
     report = json.loads(arguments.out.read_text()) if arguments.out.is_file() else {}
     if report.get("model") != encoder.model.version:
         report = {"model": encoder.model.version}
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-    report |= {"commits": report.get("commits", {}) | dict.fromkeys(measured, commit)}
+    report |= {"commits": report.get("commits", {}) | dict.fromkeys(measured, commit())}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(figures.as_json(report | measured))
+    arguments.out.write_text(as_lines(report | measured, _LEVELS) + "\n")
     print(figures.as_text(report | measured))
 
 

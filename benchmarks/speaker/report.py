@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -139,27 +138,6 @@ def _measured(figure: _Figure, score: _Scores, same: NDArray[np.bool_], person: 
 
 
 # ── for people ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def as_json(report: Mapping[str, Any]) -> str:
-    """The figures of all parts, one condition a line, numbers to four places."""
-    return _lines(_short(dict(report)), depth=4) + "\n"
-
-
-def _lines(value: Any, depth: int, indent: str = "") -> str:
-    if depth == 0 or not isinstance(value, dict) or not any(isinstance(one, dict) for one in value.values()):
-        return json.dumps(value)
-    inner = indent + " "
-    rows = [f"{inner}{json.dumps(name)}: {_lines(one, depth - 1, inner)}" for name, one in value.items()]
-    return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _short(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_short(one) for one in value]
-    return round(value, 4) if isinstance(value, float) else value
 
 
 def as_text(report: dict[str, Any]) -> str:

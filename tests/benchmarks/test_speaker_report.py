@@ -77,10 +77,3 @@ def test_a_change_report_leaves_acted_emotions_out_beside() -> None:
     assert 300.0 == pytest.approx(found["all"]["shipped"]["false_alarms_per_hour"])
     assert 2.0 == found["all"]["shipped"]["median_s"]["value"]
     assert 1.0 == found["without_acted_emotions"]["at_false_alarms_per_hour"]["1"]["within_6_s"]
-
-
-def test_results_have_one_condition_a_line() -> None:
-    """Figures to four places; what lies below a condition stays on its line."""
-    written = report.as_json({"model": "m", "verification": {"shipped": {"pcmu": {"3 s": {"eer": {"value": 1 / 3}}}}}})
-
-    assert [line.strip() for line in written.splitlines()][5] == '"3 s": {"eer": {"value": 0.3333}}'

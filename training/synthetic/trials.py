@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from training.synthetic.dataset import Clips, read_clips
+from training.synthetic.doubtful import doubtful
 from training.synthetic.figures import HEADER, row
 from training.synthetic.judge import Floats, Plan, judged, learned
 from training.synthetic.settings import settings_of
@@ -63,6 +64,7 @@ WAYS: dict[str, Way] = {
     "smoothed 0.1": by(replace(_PLAIN, smoothed=0.1)),
     "members 4": by(replace(_PLAIN, members=4)),
     "teachers 4": by(replace(_PLAIN, teachers=4)),
+    "without doubtful clips": by(_PLAIN),
 }
 
 
@@ -81,7 +83,9 @@ def main() -> None:
     weights = clips.weights(plan["attack_share"])
     print(HEADER)
     for name in options.way:
-        scores = held_out(WAYS[name], values, clips, weights, fold)
+        # A clip of weight zero is never drawn.
+        used = np.where(doubtful(settings, clips), 0.0, weights) if name == "without doubtful clips" else weights
+        scores = held_out(WAYS[name], values, clips, used, fold)
         (settings.made / "trials").mkdir(exist_ok=True)
         np.save(settings.made / "trials" / f"{name}.npy", scores)
         print(row(name, clips, scores, fold), flush=True)
