@@ -45,6 +45,8 @@ def _serve(options: argparse.Namespace) -> bool:
 
     from voiceguard.adapters import logs
     from voiceguard.server.app import create_app, server_config
+    from voiceguard.server.port.census import raise_descriptors
+    from voiceguard.server.port.tls import check_listening
 
     if options.workers != 1:
         raise ConfigurationError("--workers: a call's API requests must reach its own process, so there is one")
@@ -52,6 +54,8 @@ def _serve(options: argparse.Namespace) -> bool:
         options, host=options.host, port=options.port, log_level=options.log_level, log_format=options.log_format
     )
     logs.configure(settings.log_level, settings.log_format)
+    check_listening(settings)
+    raise_descriptors()
     app = create_app(settings)
     gc.collect()
     gc.freeze()  # what lives as long as the process: looking through it again would stop every call for 70 ms

@@ -50,6 +50,7 @@ from voiceguard.server.forwarding import forward_to_owner
 from voiceguard.server.middleware import HEADERS, guarded_by_limits
 from voiceguard.server.port.census import BACKLOG, Census
 from voiceguard.server.port.http import BoundedHttp
+from voiceguard.server.port.tls import tls_context
 from voiceguard.server.port.websocket import BoundedWebSocket
 from voiceguard.server.streams.audiosocket import audiosocket
 from voiceguard.settings import Settings
@@ -136,6 +137,7 @@ def create_app(
     )
     app.state.census = census
     _mount(app)
+    app.add_middleware(guarded_by_limits, settings=settings)
     return app
 
 
@@ -154,15 +156,15 @@ def _mount(app: FastAPI) -> None:
     app.add_api_route("/metrics", health.metrics, response_class=PlainTextResponse)
     app.add_api_route("/.well-known/jwks.json", health.jwks, response_model=answers.KeySet)
     app.mount("/console", StaticFiles(directory=PAGE, html=True), name="console")
-    app.add_middleware(guarded_by_limits)
 
 
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     """How uvicorn serves the application: within limits, frames as large as the codecs take, and audio as it is."""
     census = {"census": app.state.census}
+    tls = {"tls": tls_context(settings)}
     return uvicorn.Config(
         app, host=settings.host, port=settings.port, log_level="warning", server_header=False,
-        http=type("Http", (BoundedHttp,), census), ws=type("WebSocket", (BoundedWebSocket,), census),
+        http=type("Http", (BoundedHttp,), census | tls), ws=type("WebSocket", (BoundedWebSocket,), census),
         ws_max_size=2 * max(settings.ingest.max_text_bytes, settings.ingest.max_binary_bytes),
         ws_per_message_deflate=False, timeout_graceful_shutdown=5, backlog=BACKLOG,
         forwarded_allow_ips=list(settings.trusted_proxies),

@@ -67,6 +67,13 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8765, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     public_origin: str | None = Field(None, description="Origin that callers see when a proxy stands in front.")
+    tls: TlsOptions = Field(default_factory=TlsOptions, description="TLS by the service itself.")
+    clear_text_beyond_loopback: bool = Field(
+        False, description="Listen without TLS where other machines reach it: only behind a proxy that ends TLS."
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Host names that requests may name, *.example.com for all below; empty: any."
+    )
     trusted_proxies: tuple[str, ...] = Field(
         ("127.0.0.1", "::1"), description="Addresses and networks whose X-Forwarded-For and -Proto are believed."
     )

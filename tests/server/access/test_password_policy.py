@@ -33,7 +33,8 @@ def test_no_session_outlives_its_limit(seen_at: float, now: float) -> None:
 def test_waits_double_up_to_a_quarter_of_an_hour() -> None:
     """The first guesses are free, and one who forgot is never kept out for long."""
     assert [0.0, 60.0, 120.0, 240.0, 480.0, 900.0, 900.0] == [wait_after(count) for count in (4, 5, 6, 7, 8, 9, 500)]
-    assert 0.0 == password_policy.wait_after_from_address(20)
+    assert [0.0, 60.0, 60.0] == [password_policy.wait_after_from_address(count) for count in (49, 50, 5000)]
+    assert [0.0, 60.0, 60.0] == [password_policy.wait_after_for_name(count) for count in (199, 200, 5000)]
 
 
 @given(st.integers(0, 10_000))

@@ -121,7 +121,7 @@ def test_too_many_guesses(tmp_path: Path) -> None:
     assert [401] * 5 + [429] * 4 == wrong
     assert (429, "61") == (blocked.status_code, blocked.headers["retry-after"])
     assert (200, 200, [401] * 4) == (other.status_code, after.status_code, again)
-    assert {"name:ann"} == {record["key"] for record in records if record["kind"] == "guesses_blocked"}
+    assert {"name:ann at 127.0.0.1"} == {record["key"] for record in records if record["kind"] == "guesses_blocked"}
 
 
 def test_an_address_that_tries_many_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -275,7 +275,7 @@ class Users:
 
     async def try_once(self, waits: Mapping[str, Callable[[int], float]], now: float) -> float:
         """Count a guess, before it is looked at, so that many at once are no way round; seconds to wait instead when
-        one of the keys (`name:...`, `address:...`, `setup:...`) is blocked.
+        one of the keys is blocked.
 
         `waits`: key to the seconds for which so many guesses in a row block it.
         """
@@ -304,11 +304,11 @@ class Users:
                     connection, now, "guesses_blocked", key=row.key, tries=row.failures, seconds=row.until - now
                 )
 
-    async def was_right(self, name: str, address: str) -> None:
-        """The guess was none: the name's count ends, and the address's is what it was before."""
+    async def was_right(self, own: Iterable[str], shared: Iterable[str]) -> None:
+        """The guess was none: the counts of one's own end, and those shared with others are what they were before."""
         async with self._database.write("count a sign-in") as connection:
-            await connection.execute(delete(attempts).where(attempts.c.key == name))
-            await connection.execute(update(attempts).where(attempts.c.key == address).values(
+            await connection.execute(delete(attempts).where(attempts.c.key.in_(list(own))))
+            await connection.execute(update(attempts).where(attempts.c.key.in_(list(shared))).values(
                 failures=attempts.c.failures - 1, until=0.0
             ))
 

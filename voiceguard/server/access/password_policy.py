@@ -21,6 +21,8 @@ FIRST_WAIT_S = 60.0
 LONGEST_WAIT_S = 900.0
 FREE_TRIES_OF_ADDRESS = 50
 """The same for one network address, which a whole office may share."""
+FREE_TRIES_OF_NAME = 200
+"""The same for one name from everywhere: strangers must not shut anybody out."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +40,21 @@ def is_over(limits: SessionLimits, *, created_at: float, seen_at: float, now: fl
     return not (0 <= now - created_at < limits.absolute_s and -60 <= now - seen_at < limits.idle_s)
 
 
-def wait_after(failures: int, free: int = FREE_TRIES) -> float:
+def wait_after(failures: int) -> float:
     """Seconds that nothing is tried after this many wrong guesses in a row: none at first, then doubling."""
-    if failures < free:
+    if failures < FREE_TRIES:
         return 0.0
-    return min(FIRST_WAIT_S * 2.0 ** min(failures - free, 16), LONGEST_WAIT_S)
+    return min(FIRST_WAIT_S * 2.0 ** min(failures - FREE_TRIES, 16), LONGEST_WAIT_S)
 
 
 def wait_after_from_address(failures: int) -> float:
-    """The same for a network address."""
-    return wait_after(failures, FREE_TRIES_OF_ADDRESS)
+    """The same for a network address. It does not grow, for others share the address."""
+    return 0.0 if failures < FREE_TRIES_OF_ADDRESS else FIRST_WAIT_S
+
+
+def wait_after_for_name(failures: int) -> float:
+    """The same for one name from everywhere. It does not grow, for whoever has that name suffers from it."""
+    return 0.0 if failures < FREE_TRIES_OF_NAME else FIRST_WAIT_S
 
 
 def why_bad(password: str, name: str) -> str | None:

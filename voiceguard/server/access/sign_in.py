@@ -17,6 +17,7 @@ from voiceguard.policy.otp import totp_step
 from voiceguard.server import answers
 from voiceguard.server.access import password_policy
 from voiceguard.server.access.authenticate import CheckedRoute
+from voiceguard.server.access.guesses import counts_of, remember_device
 from voiceguard.server.access.principal import Principal
 from voiceguard.server.access.sessions import SignedIn, close_session, is_own_origin, open_session, signed_in, touch
 from voiceguard.server.context import WebContext
@@ -63,19 +64,20 @@ async def sign_in(body: Credentials, service: ServiceOf, request: Request, respo
     """Sign in. What was wrong is not said, and takes as long whatever it was."""
     _check_origin(service, request)
     people, name = service.store.users, body.name.strip().lower()
-    by_name, by_address = f"name:{name}", f"address:{request.client.host if request.client else ''}"
-    await _try_once(service, {by_name: password_policy.wait_after, by_address: password_policy.wait_after_from_address})
     person = await people.find(name)
+    counts = counts_of(service, request, name, is_known=person is not None)
+    await _try_once(service, {**counts.own, **counts.shared})
     usable = person if person is not None and not person.disabled and person.issuer is None else None
     right = await service.passwords.matches(body.password, None if usable is None else usable.password_hash)
     method = await _second_factor(service, usable, body.code) if right and usable is not None else None
     if method is None or usable is None:
-        await people.was_wrong((by_name, by_address), service.now())
+        await people.was_wrong((*counts.own, *counts.shared), service.now())
         raise Problem(401, "sign_in_failed", "Name, password or code is not right.")
-    await people.was_right(by_name, by_address)
+    await people.was_right(counts.own, counts.shared)
     if usable.password_hash is not None and service.passwords.is_stale(usable.password_hash):
         await people.change_password_hash(name, await service.passwords.hash(body.password))
     await open_session(service, request, response, name, method)
+    remember_device(service, request, response, name)
     return {"person": name}
 
 
@@ -128,6 +130,7 @@ async def finish_set_up(
     if not await people.set_up(digest, password_hash=hashed, totp_step=step, codes=kept, now=now):
         raise _ended()
     await open_session(service, request, response, person.name, "totp")
+    remember_device(service, request, response, person.name)
     return {"person": person.name, "recovery_codes": codes}
 
 

@@ -111,12 +111,19 @@ class Census:
         """The address to count, or None for a trusted proxy, which speaks for many, and for a Unix socket."""
         if not isinstance(peer, tuple):
             return None
-        address = ipaddress.ip_address(peer[0].partition("%")[0])
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        if any(address in network for network in self._trusted):
-            return None
-        return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+        address = _address(peer[0])
+        return None if any(address in network for network in self._trusted) else network_of(peer[0])
+
+
+def network_of(host: str) -> str:
+    """Whose an address is: an IPv4 address itself, or the IPv6 network of 64 bits, of which one host has all."""
+    address = _address(host)
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    address = ipaddress.ip_address(host.partition("%")[0])
+    return (isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped) or address
 
 
 def descriptors() -> int:
