@@ -24,6 +24,7 @@ from voiceguard.detectors import Calibrations, speaker, synthetic
 from voiceguard.errors import ModelError, PeerError
 from voiceguard.events import (
     RATE_HZ,
+    ActionOverruled,
     ActionRequested,
     AudioReceived,
     CallEnded,
@@ -159,8 +160,8 @@ class Call:
                 return []
             case TimePassed():
                 return list(self._engine.tick(self._risk, now=now))
-            case CallEnded():
-                return self._end(now)
+            case ActionOverruled() | CallEnded():
+                return self._overrule(event, now) if isinstance(event, ActionOverruled) else self._end(now)
             case DtmfReceived() | MarkReceived():
                 return []
 
@@ -313,9 +314,7 @@ class Call:
                 outcomes += self._look_up(source, voices, voice, window)
         return outcomes
 
-    def _look_up(
-        self, source: ListSource, voices: VoiceList, voice: Voice, window: Window
-    ) -> list[Outcome]:
+    def _look_up(self, source: ListSource, voices: VoiceList, voice: Voice, window: Window) -> list[Outcome]:
         found = voices.nearest(voice.embedding)
         if not found:
             return []
@@ -368,6 +367,12 @@ class Call:
                 return self._hand_over_voice(question, risk)
             case DtmfReceived():
                 return self._engine.digit(question.digit, risk, consent=consent, injection=injection, now=now)
+
+    def _overrule(self, event: ActionOverruled, now: float) -> list[Outcome]:
+        """What was asked about the action and is not answered yet is void."""
+        gone = event.asked.action_id
+        self._held = deque(held for held in self._held if getattr(held[3], "action_id", None) != gone)
+        return list(self._engine.overrule(event, self._risk, now=now))
 
     def _end(self, now: float) -> list[Outcome]:
         """Windows nobody will answer count as missing, open questions are decided so, and open challenges lapse."""

@@ -280,7 +280,7 @@ def test_allow_is_refused_without_assurance() -> None:
     ruling = replace(POLICY.decide("balance_enquiry", {}), decision=Decision.ALLOW)
 
     with pytest.raises(AssertionError):
-        line.engine._allow(action, Input.CODE_RIGHT, ruling, at, person=None, totp_step=None)
+        line.engine._allow(action, Input.CODE_RIGHT, ruling, at, person=None, totp_step=None, code=None)
     assert ActionState.CHALLENGED == action.state
 
 

@@ -21,10 +21,11 @@ def test_check_move_refuses_what_the_table_does_not_list(state: ActionState, by:
 
 
 def test_final_states_lead_nowhere() -> None:
-    """Allowed, denied, expired and lapsed are final."""
+    """Denied, expired and lapsed are final; only a fault takes back what was allowed, before it was told."""
     final = {state for state in ActionState if not TABLE[state]}
 
-    assert {ActionState.ALLOWED, ActionState.DENIED, ActionState.EXPIRED, ActionState.LAPSED} == final
+    assert {ActionState.DENIED, ActionState.EXPIRED, ActionState.LAPSED} == final
+    assert {Input.OVERRULED} == set(TABLE[ActionState.ALLOWED])
 
 
 def test_only_ruling_a_code_or_an_approval_leads_to_allowed() -> None:

@@ -36,3 +36,22 @@ async def allowed(served: Served, api: httpx.AsyncClient, action: str = "account
     asked = await ask(api, action)
     code = served.phone.codes[-1].code
     return dict((await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": code})).json())
+
+
+async def answer(served: Served, action_id: str, person: str, verdict: str = "approve") -> dict[str, Any]:
+    """A person's word, with a key of their own."""
+    key = await _key(served, person)
+    async with served.api(key) as api:
+        said = await api.post(f"/v1/actions/{action_id}/handover", json={"verdict": verdict, "reason": "I know them."})
+    decided: dict[str, Any] = said.json()
+    return decided
+
+
+async def _key(served: Served, person: str) -> str:
+    """A key for a person's word, made at the first."""
+    keys = served.service.store.api_keys
+    if person in [key["name"] for key in await keys.list()]:
+        secret = await keys.rotate(person, grace_s=60.0, by="tests", now=1.0)
+        assert secret is not None
+        return secret
+    return await keys.create(person, ["handover"], by="tests", now=1.0)

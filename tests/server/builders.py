@@ -12,6 +12,7 @@ from voiceguard.adapters.store import StoreError
 from voiceguard.errors import VoiceguardError
 from voiceguard.events import (
     ActionDecided,
+    ActionOverruled,
     Band,
     CallInput,
     CallStarted,
@@ -62,7 +63,13 @@ class ScriptedCore:
 
     def receive(self, event: CallInput, now: float) -> list[Outcome]:
         self.seen.append(event)
-        return self.script.get(type(event), lambda _: [])(event)
+        otherwise = _hands_over if isinstance(event, ActionOverruled) else lambda _: []
+        return self.script.get(type(event), otherwise)(event)
+
+
+def _hands_over(event: ActionOverruled) -> list[Outcome]:
+    reason = Reason(event.code, event.text)
+    return [decided(Decision.HANDOVER, action_id=event.asked.action_id, reasons=(reason,), rule="fail_closed")]
 
 
 @dataclass
@@ -82,9 +89,10 @@ class ScriptedStore:
         if self.broken:
             raise StoreError("disk full")
 
-    async def record(self, call_id: str, decision: ActionDecided, **_: Any) -> None:
+    async def record(self, call_id: str, decision: ActionDecided, **_: Any) -> ActionDecided:
         self.refuse()
         self.log.append(("recorded", decision.decision))
+        return decision
 
     async def find(self, ref: str) -> CustomerFacts:
         self.refuse()

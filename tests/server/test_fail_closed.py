@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.server.asking import ask, on
+from tests.server.asking import answer, ask, on
 from tests.server.endings import until
 from tests.server.serving import ROOT, Phone, Served, Voice, heard, said, speak, start
 from voiceguard.adapters.store import StoreError
@@ -119,7 +119,7 @@ def test_decision_that_does_not_come(tmp_path: Path) -> None:
     slow = replace(detectors, scorers={**detectors.scorers, "synthetic_voice": stuck})
     late, (after, entered) = on(tmp_path, use, detectors=slow, decision_timeout_s=0.2, score_deadline_s=20.0)
     assert [("handover", "decision_late")] * 2 == [says(late), says(after)]
-    assert "failed_closed" == entered["code"]
+    assert "not_awaited" == entered["code"]
 
 
 # ── the store ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -136,17 +136,57 @@ def test_customer_cannot_be_looked_up(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_challenge_cannot_be_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A person decides, no code leaves, and it stays so when the store is back."""
+    """A person decides and no code leaves; a code is worth nothing, and the person's word counts once it is kept."""
     async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, ...]:
         async with served.call():
             with monkeypatch.context() as broken:
                 broken.setattr(served.service.store.decisions, "record", refuse)
                 asked = await ask(api, "account_recovery")
+                unrecorded = await answer(served, asked["action_id"], "ann")
             entered = await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": "123456"})
-            return asked, len(served.phone.codes), entered.json()["code"]
+            taken = [await answer(served, asked["action_id"], *word) for word in (("bob", "accept"), ("bob",))]
+            grant = (await api.get(f"/v1/actions/{asked['action_id']}")).json()["grant"]
+            redeemed = await api.post("/v1/grants/redeem", json={"grant": grant})
+            records = await served.service.store.calls.events("call-1")
+            return (
+                says(asked), says(unrecorded), len(served.phone.codes), entered.json()["code"],
+                [word["state"] for word in taken], redeemed.status_code,
+                [record["state"] for record in records if record["kind"] == "decision"],
+            )
 
-    asked, codes, entered = on(tmp_path, use)
-    assert (("handover", "not_recorded"), 0, "failed_closed") == (says(asked), codes, entered)
+    failed = ("handover", "not_recorded")
+    assert (failed, failed, 0, "not_awaited", ["handed_over", "allowed"], 200) == (said := on(tmp_path, use))[:6]
+    assert ["challenged", "handed_over", "handed_over", "handed_over", "allowed"] == said[6]
+
+
+def test_overruled_action_can_be_refused_and_is_no_orphan_then(tmp_path: Path) -> None:
+    """The desk's handover ends with the person's word."""
+    async def use(served: Served, api: httpx.AsyncClient) -> tuple[Any, ...]:
+        served.phone.broken = True
+        async with served.call() as socket:
+            asked = await ask(api, "account_recovery")
+            await said(socket, "decision", decision="handover")
+            refused = await answer(served, asked["action_id"], "ann", "refuse")
+            shown = served.service.live.hub.calls["call-1"].handovers
+            return refused["state"], [(each["source"], each["outcome"]) for each in shown]
+
+    assert ("denied", [("fail_closed", "refused")]) == on(tmp_path, use)
+
+
+def test_fault_that_no_person_could_settle_is_a_denial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tier that demands a code has no person to end with, and it is said in plain words."""
+    policy = POLICY.replace("assurance: [[otp], [human]]", "assurance: [[otp]]", 1)
+    (tmp_path / "policy.yaml").write_text(policy, encoding="utf-8")
+
+    async def use(served: Served, api: httpx.AsyncClient) -> Any:
+        async with served.call():
+            monkeypatch.setattr(served.service.store.decisions, "record", refuse)
+            return await ask(api, "account_recovery")
+
+    denied = on(tmp_path, use, policy_file=tmp_path / "policy.yaml")
+    assert ("deny", ["not_recorded", "nobody_decides"]) == (
+        denied["decision"], [reason["code"] for reason in denied["reasons"]]
+    )
 
 
 def test_allowance_cannot_be_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,19 +211,17 @@ def test_late_allowance_stays_overruled(tmp_path: Path, monkeypatch: pytest.Monk
         store = served.service.store
         record = store.decisions.record
 
-        async def slow(call_id: str, decided: ActionDecided, **known: Any) -> None:
+        async def slow(call_id: str, decided: ActionDecided, **known: Any) -> ActionDecided:
             if decided.decision is Decision.ALLOW:
                 await gate.wait()
-            await record(call_id, decided, **known)
+            return await record(call_id, decided, **known)
 
         async with served.call() as socket:
             asked = await ask(api, "account_recovery")
             monkeypatch.setattr(store.decisions, "record", slow)
-            answer = asyncio.create_task(enter(api, served.phone, asked))
-            call = served.service.registry.calls["call-1"]
-            await until(lambda: asked["action_id"] in call.decisions.overruled)
+            entered = (await enter(api, served.phone, asked)).json()  # answered while the store still hangs
             gate.set()
-            entered = (await answer).json()
+            await served.service.registry.calls["call-1"].idle()
             told = [await said(socket, "decision") for _ in range(2)]
             shown = (await api.get(f"/v1/actions/{asked['action_id']}")).json()
         records = [record for record in await store.calls.events("call-1") if record["kind"] == "decision"]
@@ -252,7 +290,7 @@ def test_code_cannot_be_delivered(tmp_path: Path) -> None:
             entered = await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": "123456"})
             return says(told), entered.json()["code"]
 
-    assert (("handover", "code_not_delivered"), "failed_closed") == on(tmp_path, use)
+    assert (("handover", "code_not_delivered"), "not_awaited") == on(tmp_path, use)
 
 
 def test_rule_fails_in_mid_call(tmp_path: Path) -> None:

@@ -71,6 +71,11 @@ def add(commands: Any) -> None:
     take_tenant(add)
     add.add_argument("--totp", action="store_true", help="make an authenticator secret and print its URI, once")
     take_config(add)
+    unlock = new_command(customers, "unlock", _customers_unlock, "lift a lock-out that wrong codes brought, on record")
+    unlock.add_argument("ref", type=short, help="the customer, by the platform's own reference")
+    take_tenant(unlock)
+    unlock.add_argument("--reason", type=short, required=True)
+    take_config(unlock)
 
 
 def _audit_verify(options: argparse.Namespace) -> bool:
@@ -179,3 +184,11 @@ def _customers_add(options: argparse.Namespace) -> bool:
     if secret is not None:
         print(pyotp.TOTP(secret, name=options.ref, issuer="voiceguard").provisioning_uri())
     return True
+
+
+def _customers_unlock(options: argparse.Namespace) -> bool:
+    forgotten = asyncio.run(with_store(read_settings(options), lambda store: store.customers.unlock(
+        kept_name(options.tenant, options.ref), author=operator(), reason=options.reason, now=time.time()
+    )))
+    print("nobody knows this customer" if forgotten is None else f"unlocked; {forgotten} wrong codes are forgotten")
+    return forgotten is not None

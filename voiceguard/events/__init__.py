@@ -7,6 +7,7 @@ the frames in which somebody speaks. Wall-clock time enters the core as an argum
 from __future__ import annotations
 
 from voiceguard.events.commands import (
+    ActionOverruled,
     ActionRequested,
     CodeEntered,
     CustomerFacts,
@@ -21,6 +22,7 @@ from voiceguard.events.outcomes import (
     ActionState,
     Band,
     Challenge,
+    CodeJudged,
     CodeToDeliver,
     Decision,
     Evidence,
@@ -74,6 +76,7 @@ from voiceguard.events.wire import (
 
 __all__ = [
     "ActionDecided",
+    "ActionOverruled",
     "ActionRequested",
     "ActionState",
     "AudioReceived",
@@ -84,6 +87,7 @@ __all__ = [
     "Challenge",
     "Channel",
     "CodeEntered",
+    "CodeJudged",
     "CodeToDeliver",
     "CustomerFacts",
     "Decision",
@@ -138,6 +142,6 @@ __all__ = [
 
 CallInput = (
     CallStarted | AudioReceived | MediaGap | MediaDropped | MediaPaused | MediaResumed | DtmfReceived
-    | TranscriptReceived | MarkReceived | CallEnded | ActionRequested | CodeEntered | HandoverAnswered | VoiceAsked
-    | KnownVoices | TimePassed | ScoreReceived | ScoreMissing
+    | TranscriptReceived | MarkReceived | CallEnded | ActionRequested | ActionOverruled | CodeEntered | HandoverAnswered
+    | VoiceAsked | KnownVoices | TimePassed | ScoreReceived | ScoreMissing
 )

@@ -17,7 +17,9 @@ class CustomerFacts:
     last_totp_step: int = -1
     """Last accepted RFC 6238 time step, so that no code is accepted twice."""
     locked_until: float = 0.0
-    """Unix seconds until which every step-up of this customer is refused."""
+    """Unix seconds until which no code of this customer is taken; inf: until a person lifts it."""
+    wrong_in: tuple[str, ...] = ()
+    """Calls in which codes were wrong since the last right one, the newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,17 @@ class HandoverAnswered:
     role: str
     verdict: Literal["accept", "approve", "refuse"]
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionOverruled:
+    """A fault, or what is on record, takes an action out of the call's hands."""
+
+    asked: ActionRequested
+    code: str
+    text: str
+    is_denied: bool = False
+    """The record denies it; otherwise a person decides."""
 
 
 @dataclass(frozen=True, slots=True)

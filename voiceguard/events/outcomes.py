@@ -120,6 +120,15 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeJudged:
+    """A one-time code that somebody meant, beside the one that was asked for. Never holds the code."""
+
+    is_right: bool
+    compared: int = 1
+    """Codes that were compared for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class RiskChanged:
     risk: Risk
 
@@ -144,6 +153,10 @@ class ActionDecided:
     """Who approved or refused, where a person did."""
     lock_customer_until: float | None = None
     accepted_totp_step: int | None = None
+    customer_ref: str | None = None
+    """The action's own customer, for whom codes count."""
+    code: CodeJudged | None = None
+    """The code that led to this decision; what it changes is kept for its customer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from voiceguard.call import Call
 from voiceguard.errors import PeerError
 from voiceguard.events import (
     ActionDecided,
+    ActionOverruled,
     ActionRequested,
     Band,
     CallEnded,
@@ -39,7 +40,7 @@ from voiceguard.events import (
     as_record,
 )
 from voiceguard.live.context import LiveContext
-from voiceguard.live.decisions import Decisions
+from voiceguard.live.decisions import LATE, Decisions
 from voiceguard.live.feed import CallView
 from voiceguard.live.handovers import Handovers
 from voiceguard.live.messages import risk_body
@@ -87,7 +88,7 @@ class LiveCall:
         self.view = CallView(call_id, started.customer_ref, context.now())
         self.recorder = Recorder(context, call_id)
         self.handovers = Handovers(self.recorder.add, context.settings.desk.orphan_s)
-        self.decisions = Decisions(context, call_id, self.recorder, self._tell, self._decision_told)
+        self.decisions = Decisions(context, call_id, self.recorder, self._tell, self._decision_told, self.overrule)
         self.voices = VoiceRequests(self.receive)
         self.dead_grants: set[str] = set()
         """Ids of grants that the risk, which turned high after them, has revoked."""
@@ -160,6 +161,8 @@ class LiveCall:
     def tick(self, present: Collection[str]) -> None:
         """Let time-outs fire, and raise an alarm for handovers without a person; `present`: who follows the calls."""
         self.receive(TimePassed())
+        for action_id in self.decisions.late(self._context.now()):
+            self.overrule(action_id, LATE)
         for orphan in self.handovers.watch(self._context.now(), present):
             self._context.metrics.orphans.labels(orphan.tier).inc()
             self._show_handovers()
@@ -171,13 +174,16 @@ class LiveCall:
         """
         self.check_action_limit()
         customer: CustomerFacts | None = None
+        self.requested[action_id] = ActionRequested(action_id, action, parameters, None)
+        self.decisions.expect(action_id)
         if self.started.customer_ref is not None:
             try:
                 customer = await self._context.store.customers.find(self.started.customer_ref)
             except StoreError:
                 self._context.metrics.store_errors.inc()
-        self.requested[action_id] = asked = ActionRequested(action_id, action, parameters, customer)
-        self.receive(asked)
+        if action_id not in self.decisions.told:  # or it was overruled while the store looked
+            self.requested[action_id] = asked = ActionRequested(action_id, action, parameters, customer)
+            self.receive(asked)
 
     def check_action_limit(self) -> None:
         """Raises PeerError, not fatal, when this call has asked for all the actions that it may."""
@@ -208,9 +214,20 @@ class LiveCall:
             raise PeerError("orphaned", "nobody holds this handover: take it over first", fatal=False)
         self.receive(event)
 
-    async def overrule(self, action_id: str, reason: Reason) -> dict[str, Any]:
-        """Hand an action over for good; returns the `decision` message."""
-        return await self.decisions.overrule(self.requested[action_id], self.core.risk, reason)
+    def overrule(self, action_id: str, reason: Reason, *, is_denied: bool = False) -> dict[str, Any]:
+        """Put an action into a person's hands, or deny it where nobody could allow it; returns the `decision` message.
+
+        What was told as allowed or denied stays so. `is_denied`: the record denied it, and who recorded it tells it.
+        """
+        told = self.decisions.told.get(action_id)
+        if told is not None and told["decision"] in ("allow", "deny"):
+            return told
+        event = ActionOverruled(self.requested[action_id], reason.code, reason.text, is_denied)
+        for outcome in self.core.receive(event, self._context.now()):
+            if isinstance(outcome, ActionDecided) and not is_denied:
+                self.decisions.tell_first(outcome)
+        self._context.hub.changed(self.started.call_id)
+        return self.decisions.told.get(action_id, {})
 
     # ── outcomes out ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -54,6 +54,10 @@ class Challenges:
         self._locked_until = 0.0
         self._last_step = -1
 
+    def is_locked_here(self, now: float) -> bool:
+        """Whether too many wrong codes were given in this very call."""
+        return now < self._locked_until
+
     def is_locked(self, customer: CustomerFacts | None, now: float) -> bool:
         """Whether too many wrong codes were given, in this call or in one before."""
         return now < max(self._locked_until, 0.0 if customer is None else customer.locked_until)

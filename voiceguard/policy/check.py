@@ -99,7 +99,7 @@ def _unsafe(tier: Tier, seen: dict[str, Any], trace: Trace) -> Iterator[Finding]
 
 
 def _grid(policy: Policy, tier: Tier, actions: list[str]) -> Iterator[tuple[dict[str, Any], Trace]]:
-    """Contexts in which a customer is known and not locked out; an open tier's rules see the other cases too."""
+    """Contexts in which a customer is known; an open tier's rules see the other case too."""
     guards = [rule.when for rule in tier.rules] + [remark.when for remark in policy.remarks]
     text = "\n".join(guards)
     flags = (False, True)
@@ -118,7 +118,7 @@ def _grid(policy: Policy, tier: Tier, actions: list[str]) -> Iterator[tuple[dict
     for band, state, held, injection, consent, known, locked, score, net_s, evidence, action in product(
         Band, RiskState, _HELD, flags,
         values("consent", flags, True), values("customer_known", open_flags, True),
-        values("locked", open_flags, False), values("score", scores, 50), values("net_speech_s", speech, 10.0),
+        values("locked", flags, False), values("score", scores, 50), values("net_speech_s", speech, 10.0),
         values("evidence", llrs, ()), values("action", actions, actions[0]),
     ):
         risk = Risk(0.0, net_s, None if score < 0 else score, band, state, tuple(

@@ -6,13 +6,15 @@ Whatever the policy answers, a sensitive action becomes allowed in `_allow` alon
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from voiceguard.events import (
     ActionDecided,
+    ActionOverruled,
     ActionRequested,
     ActionState,
     CodeEntered,
+    CodeJudged,
     CodeToDeliver,
     Decision,
     Grant,
@@ -21,6 +23,7 @@ from voiceguard.events import (
     Risk,
     ShadowRuled,
 )
+from voiceguard.events.tenants import own_name
 from voiceguard.policy.challenges import Challenges, OpenChallenge
 from voiceguard.policy.grants import parameters_sha256
 from voiceguard.policy.rules import Policy, Ruling, context
@@ -103,7 +106,7 @@ class ActionEngine:
         if outcome == "wrong":
             return self._wrong_code(action, at)
         action.assurance.add("otp")
-        return self._rule(action, Input.CODE_RIGHT, at, totp_step=step)
+        return self._rule(action, Input.CODE_RIGHT, at, totp_step=step, code=CodeJudged(is_right=True))
 
     def digit(self, digit: str, risk: Risk, *, consent: bool, injection: bool, now: float) -> Outcomes:
         """A key pressed on the telephone, for the latest challenge: `#` or the sixth digit submits, `*` clears."""
@@ -150,6 +153,28 @@ class ActionEngine:
             outcomes += self._beside(action, at, ruling)
         return outcomes
 
+    def overrule(self, event: ActionOverruled, risk: Risk, *, now: float) -> Outcomes:
+        """A fault puts the action, asked for or not yet, into a person's hands, with nothing of what was given before.
+
+        Where nobody could ever allow it, it is denied. An action that is over already gets its last decision again.
+        """
+        action = self._actions.get(event.asked.action_id)
+        if action is None:
+            asked = event.asked
+            tier = self._policy.actions.get(asked.action, "unknown")
+            action = self._actions[asked.action_id] = _Action(asked, parameters_sha256(asked.parameters), tier)
+        if action.last is not None and action.state in (ActionState.DENIED, ActionState.EXPIRED, ActionState.LAPSED):
+            return [action.last]
+        action.assurance, action.approved_by = set(), set()
+        at = _Now(risk, consent=False, injection=False, now=now)
+        reasons: tuple[Reason, ...] = (Reason(event.code, event.text),)
+        if event.is_denied:
+            return [self._move(action, Input.OVERRULED, ActionState.DENIED, event.code, reasons, at=at)]
+        if not self._is_for_people(action):
+            reasons += (Reason("nobody_decides", "No person could allow this either, so it is denied."),)
+            return [self._move(action, Input.OVERRULED, ActionState.DENIED, "fail_closed", reasons, at=at)]
+        return [self._move(action, Input.OVERRULED, ActionState.HANDED_OVER, "fail_closed", reasons, at=at)]
+
     def tick(self, risk: Risk, *, now: float) -> Outcomes:
         """Challenges whose time is up are denied."""
         at = _Now(risk, consent=False, injection=False, now=now)
@@ -167,12 +192,21 @@ class ActionEngine:
     # ── ruling ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _ruling(self, action: _Action, at: _Now, policy: Policy | None = None) -> Ruling:
-        event = action.event
-        return (policy or self._policy).decide(event.action, context(
+        event, policy = action.event, policy or self._policy
+        tier = policy.tier(event.action)
+        if tier is not None and tier.sensitive and self._challenges.is_locked_here(at.now):
+            reason = Reason("customer_locked", "Too many wrong codes were entered in this call.")
+            return Ruling(Decision.DENY, "customer_locked", (reason,), tier.name)
+        ruling = policy.decide(event.action, context(
             at.risk, assurance=action.assurance, consent=at.consent, customer_known=event.customer is not None,
             locked=self._challenges.is_locked(event.customer, at.now), injection=at.injection, action=event.action,
             tier=action.tier, parameters=event.parameters,
         ))
+        if ruling.rule == "customer_locked" and event.customer is not None and event.customer.wrong_in:
+            named = ", ".join(map(own_name, event.customer.wrong_in))
+            text = f"Codes of this customer were wrong in these calls: {named}."
+            ruling = replace(ruling, reasons=(*ruling.reasons, Reason("wrong_codes_in", text)))
+        return ruling
 
     def _beside(self, action: _Action, at: _Now, live: Ruling) -> Outcomes:
         """What the draft says of the same question, where that is news; nothing follows from it."""
@@ -188,17 +222,19 @@ class ActionEngine:
         )]
 
     def _rule(
-        self, action: _Action, by: Input, at: _Now, *, person: str | None = None, totp_step: int | None = None
+        self, action: _Action, by: Input, at: _Now, *, person: str | None = None, totp_step: int | None = None,
+        code: CodeJudged | None = None,
     ) -> Outcomes:
         """Ask the policy with the assurance now held, and follow it."""
         ruling = self._ruling(action, at)
-        return [*self._follow(action, ruling, by, at, person, totp_step), *self._beside(action, at, ruling)]
+        return [*self._follow(action, ruling, by, at, person, totp_step, code), *self._beside(action, at, ruling)]
 
     def _follow(
-        self, action: _Action, ruling: Ruling, by: Input, at: _Now, person: str | None, totp_step: int | None
+        self, action: _Action, ruling: Ruling, by: Input, at: _Now, person: str | None, totp_step: int | None,
+        code: CodeJudged | None,
     ) -> Outcomes:
         if ruling.decision is Decision.ALLOW:
-            return [self._allow(action, by, ruling, at, person=person, totp_step=totp_step)]
+            return [self._allow(action, by, ruling, at, person=person, totp_step=totp_step, code=code)]
         if ruling.decision is Decision.STEP_UP:
             if by is Input.RULED:
                 return self._challenge(action, ruling, at)
@@ -207,11 +243,13 @@ class ActionEngine:
         else:
             state = STATE_OF[ruling.decision]
         return [self._move(
-            action, by, state, ruling.rule, ruling.reasons, at=at, person=person, accepted_totp_step=totp_step
+            action, by, state, ruling.rule, ruling.reasons, at=at, person=person, accepted_totp_step=totp_step,
+            code=code,
         )]
 
     def _allow(
-        self, action: _Action, by: Input, ruling: Ruling, at: _Now, *, person: str | None, totp_step: int | None
+        self, action: _Action, by: Input, ruling: Ruling, at: _Now, *, person: str | None, totp_step: int | None,
+        code: CodeJudged | None,
     ) -> ActionDecided:
         """The only way to `allowed`, and the only place where a grant is made."""
         tier = self._policy.tiers[action.tier]
@@ -227,8 +265,15 @@ class ActionEngine:
             )
         return self._move(
             action, by, ActionState.ALLOWED, ruling.rule, ruling.reasons, at=at, grant=grant, person=person,
-            accepted_totp_step=totp_step,
+            accepted_totp_step=totp_step, code=code,
         )
+
+    def _is_for_people(self, action: _Action) -> bool:
+        """Whether people alone could allow it: never for a customer whom nobody knows."""
+        tier = self._policy.tiers.get(action.tier)
+        if tier is None:
+            return False
+        return not tier.sensitive or (action.event.customer is not None and tier.is_for_people)
 
     # ── challenges ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -248,12 +293,15 @@ class ActionEngine:
         locked_until = self._challenges.count_wrong(at.now)
         if locked_until is None:
             reason = Reason("wrong_code", "The code is wrong.")
-            return [self._move(action, Input.CODE_WRONG, ActionState.CHALLENGED, "wrong_code", (reason,), at=at)]
+            return [self._move(
+                action, Input.CODE_WRONG, ActionState.CHALLENGED, "wrong_code", (reason,), at=at,
+                code=CodeJudged(is_right=False),
+            )]
         reason = Reason("too_many_tries", "Too many wrong codes.")
         return [
             self._move(
                 action, Input.CODE_WRONG, ActionState.DENIED, "too_many_tries", (reason,), at=at,
-                lock_customer_until=locked_until,
+                lock_customer_until=locked_until, code=CodeJudged(is_right=False),
             ),
             *(
                 self._move(other, Input.LOCKED_OUT, ActionState.DENIED, "too_many_tries", (reason,), at=at)
@@ -276,7 +324,7 @@ class ActionEngine:
     def _move(
         self, action: _Action, by: Input, to: ActionState, rule: str, reasons: tuple[Reason, ...], *, at: _Now,
         grant: Grant | None = None, person: str | None = None, lock_customer_until: float | None = None,
-        accepted_totp_step: int | None = None,
+        accepted_totp_step: int | None = None, code: CodeJudged | None = None,
     ) -> ActionDecided:
         """One step of the table. A code is forgotten with the challenge that it belonged to."""
         check_move(action.state, by, to)
@@ -288,6 +336,7 @@ class ActionEngine:
             action_id=action.event.action_id, action=action.event.action, tier=action.tier, decision=DECISION_OF[to],
             state=to, reasons=reasons, rule=rule, risk=at.risk, parameters_sha256=action.sha256,
             challenge=challenge, grant=grant, person=person, lock_customer_until=lock_customer_until,
-            accepted_totp_step=accepted_totp_step,
+            accepted_totp_step=accepted_totp_step, code=code,
+            customer_ref=None if action.event.customer is None else action.event.customer.customer_ref,
         )
         return action.last

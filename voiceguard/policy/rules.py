@@ -1,8 +1,9 @@
 """The policy file: actions have tiers, tiers have ordered CEL rules, the first rule that matches decides.
 
-Three things are fixed here, whatever a file says: an unknown action is denied, a tier that demands assurance denies an
-unknown or locked-out customer, and nothing is allowed while none of the tier's assurance sets is held. A rule that
-fails, or answers anything but true or false, hands over (reason `policy_fault`); it never allows.
+Three things are fixed here, whatever a file says: an unknown action is denied; a tier that demands assurance denies an
+unknown customer, and hands a locked-out one over to people, or denies where people alone could not allow it; nothing is
+allowed while none of the tier's assurance sets is held. A rule that fails, or answers anything but true or false, hands
+over (reason `policy_fault`); it never allows.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import cel
 from voiceguard.events import Decision, Reason, Risk
 from voiceguard.policy import schema
 from voiceguard.policy.schema import ChallengeTerms
+
+PEOPLE = frozenset({"human", "second_human"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,11 @@ class Tier:
     def sensitive(self) -> bool:
         """Whether an allowed action needs assurance, a customer and a grant."""
         return bool(self.assurance)
+
+    @property
+    def is_for_people(self) -> bool:
+        """Whether people alone hold one of the demanded sets, without a code."""
+        return self.satisfied_by(PEOPLE)
 
     def satisfied_by(self, held: Collection[str]) -> bool:
         """Whether `held` contains one of the demanded sets."""
@@ -149,7 +157,7 @@ def explain(policy: Policy, action: str, context: Mapping[str, Any]) -> Trace:
         held = frozenset(context["assurance"])
     except Exception:  # values of a foreign kind
         return Trace(_fault("context", tier), ())
-    for rule in (*_GUARDS, *tier.rules) if tier.sensitive else tier.rules:
+    for rule in (*_GUARDS[tier.is_for_people], *tier.rules) if tier.sensitive else tier.rules:
         try:
             matched = _true(rule.program, seen)
         except Exception as error:  # whatever CEL meets in foreign values must end in a person's hands
@@ -209,12 +217,12 @@ def _reason(part: schema.ReasonPart) -> Reason:
     return Reason(part.code, part.text)
 
 
-def _guard(name: str, when: str, text: str) -> Rule:
-    return Rule(name, when, Decision.DENY, Reason(name, text), cel.compile(when))
+def _guard(name: str, when: str, text: str, decision: Decision = Decision.DENY) -> Rule:
+    return Rule(name, when, decision, Reason(name, text), cel.compile(when))
 
 
-_GUARDS = (
-    _guard("customer_missing", "!customer_known", "Nobody is known whose action this would be."),
-    _guard("customer_locked", "locked", "Too many wrong codes: step-ups of this customer are refused for a while."),
-)
-"""Tried first in every tier that demands assurance; no file can leave them out."""
+_MISSING = _guard("customer_missing", "!customer_known", "Nobody is known whose action this would be.")
+_LOCKED = "customer_locked", "locked && !('human' in assurance)", "Too many wrong codes of late: none is taken now."
+_GUARDS = {True: (_MISSING, _guard(*_LOCKED, Decision.HANDOVER)), False: (_MISSING, _guard(*_LOCKED))}
+"""Tried first in a tier that demands assurance, by whether people alone could allow it: who was locked out by others
+has a way. No file can leave them out."""

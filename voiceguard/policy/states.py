@@ -20,13 +20,17 @@ class Input(StrEnum):
     ACCEPTED = "accepted"
     APPROVED = "approved"
     REFUSED = "refused"
+    OVERRULED = "overruled"
+    """A fault outside of the call, or what is on record."""
 
 
+_OVERRULED = {Input.OVERRULED: frozenset({ActionState.HANDED_OVER, ActionState.DENIED})}
 TABLE: Mapping[ActionState, Mapping[Input, frozenset[ActionState]]] = MappingProxyType({
     ActionState.REQUESTED: {
         Input.RULED: frozenset(
             {ActionState.ALLOWED, ActionState.CHALLENGED, ActionState.HANDED_OVER, ActionState.DENIED}
         ),
+        **_OVERRULED,
     },
     ActionState.CHALLENGED: {
         Input.CODE_RIGHT: frozenset({ActionState.ALLOWED, ActionState.HANDED_OVER, ActionState.DENIED}),
@@ -35,13 +39,15 @@ TABLE: Mapping[ActionState, Mapping[Input, frozenset[ActionState]]] = MappingPro
         Input.TIME_UP: frozenset({ActionState.EXPIRED}),
         Input.LOCKED_OUT: frozenset({ActionState.DENIED}),
         Input.CALL_ENDED: frozenset({ActionState.LAPSED}),
+        **_OVERRULED,
     },
     ActionState.HANDED_OVER: {
         Input.ACCEPTED: frozenset({ActionState.HANDED_OVER}),
         Input.APPROVED: frozenset({ActionState.ALLOWED, ActionState.HANDED_OVER, ActionState.DENIED}),
         Input.REFUSED: frozenset({ActionState.DENIED}),
+        **_OVERRULED,
     },
-    ActionState.ALLOWED: {},
+    ActionState.ALLOWED: _OVERRULED,  # whose allowance was never told
     ActionState.DENIED: {},
     ActionState.EXPIRED: {},
     ActionState.LAPSED: {},

@@ -97,6 +97,7 @@ class Settings(BaseSettings):
     resume_s: float = Field(600.0, ge=0, description="Seconds after its end in which a call goes on where it was.")
     score_deadline_s: float = Field(2.0, gt=0, description="Seconds after which a window's score counts as missing.")
     decision_timeout_s: float = Field(5.0, gt=0, description="Seconds a decision may take before a human decides.")
+    codes_per_hour: int = Field(10, ge=1, description="One-time codes sent to one customer within an hour, at most.")
     otp_webhook_url: str | None = Field(None, description="Where one-time codes are sent; empty: nowhere.")
     otp_webhook_secret: SecretStr | None = Field(None, description="Signs the webhook's body.")
     otp_console: bool = Field(False, description="Print one-time codes instead: for trying out, never with real calls.")

@@ -19,6 +19,7 @@ from voiceguard.events import (
     ActionState,
     Band,
     Challenge,
+    CodeJudged,
     Decision,
     Evidence,
     Grant,
@@ -26,6 +27,7 @@ from voiceguard.events import (
     Risk,
     RiskState,
 )
+from voiceguard.policy.lockouts import LockoutTerms
 
 RISK = Risk(8.0, 5.0, 4, Band.LOW, RiskState.OK, (Evidence("synthetic_voice", -1.25, 0.5, -0.625, 3),))
 
@@ -41,18 +43,23 @@ ENDED = {"kind": "ended", "at": 160.0, "reason": "stopped"}
 
 STEP_UP = ActionDecided(
     "a1", "refund", "money", Decision.STEP_UP, ActionState.CHALLENGED, (Reason("because", "Because."),), "ask", RISK,
-    "00", challenge=Challenge("totp", 400.0, 3, "urn:voiceguard:acr:otp"),
+    "00", challenge=Challenge("totp", 400.0, 3, "urn:voiceguard:acr:otp"), customer_ref="customer-1",
 )
 
 ALLOW = replace(
     STEP_UP, decision=Decision.ALLOW, state=ActionState.ALLOWED, rule="code_right", challenge=None,
     accepted_totp_step=77, grant=Grant("jti-1", "call-1", "customer-1", "refund", "00", 1000.0),
+    code=CodeJudged(is_right=True),
 )
+
+WRONG = replace(STEP_UP, rule="wrong_code", code=CodeJudged(is_right=False))
 
 DENY = replace(
     STEP_UP, decision=Decision.DENY, state=ActionState.DENIED, rule="too_many_tries", challenge=None,
-    lock_customer_until=2000.0,
+    lock_customer_until=2000.0, code=CodeJudged(is_right=False),
 )
+
+TERMS = LockoutTerms(3, 900.0, 2)
 
 
 def url(path: Path) -> str:
@@ -89,9 +96,9 @@ def dump(path: Path) -> list[str]:
         return list(connection.iterdump())
 
 
-async def decide(store: Store, decided: ActionDecided, call_id: str = "call-1", at: float = 110.0) -> None:
-    """Record a decision."""
-    await store.decisions.record(call_id, decided, at=at, models=MODELS, policy=POLICY)
+async def decide(store: Store, decided: ActionDecided, call_id: str = "call-1", at: float = 110.0) -> ActionDecided:
+    """Record a decision; as it stands then."""
+    return await store.decisions.record(call_id, decided, at=at, models=MODELS, policy=POLICY, terms=TERMS)
 
 
 async def one_call(store: Store, call_id: str = "call-1", jti: str = "jti-1") -> None:

@@ -55,28 +55,13 @@ def test_code_opens_one_thing(tmp_path: Path) -> None:
     assert on(tmp_path / "v.db", use) == (77, False, [STARTED])
 
 
-def test_lock_is_never_shortened(tmp_path: Path) -> None:
-    """A lock-out lasts until the latest of the ends that were asked for."""
-    async def use(store: Store) -> Any:
-        await store.customers.upsert("customer-1")
-        await store.calls.append("call-1", [STARTED])
-        ends = []
-        for until in (2000.0, 1500.0, 2500.0):
-            await decide(store, replace(DENY, lock_customer_until=until))
-            ends.append((await store.customers.find("customer-1")).locked_until)
-        return ends
-
-    assert on(tmp_path / "v.db", use) == [2000.0, 2000.0, 2500.0]
-
-
 @pytest.mark.parametrize("decided", [DENY, ALLOW])
-def test_unknown_customer_is_not_made_known(tmp_path: Path, decided: ActionDecided) -> None:
-    """To lock or to spend a code of nobody is a fault, and nothing of the decision stays."""
+def test_nothing_is_granted_for_a_customer_whom_nobody_knows(tmp_path: Path, decided: ActionDecided) -> None:
+    """The decision is recorded as a denial, and the customer is not made known by it."""
     async def use(store: Store) -> Any:
         await store.calls.append("call-1", [STARTED])
-        with pytest.raises(StoreError):
-            await decide(store, decided)
+        stands = await decide(store, decided)
         call = await store.calls.find("call-1")
-        return await store.customers.find("customer-1"), await store.calls.events("call-1"), call["actions"]
+        return stands.rule, await store.customers.find("customer-1"), call["actions"][0]["decision"]
 
-    assert on(tmp_path / "v.db", use) == (None, [STARTED], [])
+    assert on(tmp_path / "v.db", use) == ("customer_unknown", None, "deny")

@@ -12,23 +12,13 @@ import httpx
 import pyotp
 import pytest
 
-from tests.server.asking import ACTIONS, allowed, ask, on
+from tests.server.asking import ACTIONS, allowed, answer, ask, on
 from tests.server.endings import until
 from tests.server.serving import Served, Voice, said
 from voiceguard.errors import ConfigurationError
 from voiceguard.live import call
 from voiceguard.server.app import create_app
 from voiceguard.settings import Settings
-
-
-async def answer(served: Served, action_id: str, person: str, verdict: str = "approve") -> dict[str, Any]:
-    """A person's word, with a key of their own."""
-    key = await served.service.store.api_keys.create(person, ["handover"], by="tests", now=1.0)
-    async with served.api(key) as api:
-        said = await api.post(f"/v1/actions/{action_id}/handover", json={"verdict": verdict, "reason": "I know them."})
-    decided: dict[str, Any] = said.json()
-    return decided
-
 
 # ── asking ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -217,26 +207,6 @@ def test_authenticator_code_is_taken_once(tmp_path: Path) -> None:
             return decisions
 
     assert ["allow", "step_up"] == on(tmp_path, use)
-
-
-def test_wrong_codes_lock_the_customer_out_of_other_calls_too(tmp_path: Path) -> None:
-    """The third wrong code denies, and a new call of this customer gets no challenge."""
-    async def use(served: Served, api: httpx.AsyncClient) -> tuple[list[Any], dict[str, Any]]:
-        async with served.call():
-            asked = await ask(api)
-            wrong = "000000" if served.phone.codes[-1].code != "000000" else "000001"
-            tried = [
-                (await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": wrong})).json() for _ in range(3)
-            ]
-        async with served.call("call-2"):
-            later = await api.post("/v1/calls/call-2/actions", json={"action": "account_recovery"})
-        return tried, later.json()
-
-    tried, later = on(tmp_path, use)
-    assert [("step_up", 2), ("step_up", 1), ("deny", None)] == [
-        (one["decision"], one.get("challenge", {}).get("tries_left")) for one in tried
-    ]
-    assert ("deny", "customer_locked") == (later["decision"], later["reasons"][0]["code"])
 
 
 def test_lock_out_reaches_calls_in_progress(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voiceguard.adapters.store.audit_check import call_row
-from voiceguard.adapters.store.database import StoreError, put
+from voiceguard.adapters.store.database import Refused, StoreError, put
 from voiceguard.adapters.store.tables import audit_events, calls, chain_heads
 from voiceguard.audit.chain import genesis, link
 from voiceguard.audit.record import canonical
@@ -41,4 +41,4 @@ def _canonical(record: Mapping[str, Any]) -> bytes:
     try:
         return canonical(record)
     except ValueError:
-        raise StoreError("this record has no canonical form") from None
+        raise Refused("this record has no canonical form") from None

@@ -27,6 +27,10 @@ class StoreError(VoiceguardError):
     """The store could not do it, and did nothing by halves."""
 
 
+class Refused(StoreError):
+    """The store works, and will never do this."""
+
+
 class Cipher(Protocol):
     """Authenticated encryption, as `cryptography.fernet.Fernet`."""
 

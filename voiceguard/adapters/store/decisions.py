@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import ScalarSelect, case, func, insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voiceguard.adapters.store import chains, grants, pseudonyms, tables
+from voiceguard.adapters.store import chains, codes, grants, pseudonyms, tables
 from voiceguard.adapters.store.audit_check import action_row, grant_row
-from voiceguard.adapters.store.database import Database, StoreError, put
-from voiceguard.adapters.store.tables import actions, calls, customers, subjects
+from voiceguard.adapters.store.database import Database, put
+from voiceguard.adapters.store.tables import actions, customers
 from voiceguard.events import ActionDecided, as_record
+from voiceguard.policy.lockouts import LockoutTerms
 
 
 class Decisions:
@@ -21,15 +22,26 @@ class Decisions:
         self._database = database
 
     async def record(
-        self, call_id: str, decided: ActionDecided, *, at: float, models: Mapping[str, str], policy: str
-    ) -> None:
-        """Record a decision and everything that it changes: the action, its grant, the customer's lock-out and last
-        TOTP step.
+        self, call_id: str, decided: ActionDecided, *, at: float, models: Mapping[str, str], policy: str,
+        terms: LockoutTerms,
+    ) -> ActionDecided:
+        """Record a decision and everything that it changes: the action, its grant, and of the action's own customer
+        wrong codes, lock-out and last TOTP step. Returns the decision as it stands: an entered code is judged beside
+        those of the customer's other calls, and nothing is granted for a customer whom nobody knows any more.
 
-        Raises StoreError also for a TOTP step that another call has used, so that one code opens one thing.
+        Raises Refused for a TOTP step that another call has used, so that one code opens one thing, and TooManyCodes
+        for a challenge whose code would be one too many for its customer.
         """
-        record = {"kind": "decision", "at": at, **as_record(decided), "models": dict(models), "policy": policy}
         async with self._database.write("record a decision") as connection:
+            if decided.code is not None:
+                decided = await codes.judge(connection, call_id, decided, at, terms)
+            elif decided.challenge is not None and decided.challenge.method == "delivered_code":
+                await codes.count_sent(connection, decided.customer_ref or "", at, terms.per_hour)
+            if decided.grant is not None and not await _is_known(connection, decided.grant.customer_ref):
+                decided = codes.denied(decided, codes.UNKNOWN)
+            record = {
+                "kind": "decision", "at": at, **as_record(decided), "models": dict(models), "policy": policy,
+            }
             hidden = await pseudonyms.hide(connection, record, self._database.cipher_or_none)
             await chains.append(connection, call_id, [hidden])
             await put(
@@ -37,10 +49,7 @@ class Decisions:
             )
             if decided.grant is not None:
                 await connection.execute(insert(tables.grants).values(call_id=call_id, **grant_row(record)))
-            if decided.accepted_totp_step is not None:
-                await _spend_step(connection, call_id, decided.accepted_totp_step)
-            if decided.lock_customer_until is not None:
-                await _lock_out(connection, call_id, decided.lock_customer_until)
+        return decided
 
     async def redeem_grant(self, jti: str, now: float, customer_ref: str | None = None) -> bool:
         """Spend a recorded grant; False when it is spent, revoked, unknown or expired, and when its customer, if given,
@@ -54,27 +63,6 @@ class Decisions:
             return await grants.revoke(connection, jtis, why, now)
 
 
-async def _spend_step(connection: AsyncConnection, call_id: str, step: int) -> None:
-    """Move the customer's last TOTP step on; refused when it is there already."""
-    moved = await connection.execute(
-        update(customers)
-        .where(customers.c.ref == _customer_of(call_id), customers.c.last_totp_step < step)
-        .values(last_totp_step=step)
-    )
-    if moved.rowcount != 1:
-        raise StoreError("this code was used before, or its customer is unknown")
-
-
-async def _lock_out(connection: AsyncConnection, call_id: str, until: float) -> None:
-    longer = case((customers.c.locked_until < until, until), else_=customers.c.locked_until)
-    locked = await connection.execute(
-        update(customers).where(customers.c.ref == _customer_of(call_id)).values(locked_until=longer)
-    )
-    if locked.rowcount != 1:
-        raise StoreError("the customer to lock is unknown")
-
-
-def _customer_of(call_id: str) -> ScalarSelect[str | None]:
-    name = func.coalesce(subjects.c.ref, calls.c.customer_ref)
-    named = calls.outerjoin(subjects, subjects.c.subject == calls.c.customer_ref)
-    return select(name).select_from(named).where(calls.c.call_id == call_id).scalar_subquery()
+async def _is_known(connection: AsyncConnection, ref: str) -> bool:
+    query = select(customers.c.ref).where(customers.c.ref == ref)
+    return (await connection.execute(query)).one_or_none() is not None

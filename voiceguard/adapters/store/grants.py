@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, and_, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voiceguard.adapters.store import chains
-from voiceguard.adapters.store.tables import calls, customers, grants, subjects
+from voiceguard.adapters.store.tables import actions, calls, customers, grants, subjects
 
 
 async def spend(connection: AsyncConnection, jti: str, now: float, customer_ref: str | None) -> bool:
     """Spend a grant, on record; False when it is spent, revoked, unknown or expired, and when its customer, if given,
-    is locked out or erased."""
+    is erased, or locked out and no person approved it."""
     if customer_ref is not None:
         query = select(customers.c.locked_until).where(customers.c.ref == customer_ref).with_for_update()
         locked_until = (await connection.execute(query)).scalar_one_or_none()
-        if locked_until is None or now < locked_until:
+        if locked_until is None or (now < locked_until and not await _is_approved(connection, jti)):
             return False
     spent = await connection.execute(
         update(grants)
@@ -29,6 +29,12 @@ async def spend(connection: AsyncConnection, jti: str, now: float, customer_ref:
         record = {"kind": "grant_redeemed", "at": now, "action_id": grant.action_id, "jti": jti}
         await chains.append(connection, grant.call_id, [record])
     return grant is not None
+
+
+async def _is_approved(connection: AsyncConnection, jti: str) -> bool:
+    same = actions.c.call_id == grants.c.call_id, actions.c.action_id == grants.c.action_id
+    query = select(actions.c.person).join(grants, and_(*same)).where(grants.c.jti == jti)
+    return (await connection.execute(query)).scalar_one_or_none() is not None
 
 
 async def revoke(connection: AsyncConnection, jtis: Collection[str], why: str, now: float) -> int:

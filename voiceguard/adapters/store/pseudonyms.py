@@ -19,7 +19,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voiceguard.adapters.store import chains, grants
-from voiceguard.adapters.store.tables import calls, customers, heard_voices, subjects, verdicts, voiceprints
+from voiceguard.adapters.store.tables import (
+    calls,
+    customers,
+    heard_voices,
+    sent_codes,
+    subjects,
+    verdicts,
+    voiceprints,
+    wrong_codes,
+)
 
 PREFIX = "subject:"
 
@@ -75,6 +84,7 @@ async def erase(connection: AsyncConnection, ref: str, *, author: str, reason: s
     await connection.execute(update(verdicts).where(verdicts.c.call_id.in_(theirs)).values(note=None))
     for table, column in (
         (voiceprints, voiceprints.c.customer_ref), (heard_voices, heard_voices.c.customer_ref),
+        (wrong_codes, wrong_codes.c.customer_ref), (sent_codes, sent_codes.c.customer_ref),
         (customers, customers.c.ref), (subjects, subjects.c.ref),
     ):
         await connection.execute(delete(table).where(column == ref))

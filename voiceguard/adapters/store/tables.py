@@ -102,6 +102,24 @@ customers = Table(
     Column("data_key", Text),  # encrypted: the key of what is kept of this customer; erasing it erases that
 )
 
+wrong_codes = Table(
+    "wrong_codes", metadata,
+    Column("customer_ref", String, primary_key=True),
+    Column("call_id", String, primary_key=True),
+    Column("tries", Integer, nullable=False),  # in a row: a right code in any call deletes the customer's rows
+    Column("codes", Integer, nullable=False),  # compared in these tries
+    Column("at", Double, nullable=False),  # the last one
+)
+
+sent_codes = Table(
+    "sent_codes", metadata,
+    Column("sent_id", Integer, primary_key=True),
+    Column("customer_ref", String, nullable=False),
+    Column("at", Double, nullable=False),
+    Index("ix_sent_codes_customer_ref", "customer_ref"),
+    Index("ix_sent_codes_at", "at"),
+)
+
 voiceprints = Table(
     "voiceprints", metadata,
     Column("voiceprint_id", String, primary_key=True),

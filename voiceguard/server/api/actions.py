@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -13,9 +14,10 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import Field
 
 from voiceguard.errors import AuthenticationError, PeerError
-from voiceguard.events import ActionState, CodeEntered, HandoverAnswered, Reason
+from voiceguard.events import ActionState, CodeEntered, HandoverAnswered
 from voiceguard.events.tenants import DEFAULT, kept_name, tenant_of
 from voiceguard.live.call import LiveCall
+from voiceguard.live.decisions import LATE
 from voiceguard.live.messages import challenge_header
 from voiceguard.live.registry import UnknownAction, UnknownCall
 from voiceguard.policy.grants import parameters_sha256
@@ -202,20 +204,21 @@ async def _ask(service: WebContext, call: LiveCall, body: AskedAction, by: Princ
     if by.is_person:
         call.recorder.add("asked_by_person", {"action_id": action_id, "action": body.action, "person": by.name})
     decision = call.decisions.next(action_id)
-    await call.request(action_id, body.action, body.parameters)
-    return await _decision(service, call, action_id, decision)
+    return await _decision(service, call, action_id, decision, call.request(action_id, body.action, body.parameters))
 
 
 async def _decision(
-    service: WebContext, call: LiveCall, action_id: str, decision: asyncio.Future[dict[str, Any]]
+    service: WebContext, call: LiveCall, action_id: str, decision: asyncio.Future[dict[str, Any]],
+    asking: Awaitable[None] | None = None,
 ) -> dict[str, Any]:
-    """The recorded decision; a person decides when none comes in time."""
+    """The recorded decision; a person decides when none comes in time, of which `asking` is a part."""
     try:
         async with asyncio.timeout(service.settings.decision_timeout_s):
+            if asking is not None:
+                await asking
             return await asyncio.shield(decision)
     except TimeoutError:
-        late = Reason("decision_late", "No decision came in time, so a person decides.")
-        return await call.overrule(action_id, late)
+        return call.overrule(action_id, LATE)
     except asyncio.CancelledError:
         if not decision.cancelled():
             raise
@@ -236,8 +239,6 @@ def _awaiting(service: WebContext, who: Principal, action_id: str, state: Action
     call = service.registry.holding(action_id, who.tenant)
     if action_id not in call.decisions.decided:
         raise UnknownAction("This action is not decided yet.")
-    if action_id in call.decisions.overruled:
-        raise Problem(409, "failed_closed", "A fault stopped this action; it can be asked for anew.")
     if call.decisions.decided[action_id].state is not state:
         raise Problem(409, "not_awaited", otherwise)
     return call
