@@ -37,18 +37,24 @@ def test_replays_a_call_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_a_killed_replay_goes_on(tmp_path: Path) -> None:
     """Killed with its workers, and asked for again: what was done is not done again, and the report is the same."""
-    short_set(tmp_path, *sorted(path.stem for path in SAMPLES.glob("0[1-6]*.wav")), seconds=10.0)
+    *names, last = sorted(path.stem for path in SAMPLES.glob("0[1-6]*.wav"))
+    short_set(tmp_path, *names, last, seconds=10.0)
+    audio = tmp_path / f"{last}.wav"
+    short, rate = soundfile.read(audio)
+    soundfile.write(audio, np.tile(short, (120, 1)), rate, subtype="ULAW")  # 20 minutes: not done before the others
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     command = [sys.executable, "-m", "voiceguard", "replay", str(tmp_path), "--jobs", "2", "--report"]
     with subprocess.Popen([*command, str(killed)], start_new_session=True, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None and not _results(killed):
+        while process.poll() is None and len(_results(killed)) < len(names):
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGKILL)
     made = _results(killed)
+    soundfile.write(audio, short, rate, subtype="ULAW")
 
     assert 0 == run("replay", tmp_path, "--report", killed, "--jobs", 1)
     assert 0 == run("replay", tmp_path, "--report", whole, "--jobs", 1)
-    assert 0 < len(made) < len(_results(killed)) == len(_results(whole))
+    assert (len(names), len(names) + 1) == (len(made), len(_results(killed)))
+    assert _results(killed).keys() == _results(whole).keys()
     assert made.items() <= _results(killed).items()
     for name in ("metrics.json", "calls.csv", "scores.tsv", "key.tsv"):
         assert (whole / name).read_bytes() == (killed / name).read_bytes()

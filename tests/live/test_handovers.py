@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.server.builders import decided
 from tests.server.desk import browser, session_token
 from tests.server.serving import Served, Voice, said, serving
-from voiceguard.events import ActionState
+from voiceguard.events import ActionState, HandoverAnswered
 from voiceguard.live.handovers import Handovers
 from voiceguard.policy.states import DECISION_OF
 
@@ -71,7 +71,8 @@ def test_whoever_took_it_has_left(is_person: bool, orphan: bool) -> None:
     """A person whom the desk does not see any more makes it an orphan again; of a machine that cannot be said."""
     desk = Desk()
     desk.tell(ActionState.HANDED_OVER, 0.0)
-    desk.handovers.answered("ann", is_person=is_person)
+    answer = HandoverAnswered(desk.one.action_id, "ann", "agent", "accept", "here")
+    desk.handovers.answer(answer, 0.0, is_person=is_person)
     desk.tell(ActionState.HANDED_OVER, 1.0, "ann", "accepted")
 
     assert [] == desk.handovers.watch(50.0, {"ann"})

@@ -32,19 +32,3 @@ def test_notes_survive_a_fault() -> None:
 
     kinds = [kind for what, kinds in bench.log if what == "append" for kind in kinds]
     assert kinds == ["started", "risk", "not_recorded", "ended"]
-
-
-def test_risk_told_and_recorded() -> None:
-    """A new risk goes to the stream with models and policy named, and into the record."""
-    bench = Bench(core=ScriptedCore({TranscriptReceived: lambda _: [RiskChanged(LOW)]}))
-
-    async def scenario(call: LiveCall) -> None:
-        call.receive(TranscriptReceived("caller", "hello"))
-
-    bench.run(scenario)
-
-    assert bench.told("risk") == [{
-        "type": "risk", "call_id": "call-1", "at_s": 8.0, "net_speech_s": 5.0, "score": 4, "band": "low",
-        "state": "ok", "evidence": [], "models": {"synthetic": "m@0"}, "policy": bench.context.policy,
-    }]
-    assert [kind for what, kinds in bench.log if what == "append" for kind in kinds] == ["started", "risk", "ended"]

@@ -188,7 +188,7 @@ async def heard(served: Served, call_id: str, seconds: float) -> None:
     async with asyncio.timeout(10):
         while True:
             call = served.service.registry.calls.get(call_id)
-            if call is not None and call.heard_s >= seconds - 0.02:
+            if call is not None and call.core.heard_s >= seconds - 0.02:
                 await call.idle()
                 return
             await asyncio.sleep(0.005)

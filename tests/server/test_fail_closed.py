@@ -108,7 +108,7 @@ def test_decision_that_does_not_come(tmp_path: Path) -> None:
             await socket.send(start())
             await speak(socket, 8.0)
             await said(socket, "started")
-            await until(lambda: served.service.registry.calls["call-1"].heard_s >= 7.98)
+            await until(lambda: served.service.registry.calls["call-1"].core.heard_s >= 7.98)
             late = await ask(api, "balance_enquiry")
             release.set()
             await heard(served, "call-1", 8.0)

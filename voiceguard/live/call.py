@@ -10,8 +10,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-import structlog
-
 from voiceguard.adapters.store import StoreError
 from voiceguard.call import Call
 from voiceguard.errors import PeerError
@@ -19,7 +17,6 @@ from voiceguard.events import (
     ActionDecided,
     ActionOverruled,
     ActionRequested,
-    Band,
     CallEnded,
     CallInput,
     CallStarted,
@@ -27,12 +24,10 @@ from voiceguard.events import (
     CustomerFacts,
     HandoverAnswered,
     KnownVoices,
-    MediaNoted,
     MediaPaused,
     Outcome,
     Reason,
     RiskChanged,
-    Samples,
     ScoreRequested,
     TimePassed,
     VoiceAsked,
@@ -42,17 +37,12 @@ from voiceguard.events import (
 from voiceguard.live.context import LiveContext
 from voiceguard.live.decisions import LATE, Decisions
 from voiceguard.live.feed import CallView
+from voiceguard.live.grants import CallGrants
 from voiceguard.live.handovers import Handovers
-from voiceguard.live.messages import risk_body
-from voiceguard.live.notes import event_of, record_of
+from voiceguard.live.journal import Journal
 from voiceguard.live.recorder import Recorder
 from voiceguard.live.scoring import Scoring
-from voiceguard.live.voices import VoiceRequests
-
-RETRY_S = 1.0
-"""After a store that refused, seconds."""
-
-log = structlog.get_logger()
+from voiceguard.live.voices import VoiceRequests, remember
 
 MAX_ACTIONS = 200
 """What one call may ask for: each is kept until its end."""
@@ -87,14 +77,11 @@ class LiveCall:
         """Who asked, whether it was a person, and their idempotency key, to the body's hash and its answer."""
         self.view = CallView(call_id, started.customer_ref, context.now())
         self.recorder = Recorder(context, call_id)
+        self.journal = Journal(context, self.view, self.recorder)
         self.handovers = Handovers(self.recorder.add, context.settings.desk.orphan_s)
         self.decisions = Decisions(context, call_id, self.recorder, self._tell, self._decision_told, self.overrule)
+        self.grants = CallGrants(context, call_id, self.decisions.idle)
         self.voices = VoiceRequests(self.receive)
-        self.dead_grants: set[str] = set()
-        """Ids of grants that the risk, which turned high after them, has revoked."""
-        self._grants: set[str] = set()
-        self._band = Band.UNKNOWN
-        self._revoking: asyncio.Task[None] | None = None
         self._context = context
         self._send = send
         self._on_replaced = on_replaced
@@ -109,7 +96,7 @@ class LiveCall:
         """Record the start and begin to tell decisions."""
         self.decisions.start()
         self.recorder.add("started", as_record(self.started))
-        self._tell_unread(self.started)
+        self.journal.unread(self.started, self.core.heard_s)
         self.receive(self.started)
         await self.recorder.flush()
 
@@ -124,25 +111,17 @@ class LiveCall:
         self.started = started
         facts = {"encoding": started.encoding, "consent": sorted(started.consent), "lost_s": round(lost_s, 1)}
         self.recorder.add("stream_resumed", facts)
-        self.view.add_event("media", self.core.heard_s, media="stream_resumed", channel=None, ms=1000.0 * lost_s)
-        self._tell_unread(started)
+        self.journal.stream("stream_resumed", self.core.heard_s, lost_s)
+        self.journal.unread(started, self.core.heard_s)
         self.receive(started)
         for message in self.decisions.told.values():
             send(message)
-
-    def _tell_unread(self, started: CallStarted) -> None:
-        """Say loudly what of a start's customer and consent nobody can read, and count what was passed over."""
-        self._context.metrics.beside.labels("metadata").inc(started.passed_over)
-        for name in sorted(started.unreadable):
-            log.warning("a call starts without what nobody can read", call_id=self.started.call_id, reason=name)
-            self._context.metrics.beside.labels(name).inc()
-            self.view.add_event("media", self.core.heard_s, media=f"{name}_unreadable", channel=None, ms=0.0)
 
     def lose_stream(self, reason: str) -> None:
         """The stream broke: the call waits for another, paused."""
         self._send, self._on_replaced, self.lost_at = _nowhere, lambda: None, self._context.now()
         self.recorder.add("stream_lost", {"reason": reason})
-        self.view.add_event("media", self.core.heard_s, media="stream_lost", channel=None, ms=0.0)
+        self.journal.stream("stream_lost", self.core.heard_s)
         self.receive(MediaPaused())
 
     async def hand_on(self) -> None:
@@ -165,7 +144,7 @@ class LiveCall:
             self.overrule(action_id, LATE)
         for orphan in self.handovers.watch(self._context.now(), present):
             self._context.metrics.orphans.labels(orphan.tier).inc()
-            self._show_handovers()
+            self.journal.handovers(self.handovers)
 
     async def request(self, action_id: str, action: str, parameters: Mapping[str, str]) -> None:
         """Look the customer up and ask for an action; a store that cannot be asked means an unknown customer.
@@ -208,10 +187,7 @@ class LiveCall:
 
         Raises PeerError, not fatal, for an approval of an unattended handover: somebody has to take it first.
         """
-        self.recorder.add("handover_answered", as_record(event))
-        self.handovers.answered(event.person, is_person=is_person)
-        if event.verdict == "approve" and self.handovers.is_orphan(event.action_id, self._context.now()):
-            raise PeerError("orphaned", "nobody holds this handover: take it over first", fatal=False)
+        self.handovers.answer(event, self._context.now(), is_person=is_person)
         self.receive(event)
 
     def overrule(self, action_id: str, reason: Reason, *, is_denied: bool = False) -> dict[str, Any]:
@@ -236,69 +212,24 @@ class LiveCall:
             case ScoreRequested():
                 self._scoring.ask(outcome)
             case RiskChanged(risk):
-                if risk.band is Band.HIGH and self._band is not Band.HIGH:
-                    self._revoke_grants()
-                self._band = risk.band
-                body = risk_body(self.started.call_id, risk, self._context.models, self._context.policy)
-                self.recorder.add("risk", {name: body[name] for name in body if name not in ("type", "call_id")})
-                self.view.add_risk(body)
-                self._tell(body)
+                self.grants.risk_is(risk.band)
+                self._tell(self.journal.risk(risk))
             case ActionDecided() | CodeToDeliver():
                 if isinstance(outcome, ActionDecided) and outcome.grant is not None:
-                    self._grants.add(outcome.grant.jti)
+                    self.grants.given(outcome.grant.jti)
                 self.decisions.put(outcome)
             case _:
-                if (record := record_of(outcome)) is not None:
-                    self.recorder.add(*record)
-                if (event := event_of(outcome)) is not None:
-                    kind, at_s, facts = event
-                    self.view.add_event(kind, at_s, **facts)
+                self.journal.note(outcome)
                 if isinstance(outcome, VoiceTaken):
                     self.voices.answer(outcome)
-                elif isinstance(outcome, MediaNoted) and outcome.kind not in ("paused", "resumed"):
-                    self._context.metrics.media_ms.labels(outcome.kind).inc(outcome.ms)
-        self._context.hub.changed(self.started.call_id)
-
-    def _revoke_grants(self) -> None:
-        """What was granted while the risk was not yet high must not be acted on any more: here at once, and in the
-        store after the grants that are still on their way to it."""
-        self.dead_grants |= self._grants
-        if self._grants and (self._revoking is None or self._revoking.done()):
-            self._revoking = asyncio.create_task(self._revoke(), name=f"revoke:{self.started.call_id}")
-
-    async def _revoke(self) -> None:
-        while not self._over:
-            await self.decisions.idle()
-            try:
-                await self._context.store.decisions.revoke_grants(self.dead_grants, "risk_high", self._context.now())
-                return
-            except StoreError:
-                self._context.metrics.store_errors.inc()
-                await asyncio.sleep(RETRY_S)
 
     def _tell(self, message: Mapping[str, Any]) -> None:
         self._send(message)
 
     def _decision_told(self, decided: ActionDecided, body: Mapping[str, Any]) -> None:
-        shown = {name: body[name] for name in body if name not in ("type", "call_id", "grant", "risk")}
-        self.view.add_event("decision", decided.risk.at_s, **shown, person=decided.person)
+        self.journal.decision(decided, body)
         self.handovers.decided(decided, self._context.now())
-        self._show_handovers()
-
-    def _show_handovers(self) -> None:
-        self.view.handovers = self.handovers.shown()
-        self._context.hub.changed(self.started.call_id)
-
-    # ── what is in memory ────────────────────────────────────────────────────────────────────────────────────────────
-
-    @property
-    def heard_s(self) -> float:
-        """Media time of the caller's audio that has been heard, seconds."""
-        return self.core.heard_s
-
-    def heard_lately(self) -> Samples:
-        """The caller's last seconds of speech, (n,) float32 at 8 kHz; they leave the memory as more is heard."""
-        return self.core.heard_lately()
+        self.journal.handovers(self.handovers)
 
     async def idle(self) -> None:
         """Return when every window that was cut is scored, and every decision told."""
@@ -327,33 +258,14 @@ class LiveCall:
         linked = self.voices.ask(VoiceAsked("link", "voiceguard")) if self._context.voices.is_linking else None
         self.receive(ended)
         if linked is not None and linked.done():
-            await self._remember(linked.result())
+            await remember(self._context, self.started, linked.result())
         self._over = True
         self._scoring.cancel()
         self.handovers.abandon()
-        self._show_handovers()
+        self.journal.handovers(self.handovers)
         self.recorder.add("ended", {"reason": ended.reason})
         try:
-            if self._revoking is not None:
-                self._revoking.cancel()
-            await self.decisions.close()
-            if self.dead_grants:
-                await self._revoke_last()
+            await self.grants.close(self.decisions.close)
         finally:
             self.voices.cancel()
             self._on_closed(self, ended.reason)
-
-    async def _revoke_last(self) -> None:
-        """With the last records, once more: the call may end before the store took it."""
-        try:
-            await self._context.store.decisions.revoke_grants(self.dead_grants, "risk_high", self._context.now())
-        except StoreError:
-            self._context.metrics.store_errors.inc()
-
-    async def _remember(self, taken: VoiceTaken) -> None:
-        if taken.voice is None:
-            return
-        try:
-            await self._context.voices.remember(self.started, taken.voice, self._context.now())
-        except StoreError:
-            self._context.metrics.store_errors.inc()

@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from voiceguard.events import ActionDecided, ActionState
+from voiceguard.errors import PeerError
+from voiceguard.events import ActionDecided, ActionState, HandoverAnswered, as_record
 
 Record = Callable[..., None]
 """A kind of record and its facts, for the call's chain."""
@@ -58,9 +59,16 @@ class Handovers:
     _machines: set[str] = field(default_factory=set)
     """Takers that came by a key: whether they are there cannot be seen."""
 
-    def answered(self, person: str, *, is_person: bool) -> None:
-        """Somebody answers: by a key their presence cannot be seen, and is believed."""
-        (self._machines.discard if is_person else self._machines.add)(person)
+    def answer(self, event: HandoverAnswered, now: float, *, is_person: bool) -> None:
+        """Somebody answers, which is recorded whatever comes of it: by a key their presence cannot be seen, and is
+        believed.
+
+        Raises PeerError, not fatal, for an approval of an orphan.
+        """
+        self.record("handover_answered", as_record(event))
+        (self._machines.discard if is_person else self._machines.add)(event.person)
+        if event.verdict == "approve" and self.is_orphan(event.action_id, now):
+            raise PeerError("orphaned", "nobody holds this handover: take it over first", fatal=False)
 
     def decided(self, decided: ActionDecided, now: float) -> None:
         """A decision was told: it may open a handover, take it, count an approval or end it."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from voiceguard.events import VoiceAsked, VoiceTaken
+from voiceguard.adapters.store import StoreError
+from voiceguard.events import CallStarted, VoiceAsked, VoiceTaken
+from voiceguard.live.context import LiveContext
 
 
 class VoiceRequests:
@@ -38,3 +40,13 @@ class VoiceRequests:
         """The call is over: nobody gets an answer any more."""
         for _, future in self._open:
             future.cancel()
+
+
+async def remember(context: LiveContext, started: CallStarted, taken: VoiceTaken) -> None:
+    """Keep the voice of a call that ends, where there is one to keep; a store that refuses loses no more than that."""
+    if taken.voice is None:
+        return
+    try:
+        await context.voices.remember(started, taken.voice, context.now())
+    except StoreError:
+        context.metrics.store_errors.inc()

@@ -43,7 +43,7 @@ async def _stream(served: Served, seconds: float, **changes: Any) -> AsyncIterat
         await socket.send(start(**changes))
         await said(socket, "started")
         if seconds:
-            before = served.service.registry.calls["call-1"].heard_s
+            before = served.service.registry.calls["call-1"].core.heard_s
             await speak(socket, seconds)
             await heard(served, "call-1", before + seconds)
         yield socket

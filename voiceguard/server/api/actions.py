@@ -164,7 +164,7 @@ async def redeem(body: SignedGrant, service: ServiceOf, who: PrincipalOf) -> dic
     if body.parameters is not None and parameters_sha256(body.parameters) != claims["parameters_sha256"]:
         raise Problem(409, "other_parameters", "This grant was given for other parameters.")
     call = service.registry.calls.get(who.kept(claims["call_id"]))
-    if (call is not None and claims["jti"] in call.dead_grants) or not await service.store.decisions.redeem_grant(
+    if (call is not None and claims["jti"] in call.grants.dead) or not await service.store.decisions.redeem_grant(
         claims["jti"], service.now(), who.kept(claims["sub"])
     ):
         raise Problem(409, "grant_spent", "This grant was redeemed before, was revoked, or was never recorded.")

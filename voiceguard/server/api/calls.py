@@ -81,7 +81,7 @@ async def look(call_id: KeptCall, service: ServiceOf, principal: PrincipalOf, re
     """A spectrogram of the caller's last seconds of speech, from the memory in which they lie anyway: base64 of one
     byte a point, band by band. It is recorded who looked, and nothing else is kept."""
     call = await service.registry.live(call_id)
-    samples = call.heard_lately()
+    samples = call.core.heard_lately()
     picture = await asyncio.to_thread(spectrogram, samples)
     if not picture.shape[1]:
         raise Problem(404, "no_speech", "Of this call no speech is in memory.")
