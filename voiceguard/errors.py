@@ -4,6 +4,7 @@ VoiceguardError
 ├── PeerError           the other side broke its protocol: answer in that protocol's terms, close with `close_code`
 │   └── AuthenticationError   it could not prove who it is: close before any audio is read
 ├── ConfigurationError  the operator's file or setting is wrong: say where, refuse to start
+│   └── NothingThere    a folder or database that should be read does not exist: nothing is made in its place
 ├── AudioFileError      a file given to us cannot be read as audio
 └── ModelError          a model cannot be loaded or gave no usable score: becomes `ScoreMissing`, never a zero
 """
@@ -37,6 +38,10 @@ class AuthenticationError(PeerError):
 
 class ConfigurationError(VoiceguardError):
     """A setting, policy or model folder is wrong."""
+
+
+class NothingThere(ConfigurationError):
+    """What was to be read does not exist."""
 
 
 class AudioFileError(VoiceguardError):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
-from voiceguard.audit.export import CSV_COLUMNS, OCSF_VERSION, as_cloudevent, as_line, as_ocsf, as_row
+from voiceguard.audit.export import CSV_COLUMNS, OCSF_VERSION, as_cloudevent, as_line, as_ocsf, as_row, safe_row
 from voiceguard.events import Band, Decision, RiskState
 
 SCHEMA = Draft202012Validator(
@@ -122,3 +122,14 @@ def test_rows_are_flat() -> None:
         row[name] for name in ("reasons", "risk_score", "human", "models", "seq")
     )
     assert set(CSV_COLUMNS) == set(row)
+
+
+@pytest.mark.parametrize(("value", "shown"), [
+    ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"), ("+441", "'+441"), ("-1", "'-1"), ("@SUM(A1)", "'@SUM(A1)"),
+    ("\t=1", "'\\t=1"), ("\r=1", "'\\r=1"), ("\n", "'\\n"),
+    ("\N{FULLWIDTH EQUALS SIGN}1", "'\N{FULLWIDTH EQUALS SIGN}1"),
+    ("a\x00b", "a\\u0000b"), ("call-1", "call-1"), ("", ""), (-1.5, -1.5), (None, None),
+])
+def test_safe_row_text_is_no_formula(value: object, shown: object) -> None:
+    """Whoever opens the table in a spreadsheet runs nothing; numbers stay numbers."""
+    assert {"cell": shown} == safe_row({"cell": value})

@@ -148,6 +148,7 @@ def test_drift_of_what_is_no_report(text: str, tmp_path: Path, capsys: pytest.Ca
 
 def test_reviewed_calls_become_a_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of a store without verdicts there is an empty one."""
+    assert 0 == run("customers", "add", "customer-1")
     assert 0 == run("callset", "reviewed", "--out", tmp_path / "set", "--since", "2026-01-01")
     assert f"0 calls in {tmp_path / 'set' / 'calls.jsonl'}" == capsys.readouterr().out.strip()
     assert b"" == (tmp_path / "set" / "calls.jsonl").read_bytes()

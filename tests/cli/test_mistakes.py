@@ -58,9 +58,10 @@ def test_settings_come_from_file_and_environment(tmp_path: Path, monkeypatch: An
     """The environment wins over the file."""
     config = tmp_path / "c.toml"
     config.write_text(f'data_dir = "{tmp_path / "from-file"}"\n')
-    assert 0 == run("keys", "list", "--config", config)
+    create = ("keys", "create", "platform", "--scope", "stream", "--config", config)
+    assert 0 == run(*create)
     monkeypatch.delenv("VOICEGUARD_DATA_DIR")
-    assert 0 == run("keys", "list", "--config", config)
+    assert 0 == run(*create)
     assert (tmp_path / "data").is_dir()
     assert (tmp_path / "from-file").is_dir()
 

@@ -1,12 +1,9 @@
-"""`voiceguard models`, `keys`, `customers`, `audit`."""
+"""`voiceguard models`, `keys`, `customers`."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +11,6 @@ import pytest
 from pyotp import parse_uri
 
 from tests.cli.commands import ROOT, mistake, run
-from tests.server.builders import decided
-from voiceguard.adapters.keys import Keys
-from voiceguard.adapters.store import Store
-from voiceguard.events import Decision
 
 
 def test_models_are_verified(capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,67 +79,3 @@ def test_customer_gets_an_authenticator(tmp_path: Path, capsys: pytest.CaptureFi
     assert parse_uri(uri).secret.encode() not in kept
     assert 0 == run("customers", "add", "customer-2")
     assert "" == capsys.readouterr().out
-
-
-def test_audit_finds_what_was_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A record that was changed behind the service's back is named, and the answer is no."""
-    data = tmp_path / "data"
-    keys = Keys.open(data)
-
-    async def record() -> None:
-        async with Store.open(f"sqlite+aiosqlite:///{data / 'voiceguard.db'}", cipher=keys.cipher) as store:
-            await store.calls.append("call-1", [
-                {"kind": "started", "at": 1.0, "call_id": "call-1", "customer_ref": None},
-                {"kind": "media", "at": 2.0, "note": "gap"},
-                {"kind": "ended", "at": 3.0, "reason": "stopped"},
-            ])
-            await store.audit.checkpoint(keys.sign, 4.0)
-
-    asyncio.run(record())
-    assert 0 == run("audit", "verify")
-    with closing(sqlite3.connect(data / "voiceguard.db")) as connection:
-        connection.execute("UPDATE audit_events SET record = replace(record, 'gap', 'map') WHERE seq = 1")
-        connection.commit()
-    assert 1 == run("audit", "verify")
-    assert "call-1 1: changed" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(("form", "lines", "first"), [
-    ("jsonl", 1, '{"call_id":"call-1","action_id":"a1"'), ("ocsf", 1, '{"class_uid":2004'),
-    ("cloudevents", 1, '{"specversion":"1.0"'), ("csv", 2, "at,call_id,action_id"),
-])
-def test_audit_exports_receipts(
-    form: str, lines: int, first: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One for each decision, in four forms; those before a time are left out."""
-    data = tmp_path / "data"
-    keys = Keys.open(data)
-
-    async def record() -> None:
-        async with Store.open(f"sqlite+aiosqlite:///{data / 'voiceguard.db'}", cipher=keys.cipher) as store:
-            started = {"kind": "started", "at": 1e9, "call_id": "call-1", "customer_ref": None}
-            await store.calls.append("call-1", [started])
-            await store.decisions.record(
-                "call-1", decided(Decision.HANDOVER), at=1e9 + 1, models={"synthetic": "s@1"}, policy="ab"
-            )
-
-    asyncio.run(record())
-    assert 0 == run("audit", "export", "--format", form, "--since", "2001-09-09")
-    found = capsys.readouterr().out.splitlines()
-    assert lines == len(found) and found[0].startswith(first)
-    assert 0 == run("audit", "export", "--format", form, "--since", "2001-09-09T01:46:42+00:00")
-    assert lines - 1 == len(capsys.readouterr().out.splitlines())
-    assert 2 == run("audit", "export", "--since", "yesterday")
-
-
-def test_audit_erases_a_customer(capsys: pytest.CaptureFixture[str]) -> None:
-    """Says how many calls forget them; a second time nobody knows them, and the audit stays whole."""
-    assert 0 == run("customers", "add", "customer-1", "--totp")
-    erase = ("audit", "erase", "customer-1", "--reason", "asked to", "--by", "privacy")
-    capsys.readouterr()
-
-    assert 0 == run(*erase)
-    assert "erased, from the records of 0 calls too\n" == capsys.readouterr().out
-    assert 1 == run(*erase)
-    assert 0 == run("audit", "verify")
-    assert 2 == run("audit", "erase", "customer-1")

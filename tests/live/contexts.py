@@ -17,7 +17,7 @@ def context(**changes: Any) -> LiveContext:
     log: list[tuple[str, Any]] = []
     parts: dict[str, Any] = {
         "settings": Settings(resume_s=0.0), "store": ScriptedStore(log), "scheduler": Scheduler({}),
-        "keys": ScriptedKeys(),
+        "keys": ScriptedKeys(), "seal": None,
         "deliver": ScriptedDelivery(log).deliver, "new_call": lambda *_: ScriptedCore({}),
         "models": {"synthetic": "m@0"}, "rules": read_policy(None), "now": lambda: 100.0,
         "voices": VoiceGallery(ScriptedVoices(), LinkingOptions()),  # type: ignore[arg-type]

@@ -225,7 +225,7 @@ def test_late_allowance_stays_overruled(tmp_path: Path, monkeypatch: pytest.Monk
             told = [await said(socket, "decision") for _ in range(2)]
             shown = (await api.get(f"/v1/actions/{asked['action_id']}")).json()
         records = [record for record in await store.calls.events("call-1") if record["kind"] == "decision"]
-        faults = await store.audit.verify(served.service.keys.verify)
+        faults = (await store.audit.verify(served.service.keys.verify, now=0.0)).faults
         return [says(each) for each in (*told, entered, shown)], [each["decision"] for each in records], faults
 
     told, recorded, faults = on(tmp_path, use, decision_timeout_s=0.2)
@@ -269,7 +269,7 @@ def test_notes_wait_for_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
                 await ask(api, "launch")
             await ask(api, "launch")
         kinds = [record["kind"] for record in await store.calls.events("call-1")]
-        return kinds, await store.audit.verify(served.service.keys.verify)
+        return kinds, (await store.audit.verify(served.service.keys.verify, now=0.0)).faults
 
     kinds, faults = on(tmp_path, use)
     assert ([], "started", "ended") == (faults, kinds[0], kinds[-1])

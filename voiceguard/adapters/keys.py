@@ -22,7 +22,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
-from voiceguard.errors import AuthenticationError, ConfigurationError, VoiceguardError
+from voiceguard.errors import AuthenticationError, ConfigurationError, NothingThere, VoiceguardError
 from voiceguard.events import Grant
 from voiceguard.policy.grants import claims
 
@@ -33,6 +33,9 @@ ALG: Final = "Ed25519"
 TYPE: Final = "vg-grant+jwt"
 """JOSE `typ` of a grant (RFC 8725 section 3.11), so that no other token of this key passes for one."""
 
+SIGNING: Final = "signing-key.json"
+CUSTOMER_DATA: Final = "customer-data.key"
+"""The key files in the data folder."""
 _RECORD: Final = b"voiceguard-record-v1\0"
 """Stands before every signed record: with its NUL byte no record can be the signing input of a JWT."""
 
@@ -50,23 +53,32 @@ class Keys:
         self._kid = signing.thumbprint()
 
     @classmethod
-    def open(cls, data_dir: Path) -> Keys:
+    def open(cls, data_dir: Path, *, make: bool = True) -> Keys:
         """Read the keys in this folder, and make those that are missing, safely against another process doing so.
 
-        Raises ConfigurationError for a key that others may read or change, or that is not a key.
+        `make` false: nothing is made, and NothingThere is raised for what is missing. Raises ConfigurationError for a
+        key that others may read or change, or that is not a key.
         """
         try:
-            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if make:
+                data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            elif not all((data_dir / name).exists() for name in (SIGNING, CUSTOMER_DATA)):
+                raise NothingThere(f"there are no keys of a service in {data_dir.absolute()}")
             if data_dir.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 raise ConfigurationError(f"{data_dir} may be written by others: take their rights away (chmod go-w)")
-            jwk = _read_or_make(data_dir / "signing-key.json", _new_jwk)
-            fernet = _read_or_make(data_dir / "customer-data.key", Fernet.generate_key)
+            jwk = _read_or_make(data_dir / SIGNING, _new_jwk)
+            fernet = _read_or_make(data_dir / CUSTOMER_DATA, Fernet.generate_key)
         except OSError as error:
             raise ConfigurationError(f"the keys in {data_dir} cannot be read: {error.strerror}") from error
         try:
             return cls(OKPKey.import_key(jwk), Fernet(fernet))
         except (JoseError, ValueError, KeyError, TypeError):  # its text could quote the key
             raise ConfigurationError(f"a key file in {data_dir} is damaged") from None
+
+    @property
+    def kid(self) -> str:
+        """Which signing key it is: its RFC 7638 thumbprint."""
+        return self._kid
 
     def sign_grant(self, grant: Grant, issuer: str) -> str:
         """The grant as a compact JWT (RFC 7519). Raises VoiceguardError when it cannot be signed."""

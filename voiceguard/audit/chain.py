@@ -1,19 +1,15 @@
-"""A hash chain per call, and checkpoints over all chains: whoever changes what is recorded is found out.
+"""A hash chain per call: a record that was changed, removed or moved no longer fits its neighbours.
 
 A chain alone shows what was changed, removed or put elsewhere inside it. Its head (count and last hash) shows a missing
-end. Whoever can write the database can rewrite head and chain together; that is found by the checkpoints, which are
-signed and chained themselves, and whose signatures may be kept where the database's writers cannot reach.
+end. Whoever can write the database can rewrite head and chain together; `voiceguard.audit.checkpoint` finds that.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
-
-from voiceguard.audit.record import canonical
 
 HASH_BYTES = 32
 
@@ -47,7 +43,7 @@ class Fault:
 
     chain: str
     seq: int
-    kind: Literal["changed", "removed", "reordered", "truncated", "added"]
+    kind: Literal["changed", "removed", "reordered", "truncated", "added", "unsigned", "unreadable"]
     text: str
 
 
@@ -87,53 +83,4 @@ def verify(entries: Iterable[Entry], head: Head) -> list[Fault]:
         faults.append(Fault(head.chain, head.count, "added", f"{expected - head.count} records that nobody recorded"))
     elif not faults and previous != head.hash:
         faults.append(Fault(head.chain, max(0, expected - 1), "changed", "the head names another last record"))
-    return faults
-
-
-def merkle_root(leaves: Sequence[bytes]) -> bytes:
-    """Merkle tree hash of leaves (RFC 6962 section 2.1)."""
-    if not leaves:
-        return hashlib.sha256(b"").digest()
-    if len(leaves) == 1:
-        return hashlib.sha256(b"\x00" + leaves[0]).digest()
-    split = 1 << (len(leaves) - 1).bit_length() - 1
-    return hashlib.sha256(b"\x01" + merkle_root(leaves[:split]) + merkle_root(leaves[split:])).digest()
-
-
-def checkpoint_bytes(heads: Iterable[Head], *, issued_at: float, previous: bytes) -> bytes:
-    """What is signed: the heads that moved since the last checkpoint, their Merkle root, and that checkpoint's hash.
-
-    `issued_at`: Unix seconds. `previous`: `checkpoint_hash` of the last checkpoint, b"" for the first.
-    """
-    rows = sorted([head.chain, head.count, head.hash.hex()] for head in heads)
-    return canonical({
-        "heads": rows, "issued_at": issued_at, "previous": previous.hex(),
-        "root": merkle_root([canonical(row) for row in rows]).hex(),
-    })
-
-
-def checkpoint_hash(checkpoint: bytes) -> bytes:
-    """What the next checkpoint names."""
-    return hashlib.sha256(b"\x03" + checkpoint).digest()
-
-
-def verify_checkpoint(
-    checkpoint: bytes, previous: bytes, hash_at: Callable[[str, int], bytes | None]
-) -> list[Fault]:
-    """Everything that contradicts one checkpoint whose signature is good.
-
-    `hash_at(chain, seq)`: the stored hash there, None when there is none. Chains may have grown since.
-    """
-    said = json.loads(checkpoint)
-    faults: list[Fault] = []
-    if said["previous"] != previous.hex():
-        faults.append(Fault("checkpoints", 0, "removed", "the checkpoint before this one is gone or another"))
-    if said["root"] != merkle_root([canonical(row) for row in said["heads"]]).hex():
-        faults.append(Fault("checkpoints", 0, "changed", "the root does not belong to these heads"))
-    for chain, count, digest in said["heads"]:
-        stored = hash_at(chain, count - 1) if count else genesis(chain)
-        if stored is None:
-            faults.append(Fault(chain, count - 1, "truncated", f"a checkpoint saw {count} records"))
-        elif stored.hex() != digest:
-            faults.append(Fault(chain, count - 1, "changed", "a checkpoint saw another record here"))
     return faults

@@ -23,6 +23,8 @@ _STATUS = {"allow": 4, "step_up": 2, "handover": 2, "deny": 4}
 """`status_id`: resolved, or in progress."""
 _SEVERITY = {"unknown": 1, "low": 1, "elevated": 3, "high": 4}
 """`severity_id`: informational, medium, high."""
+_FORMULA = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}", "\N{FULLWIDTH HYPHEN-MINUS}",
+            "\N{FULLWIDTH COMMERCIAL AT}")
 _RISK_LEVEL = {"low": 1, "elevated": 2, "high": 3}
 
 
@@ -79,11 +81,11 @@ def as_cloudevent(receipt: Receipt, source: str) -> dict[str, Any]:
 
 
 def as_row(receipt: Receipt) -> dict[str, Any]:
-    """A flat row of `CSV_COLUMNS`; several values in one cell have `; ` between them."""
+    """A flat row of `CSV_COLUMNS`, safe for spreadsheets; several values in one cell have `; ` between them."""
     produced, system, control = receipt["produced"], receipt["system"], receipt["control"]
     risk, place = produced["risk"], receipt["place"]
-    return {
-        "at": receipt["at"], "call_id": receipt["call_id"], "action_id": receipt["action_id"],
+    return safe_row({
+        "at": _rfc3339(receipt["at"]), "call_id": receipt["call_id"], "action_id": receipt["action_id"],
         "action": produced["action"], "tier": control["tier"], "decision": produced["decision"],
         "state": produced["state"], "rule": system["rule"],
         "reasons": "; ".join(one["code"] for one in produced["reasons"]), "risk_score": risk["score"],
@@ -92,7 +94,18 @@ def as_row(receipt: Receipt) -> dict[str, Any]:
         "parameters_sha256": receipt["data"]["parameters_sha256"],
         "models": "; ".join(f"{role}={model}" for role, model in sorted(system["models"].items())),
         "policy": system["policy"], "chain": place["chain"], "seq": place["seq"], "sha256": place["sha256"],
-    }
+    })
+
+
+def safe_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a table whose text no spreadsheet takes for a formula: an apostrophe stands before what begins like
+    one (OWASP, CSV injection), and control characters are written as JSON escapes them."""
+    return {name: _safe_cell(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
+def _safe_cell(text: str) -> str:
+    shown = "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+    return f"'{shown}" if shown.startswith(_FORMULA) or not text[:1].isprintable() else shown
 
 
 def as_line(value: Mapping[str, Any]) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from voiceguard.cli import bench, live, operators, people, policies, privacy, recordings, voices
+from voiceguard.cli import audit, bench, live, operators, people, policies, privacy, recordings, voices
+from voiceguard.cli.shared import printable
 from voiceguard.errors import VoiceguardError
 from voiceguard.settings import first_fault
 
@@ -33,15 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _say_error(text: str) -> int:
-    # Names out of a user's file may hold line breaks, or what a terminal obeys.
-    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
-    print(f"voiceguard: {shown}", file=sys.stderr)
+    print(f"voiceguard: {printable(text)}", file=sys.stderr)
     return 2
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="voiceguard", description="Stops voice fraud on calls while they last.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (live, recordings, bench, policies, operators, people, voices, privacy):
+    for group in (live, recordings, bench, policies, audit, operators, people, voices, privacy):
         group.add(commands)
     return parser

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from voiceguard.cli.shared import iso_time, new_command, positive, read_settings, take_config, with_store
+from voiceguard.cli.shared import iso_time, new_command, positive, read_settings, read_store, take_config
 from voiceguard.errors import ConfigurationError
 
 
@@ -126,7 +126,7 @@ def _reviewed(options: argparse.Namespace) -> bool:
 
     settings = read_settings(options)
     policy = read_policy(settings.policy_file)
-    lines = asyncio.run(with_store(settings, lambda store: read_reviewed(store, policy, options.since)))
+    lines = asyncio.run(read_store(settings, lambda store: read_reviewed(store, policy, options.since)))
     options.out.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     (options.out / "calls.jsonl").write_text(text, encoding="utf-8")

@@ -1,26 +1,23 @@
-"""Operators' commands: audit, models, keys, customers."""
+"""Operators' commands: models, keys, customers."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import csv
 import json
-import sys
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
 import pyotp
 
 from voiceguard.cli.shared import (
-    iso_time,
     moment,
     new_command,
     operator,
     positive,
     read_settings,
+    read_store,
     short,
     take_config,
     take_tenant,
@@ -34,19 +31,6 @@ from voiceguard.server.access.rules import SCOPES
 
 def add(commands: Any) -> None:
     """The commands of this module."""
-    audit = commands.add_parser("audit", help="look at what was recorded").add_subparsers(required=True)
-    take_config(new_command(audit, "verify", _audit_verify, "check every chain and checkpoint"))
-    export = new_command(audit, "export", _audit_export, "every receipt, call by call, on standard output")
-    export.add_argument("--format", choices=("jsonl", "csv", "ocsf", "cloudevents"), default="jsonl")
-    export.add_argument("--since", type=iso_time, default=0.0, metavar="TIME", help="decisions from then on, ISO 8601")
-    take_config(export)
-    erase = new_command(audit, "erase", _audit_erase, "erase a customer from every record; the chains stay whole")
-    erase.add_argument("ref", type=short, help="the customer, by the platform's own reference")
-    take_tenant(erase)
-    erase.add_argument("--reason", type=short, required=True)
-    erase.add_argument("--by", type=short, required=True, metavar="NAME", help="who does it, for the audit")
-    take_config(erase)
-
     models = new_command(commands, "models", _models, "cards and hashes of the models")
     models.add_argument("--json", action="store_true")
     take_config(models)
@@ -76,52 +60,6 @@ def add(commands: Any) -> None:
     take_tenant(unlock)
     unlock.add_argument("--reason", type=short, required=True)
     take_config(unlock)
-
-
-def _audit_verify(options: argparse.Namespace) -> bool:
-    from voiceguard.adapters.keys import Keys
-
-    settings = read_settings(options)
-    faults = asyncio.run(with_store(settings, lambda store: store.audit.verify(Keys.open(settings.data_dir).verify)))
-    for fault in faults:
-        print(f"{fault.chain} {fault.seq}: {fault.kind}: {fault.text}")
-    print("every chain and checkpoint is whole" if not faults else f"{len(faults)} faults")
-    return not faults
-
-
-def _audit_export(options: argparse.Namespace) -> bool:
-    from voiceguard.audit.export import CSV_COLUMNS, as_cloudevent, as_line, as_ocsf, as_row
-
-    settings = read_settings(options)
-    source = settings.public_origin or f"urn:voiceguard:{settings.grant_issuer}"
-    rows = csv.DictWriter(sys.stdout, CSV_COLUMNS, lineterminator="\n")
-    write: dict[str, Callable[[dict[str, Any]], object]] = {
-        "jsonl": lambda receipt: print(as_line(receipt)),
-        "ocsf": lambda receipt: print(as_line(as_ocsf(receipt, version("voiceguard-callguard")))),
-        "cloudevents": lambda receipt: print(as_line(as_cloudevent(receipt, source))),
-        "csv": lambda receipt: rows.writerow(as_row(receipt)),
-    }
-
-    async def export(store: Any) -> None:
-        if options.format == "csv":
-            rows.writeheader()
-        last = ""
-        while call_ids := await store.calls.ids(last):
-            for last in call_ids:
-                for receipt in await store.calls.receipts(last):
-                    if receipt["at"] >= options.since:
-                        write[options.format](receipt)
-
-    asyncio.run(with_store(settings, export))
-    return True
-
-
-def _audit_erase(options: argparse.Namespace) -> bool:
-    calls = asyncio.run(with_store(read_settings(options), lambda store: store.customers.erase(
-        kept_name(options.tenant, options.ref), author=options.by, reason=options.reason, now=time.time()
-    )))
-    print("nobody knew this customer" if calls is None else f"erased, from the records of {calls} calls too")
-    return calls is not None
 
 
 def _models(options: argparse.Namespace) -> bool:
@@ -164,7 +102,7 @@ def _keys_revoke(options: argparse.Namespace) -> bool:
 
 
 def _keys_list(options: argparse.Namespace) -> bool:
-    for key in _with_keys(options, lambda keys: keys.list()):
+    for key in asyncio.run(read_store(read_settings(options), lambda store: store.api_keys.list())):
         tenant = "" if key["tenant"] == DEFAULT else f", tenant {key['tenant']}"
         print(f"{key['name']:24} {' '.join(key['scopes']):40} last used {moment(key['last_used_at'])}{tenant}")
     return True

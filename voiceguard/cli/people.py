@@ -10,7 +10,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from voiceguard.cli.shared import moment, new_command, operator, read_settings, take_config, tenant_name, with_store
+from voiceguard.cli.shared import (
+    moment,
+    new_command,
+    operator,
+    read_settings,
+    read_store,
+    take_config,
+    tenant_name,
+    with_store,
+)
 from voiceguard.server.access.rules import PEOPLE
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
@@ -61,7 +70,7 @@ def _disable(options: argparse.Namespace) -> bool:
 
 
 def _list(options: argparse.Namespace) -> bool:
-    for person in _with_people(options, lambda people: people.list()):
+    for person in asyncio.run(read_store(read_settings(options), lambda store: store.users.list())):
         state = "disabled" if person["disabled_at"] else "set up" if person["is_set_up"] else "not set up yet"
         by = f", by {person['issuer']}" if person["issuer"] else ""
         print(f"{person['name']:32} {' '.join(person['roles']):24} {state}{by}, "

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from voiceguard.cli.shared import iso_time, new_command, read_settings, take_config, with_store
+from voiceguard.cli.shared import iso_time, new_command, read_settings, read_store, take_config
 
 
 def add(commands: Any) -> None:
@@ -81,7 +81,7 @@ def _policy_shadow(options: argparse.Namespace) -> bool:
                     found.append((last, [record for record in records if record["kind"] == "shadow"]))
         return found
 
-    drafts = compare(asyncio.run(with_store(read_settings(options), read)))
+    drafts = compare(asyncio.run(read_store(read_settings(options), read)))
     if options.json:
         print(json.dumps(drafts, indent=2))
         return True

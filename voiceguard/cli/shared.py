@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import math
+import time
 import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,6 +22,11 @@ def short(text: str) -> str:
     if not text.isprintable() or not text.strip() or len(text) > 128:
         raise argparse.ArgumentTypeError("a name of 1 to 128 printable characters is expected")
     return text
+
+
+def printable(text: str) -> str:
+    """Text on one line: names out of a file or a database may hold line breaks, or what a terminal obeys."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def tenant_name(text: str) -> str:
@@ -93,10 +99,24 @@ def moment(at: float | None) -> str:
 
 
 async def with_store(settings: Settings, use: Callable[[Any], Any]) -> Any:
-    """What `use` makes of the opened store."""
+    """What `use` makes of the opened store, to which it may write; a checkpoint covers what it wrote."""
+    from voiceguard.adapters.audit_seal import audit_seal
     from voiceguard.adapters.keys import Keys
     from voiceguard.adapters.store import Store
 
     keys = Keys.open(settings.data_dir)
-    async with Store.open(settings.store_url, cipher=keys.cipher) as store:
+    async with Store.open(settings.store_url, cipher=keys.cipher) as store, audit_seal(settings, store, keys) as seal:
+        await seal.demand()
+        result = await use(store)
+        await seal.checkpoint(time.time())
+        return result
+
+
+async def read_store(settings: Settings, use: Callable[[Any], Any]) -> Any:
+    """What `use` reads from the store. Raises NothingThere where there is none: nothing is made."""
+    from voiceguard.adapters.keys import Keys
+    from voiceguard.adapters.store import Store
+
+    keys = Keys.open(settings.data_dir, make=False)
+    async with Store.read(settings.store_url, cipher=keys.cipher) as store:
         return await use(store)

@@ -10,7 +10,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from voiceguard.cli.shared import new_command, positive, read_settings, short, take_config, take_tenant, with_store
+from voiceguard.cli.shared import (
+    new_command,
+    positive,
+    read_settings,
+    read_store,
+    short,
+    take_config,
+    take_tenant,
+    with_store,
+)
 from voiceguard.errors import ConfigurationError
 from voiceguard.events.tenants import kept_name
 
@@ -65,7 +74,7 @@ def _enrol_delete(options: argparse.Namespace) -> bool:
 def _enrol_list(options: argparse.Namespace) -> bool:
     return _print_lines(_with_voices(options, lambda voices: voices.voiceprint_history(
         kept_name(options.tenant, options.ref)
-    )))
+    ), read_store))
 
 
 def _watchlist_add(options: argparse.Namespace) -> bool:
@@ -94,7 +103,7 @@ def _watchlist_remove(options: argparse.Namespace) -> bool:
 
 
 def _watchlist_list(options: argparse.Namespace) -> bool:
-    return _print_lines(_with_voices(options, lambda voices: voices.watchlist_history()))
+    return _print_lines(_with_voices(options, lambda voices: voices.watchlist_history(), read_store))
 
 
 def _watchlist_search(options: argparse.Namespace) -> bool:
@@ -117,10 +126,12 @@ def _with_recorder(options: argparse.Namespace, use: Callable[[Any], Any]) -> An
     return asyncio.run(with_store(settings, lambda store: use(Recorder(store, settings, policy, detectors))))
 
 
-def _with_voices(options: argparse.Namespace, use: Callable[[Any], Any]) -> Any:
+def _with_voices(
+    options: argparse.Namespace, use: Callable[[Any], Any], opened: Callable[..., Any] = with_store
+) -> Any:
     from voiceguard.adapters.models.onnx import MODELS_FOLDER, load_model
     from voiceguard.adapters.store.voices import Voices
 
     settings = read_settings(options)
     model = load_model((settings.models_dir or MODELS_FOLDER) / settings.speaker_model).version
-    return asyncio.run(with_store(settings, lambda store: use(Voices(store.database, model))))
+    return asyncio.run(opened(settings, lambda store: use(Voices(store.database, model))))

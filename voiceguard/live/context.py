@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from voiceguard.adapters.audit_seal import AuditSeal
 from voiceguard.adapters.bus import Bus, LocalBus
 from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.models.scheduler import Scheduler
@@ -27,6 +28,8 @@ class LiveContext:
     store: Store
     scheduler: Scheduler
     keys: Keys
+    seal: AuditSeal
+    """Signs the audit's checkpoints."""
     deliver: Callable[[CodeToDeliver], Awaitable[None]]
     """Brings a one-time code to the customer; raises VoiceguardError when it cannot."""
     new_call: Callable[[CallStarted, KnownVoices, EarlierStream | None], Call]

@@ -50,8 +50,9 @@ async def refresh_voices(registry: Registry) -> None:
 
 
 async def checkpoint(registry: Registry) -> None:
-    """Sign a checkpoint over all chains that moved. Raises StoreError; the next one covers the same records."""
-    await registry.context.store.audit.checkpoint(registry.context.keys.sign, registry.context.now())
+    """Sign a checkpoint over all chains that moved. Raises as `AuditSeal.checkpoint`; the next one covers the same
+    records."""
+    await registry.context.seal.checkpoint(registry.context.now())
 
 
 async def delete_expired_sessions(registry: Registry) -> None:

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from voiceguard.adapters.audit_seal import audit_seal
 from voiceguard.adapters.bus import open_bus, running
 from voiceguard.adapters.delivery.otp import ConsoleDelivery, NoDelivery, WebhookDelivery
 from voiceguard.adapters.keys import Keys
@@ -91,6 +92,8 @@ def create_app(
         async with AsyncExitStack() as stack:
             keys = Keys.open(settings.data_dir)
             store = await stack.enter_async_context(Store.open(settings.store_url, cipher=keys.cipher))
+            seal = await stack.enter_async_context(audit_seal(settings, store, keys))
+            await seal.demand()
             bus = await stack.enter_async_context(open_bus(settings.redis_url, keys.cipher))
             scheduler = await stack.enter_async_context(
                 Scheduler(detectors.scorers, deadline_s=settings.score_deadline_s)
@@ -101,7 +104,7 @@ def create_app(
                 client = await stack.enter_async_context(httpx.AsyncClient(timeout=PROVIDER_TIMEOUT_S))
                 provider = Provider(settings.oidc, client, now)
             live = LiveContext(
-                settings=settings, store=store, scheduler=scheduler, keys=keys, deliver=delivery,
+                settings=settings, store=store, scheduler=scheduler, keys=keys, seal=seal, deliver=delivery,
                 new_call=lambda started, known, earlier: Call(
                     started, settings, policy, detectors.specs, detectors.calibrations, os.urandom, known, shadow,
                     earlier, detectors.reader, detectors.check,

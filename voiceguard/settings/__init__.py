@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from voiceguard.events import tenants
 from voiceguard.ingest import IngestOptions
 from voiceguard.risk import EnrolmentOptions, RiskOptions
+from voiceguard.settings.audit import AuditOptions
 from voiceguard.settings.desk import DeskOptions, OidcOptions
 from voiceguard.settings.limits import LimitOptions, TlsOptions
 from voiceguard.settings.platforms import (
@@ -30,9 +31,9 @@ from voiceguard.settings.platforms import (
 from voiceguard.speech import SpeechOptions
 
 __all__ = [
-    "AsteriskOptions", "AudioHookKey", "AudioHookOptions", "AudioSocketOptions", "DeskOptions", "LimitOptions",
-    "LinkingOptions", "OidcOptions", "PlivoOptions", "Settings", "SignalWireOptions", "TelnyxOptions", "TlsOptions",
-    "TwilioOptions", "VonageOptions", "first_fault",
+    "AsteriskOptions", "AudioHookKey", "AudioHookOptions", "AudioSocketOptions", "AuditOptions", "DeskOptions",
+    "LimitOptions", "LinkingOptions", "OidcOptions", "PlivoOptions", "Settings", "SignalWireOptions", "TelnyxOptions",
+    "TlsOptions", "TwilioOptions", "VonageOptions", "first_fault",
 ]
 
 
@@ -123,6 +124,7 @@ class Settings(BaseSettings):
     desk: DeskOptions = Field(default_factory=DeskOptions, description="Times at the agents' desk.")
     oidc: OidcOptions = Field(default_factory=OidcOptions, description="Who vouches for people besides this service.")
     enrolment: EnrolmentOptions = Field(default_factory=EnrolmentOptions, description="What makes a voiceprint.")
+    audit: AuditOptions = Field(default_factory=AuditOptions, description="Who witnesses the audit's checkpoints.")
     linking: LinkingOptions = Field(default_factory=LinkingOptions, description="The same voice on several customers.")
 
     @classmethod

@@ -7,13 +7,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
 
 import pytest
 
-from voiceguard.adapters.delivery import otp
+from tests.adapters.delivery.receivers import Receiver, receiving
+from voiceguard.adapters.delivery import webhook
 from voiceguard.adapters.delivery.otp import ConsoleDelivery, WebhookDelivery
 from voiceguard.errors import ConfigurationError, VoiceguardError
 from voiceguard.events import CodeToDeliver
@@ -21,45 +19,10 @@ from voiceguard.events import CodeToDeliver
 CODE = CodeToDeliver("action-1", "customer-1", "refund", "482913", 1300.5)
 
 
-@dataclass
-class Receiver:
-    """An HTTP server that remembers what it was sent."""
-
-    status: int = 204
-    location: str | None = None
-    release: Event = field(default_factory=Event)
-    received: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
-    url: str = ""
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    receiver.release.set()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            receiver.received.append((self.path, dict(self.headers), body))
-            receiver.release.wait()
-            self.send_response(receiver.status)
-            if receiver.location is not None:
-                self.send_header("Location", receiver.location)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver.url = f"http://127.0.0.1:{server.server_port}/codes?tenant=1"
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield receiver
-    receiver.release.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with receiving() as receiver:
+        yield receiver
 
 
 def deliver(url: str, secret: str = "shared") -> None:
@@ -120,7 +83,7 @@ def test_redirect_is_not_followed(receiver: Receiver, status: int) -> None:
 
 def test_silence_times_out(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """A webhook that takes the code and never answers is an error."""
-    monkeypatch.setattr(otp, "TIMEOUT_S", 0.05)
+    monkeypatch.setattr(webhook, "TIMEOUT_S", 0.05)
     receiver.release.clear()
 
     with pytest.raises(VoiceguardError) as fault:

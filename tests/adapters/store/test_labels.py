@@ -48,7 +48,8 @@ def test_the_note_lies_encrypted_and_the_record_says_who(tmp_path: Path) -> None
     """The chain holds the verdict without the note, and still verifies."""
     async def use(store: Store) -> Any:
         await give(store)
-        return (await store.calls.events("call-1"))[-1], await store.audit.verify(lambda body, signature: True)
+        verified = await store.audit.verify(lambda body, signature: True, now=0.0)
+        return (await store.calls.events("call-1"))[-1], verified.faults
 
     record, faults = using(tmp_path, use)
     assert {"kind": "verdict", "at": 2.0, "verdict": "fraud", "author": "ann"} == record

@@ -70,7 +70,7 @@ def test_an_erased_customer_is_nowhere_and_the_audit_is_whole(tmp_path: Path) ->
         await _known(store)
         await store.audit.checkpoint(keys.sign, 5.0)
         erased = await store.customers.erase(REF, author="privacy", reason="asked to", now=6.0)
-        faults = await store.audit.verify(keys.verify)
+        faults = (await store.audit.verify(keys.verify, now=6.0)).faults
         call, events = await store.calls.find("call-1"), await store.calls.events("call-1")
         return erased, faults, call, events, await store.customers.find(REF), await store.labels.list(call_id="call-1")
 

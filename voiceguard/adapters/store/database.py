@@ -8,16 +8,19 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Table, event, insert, make_url, update
+from sqlalchemy import URL, Connection, Table, event, insert, inspect, make_url, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from voiceguard.errors import ConfigurationError, VoiceguardError
+from voiceguard.errors import ConfigurationError, NothingThere, VoiceguardError
 
 BUSY_MS = 3000
 """Longest wait for another process's write; shorter than a decision's own time limit."""
@@ -102,11 +105,7 @@ async def connect(url: str) -> AsyncIterator[AsyncEngine]:
 
     Raises ConfigurationError for a URL that cannot be used, StoreError when the database cannot be.
     """
-    try:
-        # Parameters would carry customers and hashes into tracebacks.
-        engine = create_async_engine(url, hide_parameters=True)
-    except (ArgumentError, InvalidRequestError, ImportError) as error:
-        raise ConfigurationError(f"the database URL cannot be used: {type(error).__name__}") from None
+    engine = _engine(url)
     try:
         with faults("open the database"):
             if engine.dialect.name == "sqlite":
@@ -117,6 +116,67 @@ async def connect(url: str) -> AsyncIterator[AsyncEngine]:
         yield engine
     finally:
         await engine.dispose()
+
+
+@asynccontextmanager
+async def connect_read_only(url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine on a database as it is: no file is made, and no table is made or brought up to date.
+
+    Raises NothingThere where there is no database or it has no tables, ConfigurationError for a URL that cannot be used
+    and for tables of another version, StoreError when the database cannot be read.
+    """
+    engine = _engine(url)
+    path = None
+    shown = engine.url.render_as_string(hide_password=True)
+    if engine.dialect.name == "sqlite":
+        path = _existing(engine.url)
+        shown = str(path)
+        engine = _engine(_read_only(engine.url, path))
+        event.listen(engine.sync_engine, "connect", _prepare_read_only)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    try:
+        with faults("open the database"):
+            async with engine.connect() as connection:
+                tables, revision = await connection.run_sync(_version)
+        if not tables:
+            raise NothingThere(f"the database {shown} is empty")
+        if revision != _newest():
+            raise ConfigurationError(f"the tables of {shown} are of another version: start the service once")
+        yield engine
+        if path is not None and "immutable" in engine.url.query and _has_log(path):
+            raise StoreError("the database came into use while it was read: try again")
+    finally:
+        await engine.dispose()
+
+
+def _engine(url: str | URL) -> AsyncEngine:
+    try:
+        # Parameters would carry customers and hashes into tracebacks.
+        return create_async_engine(url, hide_parameters=True)
+    except (ArgumentError, InvalidRequestError, ImportError) as error:
+        raise ConfigurationError(f"the database URL cannot be used: {type(error).__name__}") from None
+
+
+def _read_only(url: URL, path: Path) -> URL:
+    # Without a log beside it nobody writes the file, and "immutable" keeps SQLite from making one there.
+    mode = {"mode": "ro"} if _has_log(path) else {"immutable": "1"}
+    return url.set(database=f"file:{quote(str(path))}", query={**mode, "uri": "true"})
+
+
+def _existing(url: URL) -> Path:
+    path = Path(url.database or "").absolute()
+    if not path.is_file():
+        raise NothingThere(f"there is no database {path}")
+    return path
+
+
+def _has_log(path: Path) -> bool:
+    return path.with_name(path.name + "-wal").exists()
+
+
+def _version(connection: Connection) -> tuple[bool, str | None]:
+    tables = bool(inspect(connection).get_table_names())
+    return tables, MigrationContext.configure(connection).get_current_revision() if tables else None
 
 
 async def put(connection: AsyncConnection, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
@@ -145,11 +205,20 @@ def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         # Of processes that start together one makes the tables; SQLite's write lock sees to that by itself.
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('voiceguard migrations'))")
-    config = Config()
-    migrations = Path(__file__).with_name("migrations")
-    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    config = _migrations()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _newest() -> str | None:
+    return ScriptDirectory.from_config(_migrations()).get_current_head()
+
+
+def _migrations() -> Config:
+    config = Config()
+    folder = Path(__file__).with_name("migrations")
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    return config
 
 
 def _make_private(database: str | None) -> None:
@@ -175,6 +244,12 @@ def _prepare_sqlite(connection: DBAPIConnection, _: object) -> None:
     # What is erased is overwritten, and not left in pages that nobody reads.
     cursor.execute("PRAGMA secure_delete = ON")
     cursor.close()
+
+
+def _prepare_read_only(connection: Any, _: object) -> None:
+    connection.isolation_level = None
+    # What is no text must become a fault of the audit and not an exception.
+    connection.driver_connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -13,7 +13,7 @@ from voiceguard.adapters.store.api_keys import ApiKeys
 from voiceguard.adapters.store.audit import Audit
 from voiceguard.adapters.store.calls import Calls
 from voiceguard.adapters.store.customers import Customers
-from voiceguard.adapters.store.database import Cipher, Database, connect
+from voiceguard.adapters.store.database import Cipher, Database, connect, connect_read_only
 from voiceguard.adapters.store.decisions import Decisions
 from voiceguard.adapters.store.labels import Labels
 from voiceguard.adapters.store.nonces import Nonces
@@ -50,4 +50,14 @@ class Store:
         Raises ConfigurationError for a URL that cannot be used, StoreError when the database cannot be.
         """
         async with connect(url) as engine:
+            yield cls(Database(engine, cipher))
+
+    @classmethod
+    @asynccontextmanager
+    async def read(cls, url: str, cipher: Cipher | None = None) -> AsyncIterator[Store]:
+        """As `open`, for reading alone: nothing is made, and no table is brought up to date.
+
+        Raises NothingThere where there is no database or it is empty.
+        """
+        async with connect_read_only(url) as engine:
             yield cls(Database(engine, cipher))

@@ -12,6 +12,7 @@ from voiceguard.analysis.optional_imports import load
 from voiceguard.analysis.report.detection import Row
 from voiceguard.analysis.report.outcomes import Burden, Weights, call_cost
 from voiceguard.analysis.report.summary import Replayed, rows_of
+from voiceguard.audit.export import safe_row
 
 COLUMNS = (
     "policy", "call_id", "label", "source", "attack", "codec", "duration_s", "net_speech_s", "first_decision_net_s",
@@ -26,7 +27,7 @@ def write_calls(path: Path, replayed: Replayed, names: Sequence[str], weights: W
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", restval="")
         writer.writeheader()
         for place, name in enumerate(names):
-            writer.writerows(_lines(replayed, place, name, weights))
+            writer.writerows(map(safe_row, _lines(replayed, place, name, weights)))
 
 
 def _lines(replayed: Replayed, place: int, name: str, weights: Weights) -> Iterator[dict[str, Any]]:
