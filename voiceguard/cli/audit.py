@@ -111,7 +111,7 @@ def _accept_restore(options: argparse.Namespace) -> bool:
     if closed is None:
         print("the database leads to its mark: there is nothing to accept")
         return False
-    print(f"accepted and recorded; {closed.grants} open grants voided, {closed.sessions} sessions ended")
+    print(f"accepted and recorded; {closed.grants} open grants revoked, {closed.sessions} sessions ended")
     print("what was locked, revoked or erased after the copy was made is not any more: look at customers, keys, users")
     return True
 

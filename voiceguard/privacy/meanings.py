@@ -43,6 +43,7 @@ _ROWS: Final[tuple[tuple[Kind, str, str, str], ...]] = (
      "policy models model rules rule tier tiers sha256 hash assurance verify acr system control "
      "place"),
     ("internal", "proves that records are whole", "",
+     "number issued_at chains records kept_checkpoint kept_records lost grants_revoked sessions_ended "
      "body signature recorded_before_sha256 produced data parameters_sha256 receipts"),
     ("personal", "names the call", FRAUD, "call_id uuid_sha256"),
     ("personal", "names the customer that the caller claims to be", CONTRACT,

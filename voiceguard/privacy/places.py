@@ -142,6 +142,7 @@ RECORDS: Final = (
         "customer_unlocked": "customer_ref:subject wrong_codes by reason",
         "key_rotated": "name:key_name grace_s by",
         "key_revoked": "name:key_name by",
+        "restored": "by reason kept_checkpoint kept_records lost grants_revoked sessions_ended",
     }, "account", "auditor"),
 )
 
@@ -223,6 +224,8 @@ OUTSIDE: Final = (
     Place("webhook code delivery", "customer_ref action action_id code expires_at tenant", "", "", "customer",
           "otp_webhook_url"),
     Place("file voiceguard.db", "", "call", "data_dir; the tables above", "operator"),
+    Place("file audit-mark.json", "type number hash issued_at chains records signature", "audit_hashes",
+          "data_dir, and audit.witness_file", "operator", "audit.witness_url"),
     Place("file signing-key.json", "private_key", "key", "data_dir, readable by its owner alone", "operator"),
     Place("file customer-data.key", "private_key", "key", "data_dir, readable by its owner alone", "operator"),
 )

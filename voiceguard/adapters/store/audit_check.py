@@ -228,7 +228,7 @@ def _check_tables(connection: Connection, chain: str, records: Sequence[Mapping[
                 }
                 if record["grant"] is not None:
                     granted[record["grant"]["jti"]] = {"call_id": chain, **grant_row(record)}
-            case "grant_redeemed" | "grant_voided":
+            case "grant_redeemed":
                 granted[record["jti"]]["redeemed_at"] = record["at"]
             case "grant_revoked":
                 granted.pop(record["jti"], None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy import ColumnElement, and_, delete, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voiceguard.adapters.store import chains
@@ -47,6 +47,11 @@ async def revoke_of_customer(connection: AsyncConnection, ref: str, why: str, no
     names = [ref, *(await connection.execute(select(subjects.c.subject).where(subjects.c.ref == ref))).scalars()]
     theirs = select(calls.c.call_id).where(calls.c.customer_ref.in_(names))
     return await _revoke(connection, grants.c.call_id.in_(theirs), why, now)
+
+
+async def revoke_open(connection: AsyncConnection, why: str, now: float) -> int:
+    """Revoke everything that is not yet spent; how many."""
+    return await _revoke(connection, true(), why, now)
 
 
 async def _revoke(connection: AsyncConnection, which: ColumnElement[bool], why: str, now: float) -> int:

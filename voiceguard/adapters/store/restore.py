@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voiceguard.adapters.store import chains
-from voiceguard.adapters.store.tables import chain_heads, checkpoints, customers, grants, people, sessions
+from voiceguard.adapters.store import grants
+from voiceguard.adapters.store.tables import chain_heads, checkpoints, customers, people, sessions
 from voiceguard.adapters.store.users import record_act
 from voiceguard.audit.checkpoint import Mark
 
@@ -27,13 +27,7 @@ class Closed:
 async def accept(connection: AsyncConnection, lost: Mark | None, *, by: str, reason: str, now: float) -> Closed:
     """Use up open grants, codes of this minute and sessions, and record the restore. `lost`: the mark that the database
     does not lead to; None where the mark itself is gone."""
-    open_grants = (await connection.execute(
-        select(grants).where(grants.c.redeemed_at.is_(None), grants.c.expires_at > now).with_for_update()
-    )).all()
-    for grant in open_grants:
-        await connection.execute(update(grants).where(grants.c.jti == grant.jti).values(redeemed_at=now))
-        record = {"kind": "grant_voided", "at": now, "action_id": grant.action_id, "jti": grant.jti}
-        await chains.append(connection, grant.call_id, [record])
+    revoked = await grants.revoke_open(connection, "restored", now)
     step = int(now) // STEP_S + 1  # the newest one that would be accepted now
     for table in (customers, people):
         await connection.execute(update(table).where(table.c.last_totp_step < step).values(last_totp_step=step))
@@ -42,6 +36,6 @@ async def accept(connection: AsyncConnection, lost: Mark | None, *, by: str, rea
     records = (await connection.execute(select(func.coalesce(func.sum(chain_heads.c.count), 0)))).scalar_one()
     await record_act(
         connection, now, "restored", by=by, reason=reason, kept_checkpoint=kept, kept_records=int(records),
-        lost=None if lost is None else asdict(lost), grants_voided=len(open_grants), sessions_ended=ended.rowcount,
+        lost=None if lost is None else asdict(lost), grants_revoked=revoked, sessions_ended=ended.rowcount,
     )
-    return Closed(len(open_grants), ended.rowcount)
+    return Closed(revoked, ended.rowcount)
