@@ -53,11 +53,11 @@ def _serve(options: argparse.Namespace) -> bool:
     settings = read_settings(
         options, host=options.host, port=options.port, log_level=options.log_level, log_format=options.log_format
     )
+    asyncio.run(with_store(settings, lambda store: store.calls.list(1)))  # a fault of keys or audit is one line here
     logs.configure(settings.log_level, settings.log_format)
     check_listening(settings)
     raise_descriptors()
     app = create_app(settings)
-    asyncio.run(with_store(settings, lambda store: store.calls.list(1)))  # a fault of keys or audit is one line here
     gc.collect()
     gc.freeze()  # what lives as long as the process: looking through it again would stop every call for 70 ms
     uvicorn.Server(server_config(app, settings)).run()
