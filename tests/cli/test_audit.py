@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.adapters.installations import attack, sealed, settings, three_calls
+from tests.adapters.store.helpers import TERMS
 from tests.cli.commands import mistake, run
 from tests.server.builders import decided
 from voiceguard.adapters.audit_seal import AuditSeal
@@ -110,7 +111,7 @@ def decisions(tmp_path: Path) -> None:
             await store.calls.append(call_id, [{"kind": "started", "at": at, "call_id": call_id, "customer_ref": None}])
             await store.decisions.record(
                 call_id, decided(decision, action=f"action-{number}"), at=at + 1, models={"synthetic": "s@1"},
-                policy=f"{number}23456789abc",
+                policy=f"{number}23456789abc", terms=TERMS,
             )
         await seal.checkpoint(1e9 + 20)
 
