@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from training.speech.blocks import KINDS, VOICES, held_out, read, voiced_frames
-from training.speech.tones import Samples
-from training.speech.train import rows
+from training.speech.blocks import VOICES, held_out, read, voiced_frames
+from training.speech.streams import rows
+from training.speech.tones import KINDS, Samples
 from training.synthetic.channels import add_noise, g711
 from voiceguard.adapters.models.onnx import MODELS_FOLDER
 from voiceguard.adapters.models.speech_check import load_check

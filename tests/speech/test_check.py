@@ -77,10 +77,7 @@ def test_what_nobody_says_adds_no_net_speech(sound: str) -> None:
     assert net_s(SOUNDS[sound]) <= 0.25
 
 
-HANGS_ON = pytest.mark.xfail(reason="1.5 s of road right after a voice count: the two seconds before hold the voice")
-
-
-@pytest.mark.parametrize("sound", ["hold music", pytest.param("road", marks=HANGS_ON)])
+@pytest.mark.parametrize("sound", ["hold music", "road", "text telephone", "ringing with noise", "noise"])
 def test_a_caller_before_and_after_it_is_heard(sound: str) -> None:
     """Net speech is the caller's: within a second as much as without."""
     voice = np.ascontiguousarray(soundfile.read(SAMPLES / "02-recovery.wav", dtype="float32")[0][: 16 * 8000, 0])

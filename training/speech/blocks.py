@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 from scipy import signal
 
-from training.speech.tones import KINDS, RATE_HZ, Samples
+from training.speech.tones import RATE_HZ, Samples
 from training.synthetic.channels import add_noise, through_line
 from voiceguard.speech import Endpointer, SpeechOptions, Vad
-from voiceguard.speech.gate import BLOCK_FRAMES, Gate
+from voiceguard.speech.gate import Gate
 from voiceguard.speech.vad import FRAME_SAMPLES, Frame
 
-STREAM_S = 12.0
 VOICES = "cafe_babble"
 """People talking are no example of what is no speech."""
 
@@ -26,34 +26,31 @@ def held_out(name: str) -> bool:
     return int(hashlib.sha256(name.encode()).hexdigest()[:4], 16) % 5 == 0
 
 
+class Block(NamedTuple):
+    """Half a second of what passes for net speech."""
+
+    measures: NDArray[np.float32]
+    starts: tuple[int, ...]
+    """Samples at which its frames start."""
+
+
 class _Ear(Gate):
     """A gate that keeps what it measures."""
 
     def __init__(self) -> None:
         super().__init__(None)
-        self.blocks: list[tuple[NDArray[np.float32], list[int]]] = []
+        self._holds_back = True
+        self.blocks: list[Block] = []
 
     def flush(self) -> list[Frame]:
         held, self._held = self._held, []
-        measures = self.measures() if held else None
-        if measures is not None:
-            self.blocks.append((measures, [frame.start_sample for frame in held]))
-        return held
-
-    def feed(self, frame: Frame, net: list[Frame]) -> list[Frame]:  # type: ignore[override]
-        if self._held and frame.start_sample - self._held[-1].start_sample > BLOCK_FRAMES * FRAME_SAMPLES:
-            self.flush()
-        self._context.append(frame)
-        for one in net:
-            self._held.append(one)
-            self._net.append(one.start_sample)
-            if len(self._held) == BLOCK_FRAMES:
-                self.flush()
+        if held:
+            self.blocks.append(Block(self.measures(held), tuple(frame.start_sample for frame in held)))
         return []
 
 
-def blocks(samples: Samples) -> list[tuple[NDArray[np.float32], list[int]]]:
-    """Measures of each block of what passes for net speech, and the samples at which its frames start."""
+def blocks(samples: Samples) -> list[Block]:
+    """The blocks of a whole channel, in order."""
     vad, endpointer, ear = Vad(SpeechOptions()), Endpointer(SpeechOptions()), _Ear()
     for frame in vad.feed(samples):
         ear.feed(frame, endpointer.feed(frame))
@@ -103,35 +100,49 @@ def whispered(samples: Samples, rng: np.random.Generator) -> Samples:
 
 
 def spoken(
-    clips: list[Samples], noises: list[Samples], rng: np.random.Generator
-) -> list[tuple[NDArray[np.float32], float]]:
-    """Blocks of a caller who speaks these clips with pauses, over one line; each with its share of voiced frames."""
+    clips: list[Samples], sounds: list[Samples], noises: list[Samples], rng: np.random.Generator
+) -> tuple[list[Block], list[float]]:
+    """Blocks of a caller who speaks these clips over one line, with each block's share of voiced frames. Between the
+    clips lie pauses, or `sounds` that are no speech, as when the caller is put on hold or drives off."""
     parts: list[Samples] = [np.zeros(int(rng.uniform(0, 1) * RATE_HZ), np.float32)]
-    for clip in clips:
+    for place, clip in enumerate(clips):
         level = 10 ** (rng.uniform(-38, -18) / 20) / (np.sqrt(np.mean(clip**2)) + 1e-6)
-        parts += [np.asarray(manner(clip, rng) * level if len(parts) == 1 else manner(clip, rng), np.float32),
-                  np.zeros(int(rng.uniform(0.05, 1.2) * RATE_HZ), np.float32)]
+        parts.append(np.asarray(manner(clip, rng) * level if place == 0 else manner(clip, rng), np.float32))
+        parts.append(np.zeros(int(rng.uniform(0.05, 1.2) * RATE_HZ), np.float32))
     clean = np.clip(np.concatenate(parts), -1, 1)
     where = voiced_frames(clean)
+    if sounds:
+        clean, where = _between(parts, sounds, rng)
     near = {start + shift * FRAME_SAMPLES for start in where for shift in range(-2, 5)}
-    if rng.random() < 0.3:
+    if rng.random() < 0.4:
         clean = add_noise(clean, noises[int(rng.integers(len(noises)))], float(rng.uniform(3, 25)), rng)
     if rng.random() < 0.15:
         time = np.arange(len(clean)) / RATE_HZ
         hz = rng.choice([50.0, 60.0, 1000.0, 425.0, rng.uniform(300, 3800)])
         clean = clean + np.asarray(rng.uniform(0.002, 0.1) * np.sin(2 * np.pi * hz * time), np.float32)
     line = through_line(clean.astype(np.float32), noises, rng) if rng.random() < 0.8 else clean.astype(np.float32)
-    return [(measures, float(np.mean([start in near for start in starts]))) for measures, starts in blocks(line)]
+    found = blocks(np.clip(line, -1, 1))
+    return found, [float(np.mean([start in near for start in block.starts])) for block in found]
 
 
-def unspoken(samples: Samples, noises: list[Samples], rng: np.random.Generator) -> list[NDArray[np.float32]]:
+def _between(parts: list[Samples], sounds: list[Samples], rng: np.random.Generator) -> tuple[Samples, set[int]]:
+    """The parts with sounds in place of their pauses, and where the voice's frames of speech start."""
+    voice, other = [], []
+    for place, part in enumerate(parts):
+        is_pause = place % 2 == 0
+        sound = sounds[place // 2 % len(sounds)] if is_pause else np.zeros(len(part), np.float32)
+        level = 10 ** (rng.uniform(-38, -14) / 20) / (np.sqrt(np.mean(sound**2)) + 1e-6) if is_pause else 0.0
+        voice.append(np.zeros(len(sound), np.float32) if is_pause else part)
+        other.append(np.clip(sound * level, -1, 1).astype(np.float32))
+    alone = np.clip(np.concatenate(voice), -1, 1)
+    return np.clip(alone + np.concatenate(other), -1, 1), voiced_frames(alone)
+
+
+def unspoken(samples: Samples, noises: list[Samples], rng: np.random.Generator) -> list[Block]:
     """Blocks of a signal without speech, at a random level and over a random line."""
     level = 10 ** (rng.uniform(-40, -10) / 20) / (np.sqrt(np.mean(samples**2)) + 1e-6)
     loud = np.clip(samples * level, -1, 1).astype(np.float32)
     if rng.random() < 0.4:
         loud = (loud + rng.standard_normal(len(loud)) * 10 ** (rng.uniform(-65, -30) / 20)).astype(np.float32)
     line = through_line(loud, noises, rng) if rng.random() < 0.6 else np.clip(loud, -1, 1)
-    return [measures for measures, _ in blocks(line)]
-
-
-__all__ = ["KINDS", "STREAM_S", "VOICES", "blocks", "held_out", "read", "spoken", "unspoken", "voiced_frames"]
+    return blocks(line)

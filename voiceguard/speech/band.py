@@ -3,13 +3,15 @@ what lies outside is steady. Samples are float32 at 8 kHz, a frame is 20 ms."""
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import numpy as np
 
 from voiceguard.events import RATE_HZ, Samples
 
-_TAPS = 161
+_FRAME_SAMPLES = 160
+_TAPS = _FRAME_SAMPLES + 1
 _CUT_HZ = 260.0, 3500.0
 """Half amplitude. 60 dB down at 170 Hz and 3590 Hz: the first three harmonics of 50 Hz and two of 60 Hz are gone."""
 
@@ -21,36 +23,53 @@ def _response() -> Samples:
 
 
 _RESPONSE = _response()
-_FLOOR_FRAMES = 50
-_LEAST_FRAMES = 5
+_TAPER = np.hanning(_FRAME_SAMPLES).astype(np.float32)
+_BIN_HZ = RATE_HZ // _FRAME_SAMPLES
+_INSIDE = slice(300 // _BIN_HZ, 3400 // _BIN_HZ + 1)
+_STEP_FRAMES, _STEPS = 10, 5
 _LOUD = 1e-6
 """Power of -60 dBFS."""
 _ABOVE_BAND = 2.0
 
 
-class BandFilter:
-    """A linear-phase filter that keeps its state from frame to frame; it delays by 10 ms."""
-
-    def __init__(self) -> None:
-        self._past: Samples = np.zeros(_TAPS - 1, np.float32)
-
-    def feed(self, samples: Samples) -> Samples:
-        """The band of samples (n,), n of any length."""
-        joined = np.concatenate((self._past, samples))
-        self._past = joined[len(joined) - _TAPS + 1 :]
-        return np.convolve(joined, _RESPONSE, "valid").astype(np.float32, copy=False)
+def in_band(before: Samples, samples: Samples) -> Samples:
+    """The band of samples (n,), through a linear-phase filter that delays by 10 ms. `before`: the frame before them,
+    (160,)."""
+    return np.convolve(np.concatenate((before, samples)), _RESPONSE, "valid").astype(np.float32, copy=False)
 
 
 class OutOfBand:
     """Whether hum, DC or a whistle outside the band stands under everything that is heard, pauses included."""
 
     def __init__(self) -> None:
-        self._outside: deque[float] = deque(maxlen=_FLOOR_FRAMES)
-        self._inside: deque[float] = deque(maxlen=_FLOOR_FRAMES)
+        self._new: list[Samples] = []
+        self._least = math.inf
+        self._floors: deque[tuple[float, float]] = deque(maxlen=_STEPS)
+        """Least power outside and inside the band of each of the last steps."""
+        self._is_steady = False
 
-    def feed(self, power: float, band_power: float) -> bool:
-        """Take one frame's mean power in all and in the band; whether the least of the last second lies outside."""
-        self._outside.append(max(power - band_power, 0.0))
-        self._inside.append(band_power)
-        floor = min(self._outside)
-        return len(self._outside) >= _LEAST_FRAMES and floor > _LOUD and floor > _ABOVE_BAND * min(self._inside)
+    def feed(self, frame: Samples, energy: float) -> bool:
+        """Take one frame and its energy; whether the least of the last second lies outside, as it was at the latest
+        tenth frame."""
+        self._new.append(frame)
+        self._least = min(self._least, energy)
+        if len(self._new) == _STEP_FRAMES:
+            # What is silent now and then is not steady; and most lines are.
+            self._floors.append(_floors(self._new) if self._least > _LOUD * _FRAME_SAMPLES else (0.0, 0.0))
+            outside = min(floor[0] for floor in self._floors)
+            self._is_steady = outside > _LOUD and outside > _ABOVE_BAND * min(floor[1] for floor in self._floors)
+            self._new.clear()
+            self._least = math.inf
+        return self._is_steady
+
+
+def _floors(frames: list[Samples]) -> tuple[float, float]:
+    spectrum = np.fft.rfft(np.stack(frames) * _TAPER)
+    power = spectrum.real**2 + spectrum.imag**2
+    inside = power[:, _INSIDE].sum(axis=1)
+    outside = power.sum(axis=1) - inside
+    return _TO_POWER * float(outside.min()), _TO_POWER * float(inside.min())
+
+
+_TO_POWER = 2 / (_FRAME_SAMPLES * float((_TAPER**2).sum()))
+"""From squared magnitudes to a frame's mean power."""

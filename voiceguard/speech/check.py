@@ -49,67 +49,87 @@ _TO_BANDS = _band_matrix()
 COLUMNS = _BANDS + 6
 """Measures of a frame: band levels (dB), level (dB), harmonicity, log2 of the pitch period, flatness (dB), and how much
 the spectrum is that of 80 and of 200 ms before."""
+_BACK = (4, 10)
+_LEVEL, _HARMONICITY, _PERIOD = _BANDS, _BANDS + 1, _BANDS + 2
 
 
-def frame_measures(samples: Floats) -> Floats:
-    """Measures of each frame, (frames, COLUMNS).
+class FrameMeasures:
+    """Measures of a channel's frames, each computed once, in batches of whatever size."""
 
-    `samples`: (160 + 160 * frames,) of the telephone's band, the frame before the first one included.
-    """
-    windows = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::FRAME_SAMPLES] * _TAPER
-    spectrum = fft.rfft(windows, _FFT, axis=1)
-    power = spectrum.real**2 + spectrum.imag**2
-    power[:, : _LOW_BIN - 2] = 0
-    correlation = fft.irfft(power, _FFT, axis=1)
-    band = power[:, _LOW_BIN:_HIGH_BIN] / _FFT + _FLOOR
-    levels = 10 * np.log10(band)
-    columns = np.empty((len(windows), COLUMNS), np.float32)
-    columns[:, :_BANDS] = 10 * np.log10(band @ _TO_BANDS)
-    columns[:, _BANDS] = 10 * np.log10(band.mean(axis=1))
-    lags = correlation[:, _LAGS] / (correlation[:, :1] + 1e-6) * _LAG_GAIN
-    columns[:, _BANDS + 1] = lags.max(axis=1)
-    columns[:, _BANDS + 2] = np.log2(lags.argmax(axis=1) + _LAGS.start)
-    columns[:, _BANDS + 3] = levels.mean(axis=1) - columns[:, _BANDS]
-    shapes = levels - levels.mean(axis=1, keepdims=True)
-    norms = np.sqrt((shapes**2).sum(axis=1)) + 1e-3
-    for place, back in ((4, 4), (5, 10)):
-        likeness = np.zeros(len(shapes), np.float32)
-        if len(shapes) > back:
-            likeness[back:] = (shapes[back:] * shapes[:-back]).sum(axis=1) / (norms[back:] * norms[:-back])
-        columns[:, _BANDS + place] = likeness
-    return columns
+    def __init__(self) -> None:
+        self._shapes: Floats = np.zeros((_BACK[-1], _HIGH_BIN - _LOW_BIN), np.float32)
+        """Spectra of the frames before, without their level, at unit length."""
+        self.columns: Floats = np.zeros((0, COLUMNS), np.float32)
+        """Measures of at most `CONTEXT_FRAMES` frames, (frames, COLUMNS), the newest last."""
+
+    def feed(self, samples: Floats) -> None:
+        """Take frames, (160 + 160 * frames,), the frame before the first one included."""
+        windows = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::FRAME_SAMPLES] * _TAPER
+        spectrum = fft.rfft(windows, _FFT, axis=1)
+        power = spectrum.real**2 + spectrum.imag**2
+        power[:, : _LOW_BIN - 2] = 0
+        power[:, _HIGH_BIN:] = 0
+        correlation = fft.irfft(power, _FFT, axis=1)
+        band = power[:, _LOW_BIN:_HIGH_BIN] * np.float32(1 / _FFT) + _FLOOR
+        levels = 10 * np.log10(band)
+        new = np.empty((len(windows), COLUMNS), np.float32)
+        new[:, :_BANDS] = 10 * np.log10(band @ _TO_BANDS)
+        new[:, _LEVEL] = 10 * np.log10(band.mean(axis=1))
+        lags = correlation[:, _LAGS] / (correlation[:, :1] + 1e-6) * _LAG_GAIN
+        peaks = lags.argmax(axis=1)
+        new[:, _HARMONICITY] = lags[np.arange(len(lags)), peaks]
+        new[:, _PERIOD] = np.log2(peaks + _LAGS.start)
+        mean_levels = levels.mean(axis=1)
+        new[:, _BANDS + 3] = mean_levels - new[:, _LEVEL]
+        shapes = levels - mean_levels[:, None]
+        shapes /= np.sqrt(np.einsum("ij,ij->i", shapes, shapes))[:, None] + 1e-3
+        shapes = np.concatenate((self._shapes, shapes))
+        for place, back in zip((_BANDS + 4, _BANDS + 5), _BACK, strict=True):
+            before = shapes[_BACK[-1] - back : len(shapes) - back]
+            new[:, place] = np.einsum("ij,ij->i", shapes[_BACK[-1] :], before)
+        self._shapes = shapes[-_BACK[-1] :]
+        self.columns = np.concatenate((self.columns, new))[-CONTEXT_FRAMES:]
 
 
 _LAG_GAIN = (_WINDOW / (_WINDOW - np.arange(_LAGS.start, _LAGS.stop) * 0.75)).astype(np.float32)
 """Makes up for the taper, roughly."""
 
 
-def block_measures(columns: Floats, net: NDArray[np.bool_]) -> Floats:
-    """Measures of a block from those of its context's frames, (frames, COLUMNS), and which of them are net speech."""
-    spoken = columns[net]
-    level = columns[:, _BANDS]
-    bands, steps = spoken[:, :_BANDS], np.abs(np.diff(columns[:, :_BANDS], axis=0))
-    shape = bands.mean(axis=0)
-    harmonicity, period = spoken[:, _BANDS + 1], spoken[:, _BANDS + 2]
-    glides = np.abs(np.diff(columns[:, _BANDS + 2]))
-    voiced = columns[:, _BANDS + 1] > _HARMONIC
-    pairs = voiced[1:] & voiced[:-1]
-    glide = glides[pairs] if pairs.any() else np.ones(1, np.float32)
-    own = period[harmonicity > _HARMONIC]
-    quantiles = np.quantile(level, (0.1, 0.5, 0.9, 1.0))
+def block_measures(columns: Floats, net: NDArray[np.bool_], block: int) -> Floats:
+    """Measures of a block and of what leads up to it: of its context's frames, (frames, COLUMNS), and which of them are
+    net speech; the block itself is the last `block` frames. Level is none of them."""
+    spoken, own, own_net = columns[net], columns[-block:], net[-block:]
+    own_spoken = own[own_net]
+    level, voiced = columns[:, _LEVEL], columns[:, _HARMONICITY] > _HARMONIC
+    steps = np.abs(np.diff(columns, axis=0, prepend=columns[:1]))
+    glides = steps[1:, _PERIOD][voiced[1:] & voiced[:-1]]
+    mean, spread = spoken.mean(axis=0), spoken.std(axis=0)
+    own_mean, own_spread = own_spoken.mean(axis=0), own_spoken.std(axis=0)
+    pitch = spoken[:, _PERIOD][spoken[:, _HARMONICITY] > _HARMONIC]
+    sorted_level, harmonicity = np.sort(level), np.sort(spoken[:, _HARMONICITY])
+    low, middle, high = (sorted_level[round(share * (len(level) - 1))] for share in _QUANTILES)
     parts = [
-        shape - shape.mean(), bands.std(axis=0), columns[:, :_BANDS].std(axis=0),
-        steps.mean(axis=0) if len(steps) else np.zeros(_BANDS, np.float32),
-        _modulation(columns), np.diff(quantiles), np.quantile(harmonicity, (0.1, 0.5, 0.9)),
-        spoken[:, _BANDS + 3 :].mean(axis=0), spoken[:, _BANDS + 3 :].std(axis=0),
+        mean[:_BANDS] - mean[:_BANDS].mean(), spread, columns[:, : _LEVEL + 2].std(axis=0),
+        steps[:, :_LEVEL].mean(axis=0), _modulation(columns), mean[_BANDS + 3 :],
+        own_mean[:_BANDS] - own_mean[:_BANDS].mean(), own_spread, own_mean[_HARMONICITY:],
+        steps[-block:, : _LEVEL + 1].mean(axis=0),
         [
-            level.std(), spoken[:, _BANDS].std(), harmonicity.std(), len(own) / len(spoken),
-            own.std() if len(own) else 0.0, own.mean() if len(own) else 0.0, (glide < 0.012).mean(),
-            ((glide >= 0.012) & (glide < 0.12)).mean(), glide.mean(), len(columns) / CONTEXT_FRAMES, net.mean(),
+            middle - low, high - middle, sorted_level[-1] - high, own_mean[_LEVEL] - mean[_LEVEL],
+            *(harmonicity[round(share * (len(harmonicity) - 1))] for share in _QUANTILES),
+            len(pitch) / len(spoken), pitch.std() if len(pitch) else 0.0, pitch.mean() if len(pitch) else 0.0,
+            (glides < _STILL).mean() if len(glides) else 0.0,
+            ((glides >= _STILL) & (glides < _LEAP)).mean() if len(glides) else 0.0,
+            glides.mean() if len(glides) else 1.0,
+            len(columns) / CONTEXT_FRAMES, len(spoken) / len(columns), len(own_spoken) / len(own),
             len(spoken) / CONTEXT_FRAMES,
         ],
     ]
     return np.concatenate(parts).astype(np.float32)
+
+
+_QUANTILES = 0.1, 0.5, 0.9
+_STILL, _LEAP = 0.012, 0.12
+"""Steps of the pitch from frame to frame, octaves."""
 
 
 def _modulation(columns: Floats) -> Floats:
@@ -141,9 +161,15 @@ class SpeechCheck:
     """(units,)"""
     output_bias: float
     threshold: float
-    """Log-odds from which a block is speech."""
-    goes_on: float = 0.0
-    """Less than that is needed soon after speech."""
+    """Taken off each block's log-odds before they are added up."""
+    most: float
+    """Bound of the belief, log-odds either way; it starts at its least and fades to it."""
+    memory_s: float
+    """Media after which a belief has faded to 1/e, seconds."""
+    least: float
+    """Log-odds of a block that counts when the belief is there."""
+    confirmed_s: float
+    """Media for which a block may wait for that, seconds."""
 
     def log_odds(self, measures: Floats) -> float:
         """Log-odds that a block with these measures is a person speaking."""

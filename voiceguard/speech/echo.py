@@ -7,12 +7,13 @@ stays the caller's. Samples are float32 at 8 kHz, of the telephone's band; a fra
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, linalg
 
-from voiceguard.events import Samples
-from voiceguard.speech.band import BandFilter
+from voiceguard.events import RATE_HZ, Samples
 from voiceguard.speech.vad import FRAME_SAMPLES
 
 _HELD_SAMPLES = 32000
@@ -25,7 +26,7 @@ _ACTIVE = 1e-6
 """Mean power from which the agent speaks: -60 dBFS."""
 _LOSS = 0.5
 """An echo has at most this share of the agent's power."""
-_UNEXPLAINED = 0.5
+_UNEXPLAINED = 0.6
 """Of a frame's energy: below it the frame is the agent's."""
 _FAR_BELOW, _HARDLY_EXPLAINED = 0.01, 0.8
 """Of the caller's own power, and of a frame's energy: what is 20 dB below the caller's level while the agent speaks is
@@ -36,7 +37,6 @@ class AgentReference:
     """The agent's last four seconds, by sample of the call's media; never scored, never handed out, never kept."""
 
     def __init__(self) -> None:
-        self._band = BandFilter()
         self._held: Samples = np.zeros(_HELD_SAMPLES, np.float32)
         self._end = 0
         self.heard = False
@@ -44,7 +44,7 @@ class AgentReference:
     def feed(self, samples: Samples) -> None:
         """Take the agent's next samples (n,); infinite ones are clipped and NaN counts as zero."""
         self.heard = True
-        self._push(self._band.feed(np.clip(np.nan_to_num(samples), -1, 1).astype(np.float32, copy=False)))
+        self._push(np.clip(np.nan_to_num(samples), -1, 1).astype(np.float32, copy=False))
 
     def skip(self, samples: int) -> None:
         """Media of the agent's that did not come."""
@@ -54,6 +54,11 @@ class AgentReference:
     def _push(self, samples: Samples) -> None:
         self._end += len(samples)
         self._held = np.concatenate((self._held, samples))[-_HELD_SAMPLES:]
+
+    def spoke(self, start: int, end: int) -> bool:
+        """Whether an echo of the agent's can lie in samples `start` to `end` of the media."""
+        held = self.between(start - _LONGEST, end) if self.heard else np.zeros(1, np.float32)
+        return float(held @ held) >= _ACTIVE * len(held)
 
     def between(self, start: int, end: int) -> Samples:
         """Samples `start` to `end` of the media; zero where they are not held."""
@@ -74,7 +79,7 @@ def echo_frames(caller: Samples, start: int, agent: AgentReference, own_power: f
     reference = agent.between(start - _LONGEST - _EARLY, start + len(caller))
     if float(np.mean(reference**2)) < _ACTIVE:
         return np.zeros(frames, bool)
-    expected = _fit(caller, reference)
+    caller, expected = _fit(caller, reference)
     rest = _energies(caller - expected, frames)
     energy = _energies(caller, frames)
     explained = rest < _UNEXPLAINED * energy
@@ -90,26 +95,35 @@ def _energies(samples: Samples, frames: int) -> NDArray[np.float32]:
     return np.asarray(np.einsum("ij,ij->i", rows, rows))
 
 
-def _fit(caller: Samples, reference: Samples) -> Samples:
-    """What of the caller's samples one echo path makes of the reference; zeros where there is no such path.
+def _fit(caller: Samples, reference: Samples) -> tuple[Samples, Samples]:
+    """The telephone's band of the caller's samples, and what of it one echo path makes of the reference's: zeros where
+    there is no such path.
 
     The reference begins `_LONGEST + _EARLY` samples earlier than the caller's.
     """
     size = fft.next_fast_len(len(reference) + _TAPS, real=True)
-    ahead = fft.rfft(reference, size)
-    cross = fft.irfft(np.conj(ahead) * fft.rfft(caller, size), size)
+    gain = _band_gain(size)
+    ahead, came = fft.rfft(reference, size) * gain, fft.rfft(caller, size) * gain
+    caller = np.asarray(fft.irfft(came, size)[: len(caller)])
+    cross = fft.irfft(np.conj(ahead) * came, size)
     # A path that delays by d has its peak at d - (_LONGEST + _EARLY), which wraps around.
     delays = cross[np.arange(-_LONGEST - _EARLY, 1)]
     best = int(np.abs(delays).argmax())
     first = min(max(best - _EARLY, 0), len(delays) - 1)
     lags = np.arange(first, first + _TAPS) - _LONGEST - _EARLY
-    own = fft.irfft(np.abs(ahead) ** 2, size)[:_TAPS]
+    power = ahead.real**2 + ahead.imag**2
+    own = fft.irfft(power, size)[:_TAPS]
     own[0] = own[0] * 1.001 + 1e-6
     path = linalg.solve_toeplitz(own, cross[lags])
-    spectrum = fft.rfft(path, size) * ahead
-    shift = _LONGEST + _EARLY - first
-    expected = fft.irfft(spectrum, size)
-    expected = np.asarray(np.roll(expected, -shift)[: len(caller)], np.float32)
-    if float(np.mean(expected**2)) > _LOSS * float(np.mean(reference**2)):
-        return np.zeros(len(caller), np.float32)
-    return np.asarray(expected)
+    expected = fft.irfft(fft.rfft(path, size) * ahead, size)
+    expected = np.asarray(np.roll(expected, first - _LONGEST - _EARLY)[: len(caller)], np.float32)
+    if float(expected @ expected) / len(expected) > _LOSS * 2 * float(power.sum()) / size / len(reference):
+        expected = np.zeros(len(caller), np.float32)
+    return caller, expected
+
+
+@lru_cache(4)
+def _band_gain(size: int) -> Samples:
+    """Of the bins of a transform of this size: the telephone's band, without hum, DC and what lies above."""
+    hz = np.fft.rfftfreq(size, 1 / RATE_HZ)
+    return np.asarray(np.interp(hz, (200, 300, 3400, 3600), (0, 1, 1, 0)), np.float32)

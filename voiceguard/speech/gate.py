@@ -1,17 +1,22 @@
-"""What of the net speech counts: held back for half a second of it, until it is known that a person speaks, and which.
+"""What of the net speech counts: held back until it is known that a person speaks, and which.
 
 A block ends with its 25th frame of net speech, when half a second of media brought none, or after 2 s. Blocks hang on
 nothing but the place of samples, so that live and replayed calls cut the same windows.
+
+One block may err, several in a row seldom do: what the check says of each adds up to a belief that fades with time, and
+a block that fell short counts after all when the belief is there within a few seconds of it.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
 
-from voiceguard.speech.check import CONTEXT_FRAMES, Floats, SpeechCheck, block_measures, frame_measures
+from voiceguard.events import RATE_HZ
+from voiceguard.speech.check import CONTEXT_FRAMES, Floats, FrameMeasures, SpeechCheck, block_measures
 from voiceguard.speech.echo import AgentReference, echo_frames
 from voiceguard.speech.vad import FRAME_SAMPLES, Frame
 
@@ -21,8 +26,6 @@ _QUIET_SAMPLES = 25 * FRAME_SAMPLES
 """Media without net speech that ends a block."""
 _LONGEST_SAMPLES = (CONTEXT_FRAMES - 1) * FRAME_SAMPLES
 """Media from a block's first frame to its last: it must lie in the context."""
-_BELIEVED_SAMPLES = 16000
-"""2 s: so long after a block that passed the next one needs less."""
 _LEVEL_BLOCKS = 0.1
 """Share of a new block in the caller's running level."""
 
@@ -34,15 +37,18 @@ class Gate:
         self._check = check
         self._agent = agent or AgentReference()
         self._held: list[Frame] = []
-        self._context: deque[Frame] = deque(maxlen=CONTEXT_FRAMES)
+        self._context: deque[Frame] = deque(maxlen=CONTEXT_FRAMES + 1)
+        """The frame before those that are measured, and these."""
+        self._unmeasured = 0
+        self._measures = FrameMeasures()
         self._net: deque[int] = deque(maxlen=CONTEXT_FRAMES)
         self._own_power = 0.0
-        self._believed_until = 0
-        self.refused_frames = 0
+        self._belief = Belief(check) if check else None
+        self._holds_back = check is not None
 
     def feed(self, frame: Frame, net: Sequence[Frame]) -> list[Frame]:
         """Take a frame of media and the frames that it made net speech; those that now count, in order."""
-        if self._check is None and not self._agent.heard and not self._held:
+        if not self._holds_back and not self._agent.heard and not self._held:
             return list(net)
         counted: list[Frame] = []
         if self._held and (
@@ -51,6 +57,7 @@ class Gate:
         ):
             counted += self.flush()
         self._context.append(frame)
+        self._unmeasured += 1
         for one in net:
             self._held.append(one)
             self._net.append(one.start_sample)
@@ -61,43 +68,66 @@ class Gate:
     def flush(self) -> list[Frame]:
         """Decide on what is held now."""
         held, self._held = self._held, []
-        if not held:
+        own = self._without_echo(held) if held else []
+        if not own:
             return []
-        own = self._without_echo(held)
-        if own and self._check is not None:
-            measures = self.measures()
-            goes_on = held[0].start_sample < self._believed_until
-            least = self._check.threshold - (self._check.goes_on if goes_on else 0.0)
-            if measures is None or self._check.log_odds(measures) < least:
-                own = []
-            else:
-                self._believed_until = held[-1].start_sample + _BELIEVED_SAMPLES
-        self.refused_frames += len(held) - len(own)
+        power = float(np.mean([frame.samples @ frame.samples for frame in own])) / FRAME_SAMPLES
+        if self._check is not None and self._belief is not None:
+            own = self._belief.feed(own, self._check.log_odds(self.measures(held)))
         if own:
-            power = float(np.mean([np.mean(frame.band**2) for frame in own]))
             self._own_power += _LEVEL_BLOCKS * (power - self._own_power) if self._own_power else power
         return own
 
-    def measures(self) -> Floats | None:
-        """What the check measures of the context; None where none of it is net speech."""
-        frames = list(self._context)
-        starts = set(self._net)
-        net = np.array([frame.start_sample in starts for frame in frames])
-        if not net.any():
-            return None
-        samples = np.concatenate([np.zeros(FRAME_SAMPLES, np.float32), *(frame.band for frame in frames)])
-        return block_measures(frame_measures(samples), net)
+    def measures(self, held: Sequence[Frame]) -> Floats:
+        """What the check measures of a block that ends now."""
+        new = min(self._unmeasured, CONTEXT_FRAMES)
+        frames = list(self._context)[-new - 1 :]
+        first = [] if len(frames) > new else [np.zeros(FRAME_SAMPLES, np.float32)]
+        self._measures.feed(np.concatenate([*first, *(frame.samples for frame in frames)]))
+        self._unmeasured = 0
+        columns, starts = self._measures.columns, set(self._net)
+        context = list(self._context)[-len(columns) :]
+        net = np.array([frame.start_sample in starts for frame in context])
+        block = sum(frame.start_sample >= held[0].start_sample for frame in context)
+        return block_measures(columns, net, block)
 
     def _without_echo(self, held: list[Frame]) -> list[Frame]:
         """The frames that are not the agent's voice; all of them where only the caller's channel comes."""
-        if not self._agent.heard:
+        if not self._agent.spoke(held[0].start_sample, held[-1].start_sample + FRAME_SAMPLES):
             return held
         frames = list(self._context)
         for place in range(len(frames) - 1, 0, -1):  # only what follows the last gap can be laid beside the agent
             if frames[place].start_sample - frames[place - 1].start_sample != FRAME_SAMPLES:
                 frames = frames[place:]
                 break
-        caller = np.concatenate([frame.band for frame in frames])
+        caller = np.concatenate([frame.samples for frame in frames])
         echo = echo_frames(caller, frames[0].start_sample, self._agent, self._own_power)
         agents = {frame.start_sample for frame, is_echo in zip(frames, echo, strict=True) if is_echo}
         return [frame for frame in held if frame.start_sample not in agents]
+
+
+class Belief:
+    """Whether a person speaks, from one block to the next, in log-odds."""
+
+    def __init__(self, check: SpeechCheck) -> None:
+        self._check = check
+        self._log_odds = -check.most
+        self._at = 0
+        self._undecided: list[tuple[float, list[Frame]]] = []
+
+    def feed(self, block: list[Frame], log_odds: float) -> list[Frame]:
+        """Take a block with what the check says of it; the frames that now count, in order."""
+        check, end = self._check, block[-1].start_sample + FRAME_SAMPLES
+        kept = math.exp(-(end - self._at) / RATE_HZ / check.memory_s)
+        self._log_odds = -check.most + kept * (self._log_odds + check.most)
+        self._at = end
+        self._log_odds = min(max(self._log_odds + log_odds - check.threshold, -check.most), check.most)
+        self._undecided = [
+            one for one in self._undecided if end - one[1][0].start_sample <= check.confirmed_s * RATE_HZ
+        ]
+        self._undecided.append((log_odds, block))
+        if self._log_odds < 0:
+            return []
+        counted = [frame for odds, frames in self._undecided if odds >= check.least for frame in frames]
+        self._undecided.clear()
+        return counted

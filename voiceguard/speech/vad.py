@@ -12,14 +12,13 @@ import webrtcvad
 
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import RATE_HZ, Samples
-from voiceguard.speech.band import BandFilter, OutOfBand
+from voiceguard.speech.band import OutOfBand, in_band
 
 FRAME_SAMPLES = 160
 """20 ms at 8 kHz, the frame on which the detectors were trained."""
 FRAME_S = FRAME_SAMPLES / RATE_HZ
 
 Kind = Literal["speech", "tone", "silence"]
-_NOTHING: Samples = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,6 @@ class Frame(NamedTuple):
     start_sample: int
     """Place in the channel's media at 8 kHz."""
     kind: Kind
-    band: Samples = _NOTHING
-    """(160,) float32, the telephone's band of it, 10 ms late."""
 
 
 class Vad:
@@ -62,7 +59,8 @@ class Vad:
 
     def __init__(self, options: SpeechOptions) -> None:
         self._vad, self._band_vad = webrtcvad.Vad(options.vad_mode), webrtcvad.Vad(max(options.vad_mode - 1, 0))
-        self._band, self._out_of_band = BandFilter(), OutOfBand()
+        self._out_of_band = OutOfBand()
+        self._before: Samples = np.zeros(FRAME_SAMPLES, np.float32)
         self._tone_energy = 0.0
         self._rest: Samples = np.zeros(0, np.float32)
         self._start_sample = 0
@@ -100,18 +98,18 @@ class Vad:
         if math.isnan(energy):
             samples = np.nan_to_num(samples, copy=False)
             energy = float(samples @ samples)
-        band = self._band.feed(samples)
-        frame = Frame(samples, self._start_sample, self._kind(samples, energy, band), band)
+        frame = Frame(samples, self._start_sample, self._kind(samples, energy))
         self._start_sample += FRAME_SAMPLES
+        self._before = frame.samples
         return frame
 
-    def _kind(self, samples: Samples, energy: float, band: Samples) -> Kind:
+    def _kind(self, samples: Samples, energy: float) -> Kind:
         # webrtcvad hears tones too, as in training: in place of them, zeros would teach it to take noise for speech.
         pcm = _to_pcm(samples)
-        voiced, voiced_in_band = self._vad.is_speech(pcm, RATE_HZ), self._band_vad.is_speech(_to_pcm(band), RATE_HZ)
-        band_energy = float(band @ band)
-        if self._out_of_band.feed(energy / FRAME_SAMPLES, band_energy / FRAME_SAMPLES):
-            samples, energy, voiced = band, band_energy, voiced_in_band
+        voiced = self._vad.is_speech(pcm, RATE_HZ)
+        if self._out_of_band.feed(samples, energy):
+            samples = in_band(self._before, samples)
+            energy, voiced = float(samples @ samples), self._band_vad.is_speech(_to_pcm(samples), RATE_HZ)
         self._recent.append(samples)
         self._energies.append(energy)
         in_echo = self._echo_frames > 0

@@ -12,6 +12,8 @@ import numpy as np
 from voiceguard.errors import ConfigurationError
 from voiceguard.speech import SpeechCheck
 
+_RULE = "output_bias", "threshold", "most", "memory_s", "least", "confirmed_s"
+
 
 def load_check(models: Path) -> SpeechCheck:
     """Load `speech-check/check.npz` after checking it against the SHA-256 in `check.json` beside it.
@@ -25,6 +27,6 @@ def load_check(models: Path) -> SpeechCheck:
         if hashlib.sha256(weights).hexdigest() != card["sha256"]:
             raise ConfigurationError("model speech-check: check.npz is not the file that check.json describes")
         with np.load(io.BytesIO(weights), allow_pickle=False) as arrays:
-            return SpeechCheck(**arrays, **{name: card[name] for name in ("output_bias", "threshold", "goes_on")})
+            return SpeechCheck(**arrays, **{name: card[name] for name in _RULE})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(f"model speech-check cannot be used ({error})") from error
