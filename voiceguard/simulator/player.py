@@ -40,8 +40,11 @@ class Player:
         Raises OSError or websockets' exceptions when the server cannot be reached or refuses.
         """
         headers = {"Authorization": f"Bearer {self.key}"}
+        # The service closes idle connections; one that it closes just now must not be used for the next request.
+        limits = httpx.Limits(max_keepalive_connections=0)
         async with (
-            dialled(line, self.origin) as connection, httpx.AsyncClient(base_url=self.origin, headers=headers) as api
+            dialled(line, self.origin) as connection,
+            httpx.AsyncClient(base_url=self.origin, headers=headers, limits=limits) as api,
         ):
             platform = _Platform(self, call, line, connection, api)
             await open_call(line, connection)
