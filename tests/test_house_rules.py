@@ -32,6 +32,7 @@ TESTED_ELSEWHERE = {
     "voiceguard/adapters/delivery/webhook.py": "tests/adapters/delivery/test_otp.py",
     "voiceguard/adapters/store/restore.py": "tests/adapters/test_audit_seal.py",
     "voiceguard/adapters/models/detectors.py": "tests/cli/test_recordings.py",
+    "voiceguard/policy/actions.py": "tests/policy/test_engine.py",
     "voiceguard/ingest/fields.py": "tests/ingest/test_native.py",
     "voiceguard/ingest/plivo_auth.py": "tests/ingest/test_plivo.py",
     "voiceguard/ingest/signed_url.py": "tests/ingest/test_twilio.py",

@@ -73,7 +73,7 @@ from voiceguard.text.reader import Reader
 from voiceguard.text.turns import Turns
 
 Score = ScoreReceived | ScoreMissing
-Question = ActionRequested | CodeEntered | HandoverAnswered | DtmfReceived | VoiceAsked
+Question = ActionRequested | CodeEntered | HandoverAnswered | DtmfReceived | VoiceAsked | TimePassed
 """What a decision may hang on, and so waits for the windows before it."""
 LEAST_LISTED_S = 4.5
 """Net speech that an entry of the watch list is made of at least, seconds."""
@@ -128,8 +128,8 @@ class Call:
         """Windows whose evidence is not in yet, oldest first."""
         self._scores: dict[int, Score] = {}
         """Scores that came before those of earlier windows."""
-        self._held: deque[tuple[int, float, float, Question]] = deque()
-        """Questions with the window they wait for, and the media time and net speech at which they were put."""
+        self._held: deque[tuple[int, float, float, float, Question]] = deque()
+        """Questions with the window they wait for, and media time, net speech and time at which they were put."""
         self._last_window = 0
         self._risk = self._risk_model.risk(0.0, 0.0)
 
@@ -152,14 +152,13 @@ class Call:
                 self._scores[event.window_id] = event
                 return self._weigh(now)
             case ActionRequested() | CodeEntered() | HandoverAnswered() | DtmfReceived("caller") | VoiceAsked():
-                requests = self._verify(event)
-                self._held.append((self._last_window, self._track.at_s, self._track.net_s, event))
-                return [*requests, *self._answer_held(now)]
+                return self._ask(event, now)
             case KnownVoices():
                 self._known = event
                 return []
             case TimePassed():
-                return list(self._engine.tick(self._risk, now=now))
+                keyed = self._ask(event, now) if self._engine.has_keys_due(now) else []
+                return [*keyed, *self._engine.tick(self._risk, now=now)]
             case ActionOverruled() | CallEnded():
                 return self._overrule(event, now) if isinstance(event, ActionOverruled) else self._end(now)
             case DtmfReceived() | MarkReceived():
@@ -346,32 +345,30 @@ class Call:
 
     # ── risk → decisions ─────────────────────────────────────────────────────────────────────────────────────────────
 
+    def _ask(self, question: Question, now: float) -> list[Outcome]:
+        """Answer a question when the windows that were cut before are scored."""
+        requests = self._verify(question)
+        self._held.append((self._last_window, self._track.at_s, self._track.net_s, now, question))
+        return [*requests, *self._answer_held(now)]
+
     def _answer_held(self, now: float) -> list[Outcome]:
         """Every question for which no window is awaited any more."""
         outcomes: list[Outcome] = []
         while self._held and (not self._windows or self._held[0][0] < self._windows[0][0]):
-            _, at_s, net_s, question = self._held.popleft()
-            outcomes += self._answer(question, self._risk_model.risk(at_s, net_s), now)
+            _, at_s, net_s, put_at, question = self._held.popleft()
+            keyed = isinstance(question, DtmfReceived | TimePassed)
+            outcomes += self._answer(question, self._risk_model.risk(at_s, net_s), put_at if keyed else now)
         return outcomes
 
     def _answer(self, question: Question, risk: Risk, now: float) -> Sequence[Outcome]:
-        consent, injection = self._consent, self._injection
-        match question:
-            case ActionRequested():
-                return self._engine.request(question, risk, consent=consent, injection=injection, now=now)
-            case CodeEntered():
-                return self._engine.enter_code(question, risk, consent=consent, injection=injection, now=now)
-            case HandoverAnswered():
-                return self._engine.answer_handover(question, risk, consent=consent, injection=injection, now=now)
-            case VoiceAsked():
-                return self._hand_over_voice(question, risk)
-            case DtmfReceived():
-                return self._engine.digit(question.digit, risk, consent=consent, injection=injection, now=now)
+        if isinstance(question, VoiceAsked):
+            return self._hand_over_voice(question, risk)
+        return self._engine.answer(question, risk, consent=self._consent, injection=self._injection, now=now)
 
     def _overrule(self, event: ActionOverruled, now: float) -> list[Outcome]:
         """What was asked about the action and is not answered yet is void."""
         gone = event.asked.action_id
-        self._held = deque(held for held in self._held if getattr(held[3], "action_id", None) != gone)
+        self._held = deque(held for held in self._held if getattr(held[4], "action_id", None) != gone)
         return list(self._engine.overrule(event, self._risk, now=now))
 
     def _end(self, now: float) -> list[Outcome]:

@@ -147,6 +147,14 @@ def test_l16_in_network_order() -> None:
     )
 
 
+def test_key_whose_message_comes_twice_is_one_key() -> None:
+    """A repeated number is passed over, and a key pressed twice has two."""
+    codec = _started()
+    key = '{"event":"dtmf","stream_id":"S1","sequence_number":"%d","dtmf":{"digit":"1"}}'
+
+    assert [1, 0, 1, 0] == [len(codec.receive_text(key % number)) for number in (5, 5, 6, 5)]
+
+
 def test_keys_marks_and_errors() -> None:
     """Keys and marks arrive; Telnyx's errors and empty payloads are passed over."""
     codec = _started()

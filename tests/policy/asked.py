@@ -112,7 +112,8 @@ class Line:
 
     def wait(self, seconds: float) -> list[ActionDecided]:
         self.now += seconds
-        return self._note(self.engine.tick(self.risk, now=self.now))
+        judged = self._note(self.engine.judge_keys(self.risk, **self._facts))
+        return judged + self._note(self.engine.tick(self.risk, now=self.now))
 
     def end(self) -> list[ActionDecided]:
         return self._note(self.engine.end(self.risk, now=self.now))

@@ -9,6 +9,7 @@ from tests.policy.asked import NOW, SECRET, TEXT, Line
 from voiceguard.events import ActionState, CustomerFacts, Decision
 from voiceguard.policy import load
 from voiceguard.policy.grants import parameters_sha256
+from voiceguard.policy.keypad import PAUSE_S
 
 
 def test_allowed_action_carries_a_bound_grant() -> None:
@@ -121,26 +122,16 @@ def test_late_code_expires_without_a_tick() -> None:
     assert Decision.DENY == line.decided["a1"].decision
 
 
-def test_keys() -> None:
-    """`*` begins anew, letters are nothing, `#` alone submits nothing, and a short code with `#` is a wrong one."""
-    line = Line()
-    assert [] == line.keys("123456")
-    line.ask()
-
-    assert [] == line.keys("#99A*")
-    assert ["wrong_code"] == [outcome.reasons[0].code for outcome in line.keys("12#")]
-    assert [ActionState.ALLOWED] == [outcome.state for outcome in line.keys(line.codes["a1"] + "#")]
-    assert () == line.engine.pending
-
-
 def test_keys_go_to_the_latest_challenge() -> None:
-    """Digits begun for an older challenge are forgotten."""
+    """Digits begun for an older challenge are forgotten; the older code is keyed after a pause."""
     line = Line()
     line.ask()
     line.keys("12")
     line.ask("payment", "a2")
 
     assert ["a2"] == [outcome.action_id for outcome in line.keys(line.codes["a2"])]
+    assert [] == line.keys(line.codes["a1"][:3])
+    line.wait(PAUSE_S)
     assert [ActionState.ALLOWED] == [outcome.state for outcome in line.keys(line.codes["a1"])]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import httpx
 
 from tests.server.asking import answer, ask, on
-from tests.server.serving import Served
+from tests.server.serving import Served, said
 
 
 def test_wrong_codes_lock_the_customer_out_of_other_calls_too(tmp_path: Path) -> None:
@@ -60,3 +61,16 @@ def test_guesses_spread_over_many_calls_are_counted(tmp_path: Path) -> None:
     assert [200] * 6 == [status for status, _ in said]
     assert same[0] == same[1] == same[2]
     assert ("deny", "customer_locked") == (same[0]["decision"], same[0]["rule"])
+
+
+def test_stray_key_before_the_code_locks_nobody(tmp_path: Path) -> None:
+    """A menu choice that comes late, then the code: one keying, and it is allowed."""
+    async def use(served: Served, api: httpx.AsyncClient) -> Any:
+        async with served.call() as socket:
+            asked = await ask(api)
+            for digit in "1" + served.phone.codes[-1].code:
+                await socket.send(json.dumps({"type": "dtmf", "digit": digit}))
+            decided = await said(socket, "decision", action_id=asked["action_id"], decision="allow")
+            return decided["state"], (await served.service.store.customers.find("customer-1")).wrong_in
+
+    assert ("allowed", ()) == on(tmp_path, use)

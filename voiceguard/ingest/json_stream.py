@@ -10,6 +10,7 @@ marks of a form that nobody knows.
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
@@ -21,6 +22,8 @@ from voiceguard.ingest.fields import DIGIT, beside, check_binary, mapping, mark,
 from voiceguard.ingest.media import MAX_EARLY_BYTES, TRACKS, samples_in
 from voiceguard.ingest.reorder import Placed, Reorderer, Sequencer
 
+REMEMBERED = 64
+"""Keys whose message is known again when it comes twice."""
 State = Literal["idle", "connected", "open", "ended"]
 
 ALLOWED_IN: Final[Mapping[str, tuple[State, ...]]] = {
@@ -113,6 +116,8 @@ class JsonStreamCodec:
         self._state: State = "idle"
         self._stream_id = ""
         self._tracks: dict[str, Track] = {}
+        self._keys: deque[object] = deque(maxlen=REMEMBERED)
+        """Numbers of the last keys' messages."""
         self._early: list[Mapping[str, Any]] = []
         self._early_bytes = 0
         self._readers: Mapping[str, Callable[[Mapping[str, Any]], list[WireEvent]]] = {
@@ -204,7 +209,13 @@ class JsonStreamCodec:
             name = dtmf.get("track", name)
             name = name.removesuffix(suffix) if isinstance(name, str) else name
             self._check_track(name)
-        return [DtmfReceived(TRACKS[name], matching(dtmf, "digit", DIGIT))]
+        digit = matching(dtmf, "digit", DIGIT)
+        number = message.get("sequenceNumber", message.get("sequence_number"))
+        if number is not None and (number, digit) in self._keys:  # the platform sent this message before
+            self.ignored += 1
+            return []
+        self._keys.append((number, digit))
+        return [DtmfReceived(TRACKS[name], digit)]
 
     def _check_track(self, name: object) -> None:
         if not isinstance(name, str) or name not in self._tracks:

@@ -4,12 +4,16 @@ locked out."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from voiceguard.events import ActionRequested, Challenge, CodeToDeliver, CustomerFacts
 from voiceguard.policy import otp
+from voiceguard.policy.keypad import Keys
 from voiceguard.policy.schema import ChallengeTerms, Method
+
+MOST_COMPARED = 5
+"""Codes compared in one call before the customer is locked out (Regulation (EU) 2018/389 article 4)."""
 
 
 @dataclass(slots=True, repr=False)
@@ -20,22 +24,10 @@ class OpenChallenge:
     expires_at: float
     """Unix seconds."""
     kept: otp.DeliveredCode | None = None
-    digits: str = ""
-    """Keyed in so far."""
+    keys: Keys = field(default_factory=Keys)
 
     def __repr__(self) -> str:
         return f"OpenChallenge({self.method!r}, {self.expires_at})"  # digits and codes are secret
-
-    def key(self, digit: str) -> str | None:
-        """Take a key of the telephone; returns the code that is to be tried now. `#` or the sixth digit submits, `*`
-        clears."""
-        if digit == "*":
-            self.digits = ""
-        elif digit in "0123456789":
-            self.digits += digit
-        if len(self.digits) < otp.DIGITS and not (digit == "#" and self.digits):
-            return None
-        return self.digits
 
 
 class Challenges:
@@ -51,8 +43,18 @@ class Challenges:
         self._call_id = call_id
         self._entropy = entropy
         self._wrong = min(wrong_codes, terms.tries - 1)
+        self._spare = MOST_COMPARED - terms.tries
         self._locked_until = 0.0
         self._last_step = -1
+
+    @property
+    def has_spare(self) -> bool:
+        """Whether one more code may be compared in this call than there are tries."""
+        return self._spare > 0
+
+    def use_spare(self) -> None:
+        """Two codes are compared in one try: keys strayed in before the code that was meant."""
+        self._spare -= 1
 
     def is_locked_here(self, now: float) -> bool:
         """Whether too many wrong codes were given in this very call."""
@@ -84,7 +86,6 @@ class Challenges:
         self, opened: OpenChallenge, customer: CustomerFacts | None, code: str, now: float
     ) -> tuple[Literal["right", "wrong", "expired"], int | None]:
         """What a code does to a challenge, and the TOTP step that it belongs to, where it is one."""
-        opened.digits = ""
         if now >= opened.expires_at:
             return "expired", None
         step = self._totp_step(opened, customer, code, now)

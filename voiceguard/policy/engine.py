@@ -5,8 +5,9 @@ Whatever the policy answers, a sensitive action becomes allowed in `_allow` alon
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from voiceguard.events import (
     ActionDecided,
@@ -17,47 +18,23 @@ from voiceguard.events import (
     CodeJudged,
     CodeToDeliver,
     Decision,
+    DtmfReceived,
     Grant,
     HandoverAnswered,
     Reason,
     Risk,
     ShadowRuled,
+    TimePassed,
 )
 from voiceguard.events.tenants import own_name
+from voiceguard.policy.actions import Action, Now
 from voiceguard.policy.challenges import Challenges, OpenChallenge
 from voiceguard.policy.grants import parameters_sha256
+from voiceguard.policy.keypad import PAUSE_S
 from voiceguard.policy.rules import Policy, Ruling, context
 from voiceguard.policy.states import DECISION_OF, STATE_OF, Input, check_move
 
 Outcomes = list[ActionDecided | CodeToDeliver | ShadowRuled]
-
-
-@dataclass(frozen=True, slots=True)
-class _Now:
-    """What the call knows at the moment of an input."""
-
-    risk: Risk
-    consent: bool
-    injection: bool
-    now: float
-
-
-@dataclass(slots=True, repr=False)
-class _Action:
-    event: ActionRequested
-    sha256: str
-    tier: str
-    state: ActionState = ActionState.REQUESTED
-    assurance: set[str] = field(default_factory=set)
-    approved_by: set[str] = field(default_factory=set)
-    challenge: OpenChallenge | None = None
-    """Set while a code is awaited."""
-    last: ActionDecided | None = None
-    drafted: tuple[Decision, Decision] | None = None
-    """What the draft said last, and the policy in force beside it."""
-
-    def __repr__(self) -> str:
-        return f"_Action({self.event.action_id!r}, {self.state})"  # digits and codes are secret
 
 
 class ActionEngine:
@@ -74,13 +51,33 @@ class ActionEngine:
         self._policy, self._shadow = policy, shadow
         self._call_id = call_id
         self._entropy = entropy
-        self._actions: dict[str, _Action] = {}
+        self._actions: dict[str, Action] = {}
+        self._keyed: Action | None = None
+        """Whose code is being keyed in."""
+        self._keyed_at = -math.inf
         self._challenges = Challenges(policy.challenge, call_id=call_id, entropy=entropy, wrong_codes=wrong_codes)
 
     @property
     def pending(self) -> tuple[str, ...]:
         """Ids of the actions whose code is awaited, oldest first."""
         return tuple(action.event.action_id for action, _ in self._challenged())
+
+    def answer(
+        self, question: ActionRequested | CodeEntered | HandoverAnswered | DtmfReceived | TimePassed, risk: Risk, *,
+        consent: bool, injection: bool, now: float,
+    ) -> Outcomes:
+        """What follows from a question that hangs on the risk; time that passes ends the keying of codes."""
+        match question:
+            case ActionRequested():
+                return self.request(question, risk, consent=consent, injection=injection, now=now)
+            case CodeEntered():
+                return self.enter_code(question, risk, consent=consent, injection=injection, now=now)
+            case HandoverAnswered():
+                return self.answer_handover(question, risk, consent=consent, injection=injection, now=now)
+            case DtmfReceived():
+                return self.digit(question.digit, risk, consent=consent, injection=injection, now=now)
+            case TimePassed():
+                return self.judge_keys(risk, consent=consent, injection=injection, now=now)
 
     def request(
         self, event: ActionRequested, risk: Risk, *, consent: bool, injection: bool, now: float
@@ -90,35 +87,53 @@ class ActionEngine:
         if known is not None:
             return [] if known.last is None else [known.last]
         tier = self._policy.actions.get(event.action, "unknown")
-        action = _Action(event, parameters_sha256(event.parameters), tier)
+        action = Action(event, parameters_sha256(event.parameters), tier)
         self._actions[event.action_id] = action
-        return self._rule(action, Input.RULED, _Now(risk, consent, injection, now))
+        return self._rule(action, Input.RULED, Now(risk, consent, injection, now))
 
     def enter_code(self, event: CodeEntered, risk: Risk, *, consent: bool, injection: bool, now: float) -> Outcomes:
         """Try a code: right, the policy is asked again with it; wrong, a try is gone."""
         action = self._actions.get(event.action_id)
         if action is None or action.challenge is None:
             return []
-        at = _Now(risk, consent, injection, now)
-        outcome, step = self._challenges.match(action.challenge, action.event.customer, event.code, now)
-        if outcome == "expired":
-            return [self._expire(action, at)]
-        if outcome == "wrong":
-            return self._wrong_code(action, at)
-        action.assurance.add("otp")
-        return self._rule(action, Input.CODE_RIGHT, at, totp_step=step, code=CodeJudged(is_right=True))
+        at = Now(risk, consent, injection, now)
+        return [*self._settle(action, at), *self._try(action, event.code, at)]
 
     def digit(self, digit: str, risk: Risk, *, consent: bool, injection: bool, now: float) -> Outcomes:
-        """A key pressed on the telephone, for the latest challenge: `#` or the sixth digit submits, `*` clears."""
+        """A key pressed at `now`, for the latest challenge or the one that keying began with. Six digits in one go are
+        compared at once, and if wrong counted when keying ends; see `policy.keypad`."""
         challenged = self._challenged()
-        if not challenged:
+        if now - self._keyed_at >= PAUSE_S or self._keyed is None:
+            self._keyed = challenged[-1][0] if challenged else None
+        self._keyed_at = now
+        action = self._keyed
+        if action is None or action.challenge is None:
+            return []  # late keys of a code that was judged already are the beginning of no other
+        at, keys = Now(risk, consent, injection, now), action.challenge.keys
+        if digit in ("*", "#"):
+            self._keyed = None
+            outcomes = self._submit(action, at) if digit == "#" else self._settle(action, at)
+            keys.clear()
+            return outcomes
+        if digit not in "0123456789":
             return []
-        action, opened = challenged[-1]
-        code = opened.key(digit)
-        if code is None:
+        keys.add(digit, now)
+        if not (keys.is_whole and self._challenges.has_spare):
             return []
-        entered = CodeEntered(action.event.action_id, code)
-        return self.enter_code(entered, risk, consent=consent, injection=injection, now=now)
+        keys.tried = keys.digits
+        return self._try(action, keys.digits, at, is_final=False)
+
+    def has_keys_due(self, now: float) -> bool:
+        """Whether a code was keyed in and waits to be judged."""
+        return any(opened.keys.is_due(now) for _, opened in self._challenged())
+
+    def judge_keys(self, risk: Risk, *, consent: bool, injection: bool, now: float) -> Outcomes:
+        """Judge the codes whose keying has ended with a pause."""
+        at = Now(risk, consent, injection, now)
+        return [
+            outcome for action, opened in self._challenged() if opened.keys.is_due(now)
+            for outcome in self._submit(action, at)
+        ]
 
     def answer_handover(
         self, event: HandoverAnswered, risk: Risk, *, consent: bool, injection: bool, now: float
@@ -128,7 +143,7 @@ class ActionEngine:
         person = event.person.strip().casefold()
         if action is None or action.state is not ActionState.HANDED_OVER or not person:
             return []
-        at = _Now(risk, consent, injection, now)
+        at = Now(risk, consent, injection, now)
         if event.verdict == "approve":
             action.approved_by.add(person)
             action.assurance.update(("human", "second_human")[: len(action.approved_by)])
@@ -143,55 +158,55 @@ class ActionEngine:
 
     def risk_changed(self, risk: Risk, *, consent: bool, injection: bool, now: float) -> Outcomes:
         """A pending challenge that the policy would now hand over or deny does not wait for its code."""
-        at = _Now(risk, consent, injection, now)
+        at = Now(risk, consent, injection, now)
         outcomes: Outcomes = []
         for action, _ in self._challenged():
             ruling = self._ruling(action, at)
             if ruling.decision in (Decision.HANDOVER, Decision.DENY):
-                to = STATE_OF[ruling.decision]
-                outcomes.append(self._move(action, Input.RISK_CHANGED, to, ruling.rule, ruling.reasons, at=at))
+                outcomes += self._settle(action, at)
+                if action.challenge is not None:
+                    to = STATE_OF[ruling.decision]
+                    outcomes.append(self._move(action, Input.RISK_CHANGED, to, ruling.rule, ruling.reasons, at=at))
             outcomes += self._beside(action, at, ruling)
         return outcomes
 
     def overrule(self, event: ActionOverruled, risk: Risk, *, now: float) -> Outcomes:
-        """A fault puts the action, asked for or not yet, into a person's hands, with nothing of what was given before.
-
-        Where nobody could ever allow it, it is denied. An action that is over already gets its last decision again.
-        """
+        """A fault puts the action into a person's hands, with nothing of what was given; where no person could allow
+        it, it is denied. An action that is over gets its last decision again."""
         action = self._actions.get(event.asked.action_id)
         if action is None:
             asked = event.asked
             tier = self._policy.actions.get(asked.action, "unknown")
-            action = self._actions[asked.action_id] = _Action(asked, parameters_sha256(asked.parameters), tier)
+            action = self._actions[asked.action_id] = Action(asked, parameters_sha256(asked.parameters), tier)
         if action.last is not None and action.state in (ActionState.DENIED, ActionState.EXPIRED, ActionState.LAPSED):
             return [action.last]
         action.assurance, action.approved_by = set(), set()
-        at = _Now(risk, consent=False, injection=False, now=now)
-        reasons: tuple[Reason, ...] = (Reason(event.code, event.text),)
-        if event.is_denied:
-            return [self._move(action, Input.OVERRULED, ActionState.DENIED, event.code, reasons, at=at)]
-        if not self._is_for_people(action):
-            reasons += (Reason("nobody_decides", "No person could allow this either, so it is denied."),)
-            return [self._move(action, Input.OVERRULED, ActionState.DENIED, "fail_closed", reasons, at=at)]
-        return [self._move(action, Input.OVERRULED, ActionState.HANDED_OVER, "fail_closed", reasons, at=at)]
+        at = Now(risk, consent=False, injection=False, now=now)
+        settled = self._settle(action, at)
+        if action.state is ActionState.DENIED:
+            return settled
+        return [*settled, self._overruled(action, event, at)]
 
     def tick(self, risk: Risk, *, now: float) -> Outcomes:
         """Challenges whose time is up are denied."""
-        at = _Now(risk, consent=False, injection=False, now=now)
-        return [self._expire(action, at) for action, opened in self._challenged() if now >= opened.expires_at]
+        at = Now(risk, consent=False, injection=False, now=now)
+        return [
+            outcome for action, opened in self._challenged() if now >= opened.expires_at
+            for outcome in (*self._settle(action, at), *self._expire(action, at))
+        ]
 
     def end(self, risk: Risk, *, now: float) -> Outcomes:
         """The call is over: challenges lapse, for nobody can enter a code any more; handovers stay with the person."""
-        at = _Now(risk, consent=False, injection=False, now=now)
+        at = Now(risk, consent=False, injection=False, now=now)
         reason = Reason("call_ended", "The call ended before the code was entered.")
-        return [
-            self._move(action, Input.CALL_ENDED, ActionState.LAPSED, "call_ended", (reason,), at=at)
-            for action, _ in self._challenged()
-        ]
+        outcomes = [outcome for action, _ in self._challenged() for outcome in self._settle(action, at)]
+        for action, _ in self._challenged():
+            outcomes.append(self._move(action, Input.CALL_ENDED, ActionState.LAPSED, "call_ended", (reason,), at=at))
+        return outcomes
 
     # ── ruling ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _ruling(self, action: _Action, at: _Now, policy: Policy | None = None) -> Ruling:
+    def _ruling(self, action: Action, at: Now, policy: Policy | None = None) -> Ruling:
         event, policy = action.event, policy or self._policy
         tier = policy.tier(event.action)
         if tier is not None and tier.sensitive and self._challenges.is_locked_here(at.now):
@@ -208,7 +223,7 @@ class ActionEngine:
             ruling = replace(ruling, reasons=(*ruling.reasons, Reason("wrong_codes_in", text)))
         return ruling
 
-    def _beside(self, action: _Action, at: _Now, live: Ruling) -> Outcomes:
+    def _beside(self, action: Action, at: Now, live: Ruling) -> Outcomes:
         """What the draft says of the same question, where that is news; nothing follows from it."""
         if self._shadow is None:
             return []
@@ -222,7 +237,7 @@ class ActionEngine:
         )]
 
     def _rule(
-        self, action: _Action, by: Input, at: _Now, *, person: str | None = None, totp_step: int | None = None,
+        self, action: Action, by: Input, at: Now, *, person: str | None = None, totp_step: int | None = None,
         code: CodeJudged | None = None,
     ) -> Outcomes:
         """Ask the policy with the assurance now held, and follow it."""
@@ -230,7 +245,7 @@ class ActionEngine:
         return [*self._follow(action, ruling, by, at, person, totp_step, code), *self._beside(action, at, ruling)]
 
     def _follow(
-        self, action: _Action, ruling: Ruling, by: Input, at: _Now, person: str | None, totp_step: int | None,
+        self, action: Action, ruling: Ruling, by: Input, at: Now, person: str | None, totp_step: int | None,
         code: CodeJudged | None,
     ) -> Outcomes:
         if ruling.decision is Decision.ALLOW:
@@ -248,7 +263,7 @@ class ActionEngine:
         )]
 
     def _allow(
-        self, action: _Action, by: Input, ruling: Ruling, at: _Now, *, person: str | None, totp_step: int | None,
+        self, action: Action, by: Input, ruling: Ruling, at: Now, *, person: str | None, totp_step: int | None,
         code: CodeJudged | None,
     ) -> ActionDecided:
         """The only way to `allowed`, and the only place where a grant is made."""
@@ -268,16 +283,23 @@ class ActionEngine:
             accepted_totp_step=totp_step, code=code,
         )
 
-    def _is_for_people(self, action: _Action) -> bool:
+    def _overruled(self, action: Action, event: ActionOverruled, at: Now) -> ActionDecided:
+        reasons: tuple[Reason, ...] = (Reason(event.code, event.text),)
+        if event.is_denied:
+            return self._move(action, Input.OVERRULED, ActionState.DENIED, event.code, reasons, at=at)
+        if not self._is_for_people(action):
+            reasons += (Reason("nobody_decides", "No person could allow this either, so it is denied."),)
+            return self._move(action, Input.OVERRULED, ActionState.DENIED, "fail_closed", reasons, at=at)
+        return self._move(action, Input.OVERRULED, ActionState.HANDED_OVER, "fail_closed", reasons, at=at)
+
+    def _is_for_people(self, action: Action) -> bool:
         """Whether people alone could allow it: never for a customer whom nobody knows."""
-        tier = self._policy.tiers.get(action.tier)
-        if tier is None:
-            return False
-        return not tier.sensitive or (action.event.customer is not None and tier.is_for_people)
+        tier, is_known = self._policy.tiers.get(action.tier), action.event.customer is not None
+        return tier is not None and (not tier.sensitive or (is_known and tier.is_for_people))
 
     # ── challenges ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _challenge(self, action: _Action, ruling: Ruling, at: _Now) -> Outcomes:
+    def _challenge(self, action: Action, ruling: Ruling, at: Now) -> Outcomes:
         issued = self._challenges.issue(action.event, action.sha256, at.now)
         if issued is None:
             reason = Reason("no_step_up", "No code can be asked of this customer, so a person decides.")
@@ -285,23 +307,57 @@ class ActionEngine:
                 action, Input.RULED, ActionState.HANDED_OVER, ruling.rule, (reason, *ruling.reasons), at=at
             )]
         for _, other in self._challenged():  # what was keyed in for it is not the beginning of its code any more
-            other.digits = ""
+            if other.keys.tried is None:
+                other.keys.clear()
+        self._keyed = None
         action.challenge, codes = issued
         return [self._move(action, Input.RULED, ActionState.CHALLENGED, ruling.rule, ruling.reasons, at=at), *codes]
 
-    def _wrong_code(self, action: _Action, at: _Now) -> Outcomes:
+    def _try(self, action: Action, code: str, at: Now, *, is_final: bool = True, compared: int = 1) -> Outcomes:
+        """Compare a code; a wrong one counts where it is final."""
+        if action.challenge is None:
+            return []
+        outcome, step = self._challenges.match(action.challenge, action.event.customer, code, at.now)
+        if outcome != "right":
+            wrong = self._wrong_code(action, at, compared) if outcome == "wrong" and is_final else []
+            return self._expire(action, at) if outcome == "expired" else wrong
+        action.assurance.add("otp")
+        return self._rule(
+            action, Input.CODE_RIGHT, at, totp_step=step, code=CodeJudged(is_right=True, compared=compared)
+        )
+
+    def _submit(self, action: Action, at: Now) -> Outcomes:
+        """Keying has ended: one try is gone unless the code is right."""
+        assert action.challenge is not None
+        keys = action.challenge.keys
+        code, tried = keys.code(), keys.tried
+        if code is None or code == tried:
+            return self._settle(action, at)
+        keys.clear()
+        if tried is not None:
+            self._challenges.use_spare()
+        return self._try(action, code, at, compared=1 if tried is None else 2)
+
+    def _settle(self, action: Action, at: Now) -> Outcomes:
+        """Count the code that was compared before keying ended, and is wrong, whatever comes instead of the end."""
+        if action.challenge is None or action.challenge.keys.tried is None:
+            return []
+        action.challenge.keys.clear()
+        return self._wrong_code(action, at)
+
+    def _wrong_code(self, action: Action, at: Now, compared: int = 1) -> Outcomes:
         locked_until = self._challenges.count_wrong(at.now)
         if locked_until is None:
             reason = Reason("wrong_code", "The code is wrong.")
             return [self._move(
                 action, Input.CODE_WRONG, ActionState.CHALLENGED, "wrong_code", (reason,), at=at,
-                code=CodeJudged(is_right=False),
+                code=CodeJudged(is_right=False, compared=compared),
             )]
         reason = Reason("too_many_tries", "Too many wrong codes.")
         return [
             self._move(
                 action, Input.CODE_WRONG, ActionState.DENIED, "too_many_tries", (reason,), at=at,
-                lock_customer_until=locked_until, code=CodeJudged(is_right=False),
+                lock_customer_until=locked_until, code=CodeJudged(is_right=False, compared=compared),
             ),
             *(
                 self._move(other, Input.LOCKED_OUT, ActionState.DENIED, "too_many_tries", (reason,), at=at)
@@ -309,11 +365,13 @@ class ActionEngine:
             ),
         ]
 
-    def _expire(self, action: _Action, at: _Now) -> ActionDecided:
+    def _expire(self, action: Action, at: Now) -> Outcomes:
+        if action.challenge is None:
+            return []
         reason = Reason("expired", "The code was not entered in time.")
-        return self._move(action, Input.TIME_UP, ActionState.EXPIRED, "expired", (reason,), at=at)
+        return [self._move(action, Input.TIME_UP, ActionState.EXPIRED, "expired", (reason,), at=at)]
 
-    def _challenged(self) -> list[tuple[_Action, OpenChallenge]]:
+    def _challenged(self) -> list[tuple[Action, OpenChallenge]]:
         """The actions whose code is awaited, oldest first."""
         return [
             (action, action.challenge) for action in self._actions.values() if action.challenge is not None
@@ -322,7 +380,7 @@ class ActionEngine:
     # ── the table ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _move(
-        self, action: _Action, by: Input, to: ActionState, rule: str, reasons: tuple[Reason, ...], *, at: _Now,
+        self, action: Action, by: Input, to: ActionState, rule: str, reasons: tuple[Reason, ...], *, at: Now,
         grant: Grant | None = None, person: str | None = None, lock_customer_until: float | None = None,
         accepted_totp_step: int | None = None, code: CodeJudged | None = None,
     ) -> ActionDecided:
