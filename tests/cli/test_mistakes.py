@@ -27,7 +27,7 @@ def test_wrong_secret_is_not_repeated(monkeypatch: Any, capsys: Any, keys: str, 
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    (("serve", "--workers", "2"), "--workers"),
+    (("serve", "--workers", "2"), "VOICEGUARD_REDIS_URL"),
     (("serve", "--config", "missing.toml"), "missing.toml"),
     (("policy", "check", "missing.yaml"), "missing.yaml"),
     (("demo", "--callset", "missing"), "missing"),

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.server.pair import ask, two
 from tests.server.serving import heard, said, speak, start
-from tests.server.workers import ask, two
 from tests.services import PostgresServer, RedisServer, postgres, redis
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.server.workers import ask, two, until
+from tests.server.pair import ask, two, until
 from tests.services import PostgresServer, RedisServer, postgres, redis
 from voiceguard.live.feed import CallView, Hub
 

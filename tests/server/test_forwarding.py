@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.server.pair import ask, two, until
 from tests.server.serving import heard, speak
-from tests.server.workers import ask, two, until
 from tests.services import PostgresServer, RedisServer, postgres, redis
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
 import os
 from pathlib import Path
 from typing import Any
 
-from voiceguard.cli.shared import new_command, port, positive, read_settings, take_config, with_store
-from voiceguard.errors import ConfigurationError
+from voiceguard.cli.shared import new_command, port, positive, read_settings, take_config, with_store, workers
 from voiceguard.ingest.platforms import PLATFORMS
 
 
@@ -23,7 +21,7 @@ def add(commands: Any) -> None:
     serve.add_argument("--port", type=port, help="port to listen on; 0 takes a free one")
     serve.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="least level of log lines")
     serve.add_argument("--log-format", choices=("auto", "json", "text"), help="auto: text on a terminal, else JSON")
-    serve.add_argument("--workers", type=int, default=1, help="processes; one, for a call lives in its own")
+    serve.add_argument("--workers", type=workers, help="processes; several share a PostgreSQL and a Redis")
 
     demo = new_command(commands, "demo", _demo, "stream the sample calls to a server and check every decision")
     demo.add_argument("--speed", type=positive, default=1.0, help="times real pace")
@@ -41,26 +39,16 @@ def add(commands: Any) -> None:
 
 
 def _serve(options: argparse.Namespace) -> bool:
-    import uvicorn
-
     from voiceguard.adapters import logs
-    from voiceguard.server.app import create_app, server_config
-    from voiceguard.server.port.census import raise_descriptors
-    from voiceguard.server.port.tls import check_listening
+    from voiceguard.server.workers import serve
 
-    if options.workers != 1:
-        raise ConfigurationError("--workers: a call's API requests must reach its own process, so there is one")
     settings = read_settings(
-        options, host=options.host, port=options.port, log_level=options.log_level, log_format=options.log_format
+        options, host=options.host, port=options.port, log_level=options.log_level, log_format=options.log_format,
+        workers=options.workers,
     )
     asyncio.run(with_store(settings, lambda store: store.calls.list(1)))  # a fault of keys or audit is one line here
     logs.configure(settings.log_level, settings.log_format)
-    check_listening(settings)
-    raise_descriptors()
-    app = create_app(settings)
-    gc.collect()
-    gc.freeze()  # what lives as long as the process: looking through it again would stop every call for 70 ms
-    uvicorn.Server(server_config(app, settings)).run()
+    serve(settings)
     return True
 
 

@@ -49,6 +49,14 @@ def positive(text: str) -> float:
     return number
 
 
+def workers(text: str) -> int:
+    """A number of processes."""
+    number = int(text)
+    if not 1 <= number <= 256:
+        raise argparse.ArgumentTypeError("a number from 1 to 256 is expected")
+    return number
+
+
 def port(text: str) -> int:
     """A TCP port."""
     number = int(text)

@@ -32,6 +32,11 @@ class Workers:
             if beaten.rowcount == 0:
                 await connection.execute(insert(workers).values(worker=worker, seen_at=at))
 
+    async def count(self) -> int:
+        """How many workers have said that they live and were not forgotten. Raises StoreError."""
+        async with self._database.read("count workers") as connection:
+            return (await connection.execute(select(func.count()).select_from(workers))).scalar_one()
+
     async def claim(self, call_id: str, worker: str, now: float) -> str | None:
         """Take a call for this worker. Returns None, or the living worker that holds it. Raises StoreError."""
         async with self._database.write("claim a call") as connection:

@@ -112,7 +112,9 @@ async def audiosocket(service: WebContext) -> AsyncIterator[None]:
             calls.discard(task)
 
     try:
-        server = await asyncio.start_server(serve, options.host, options.port, backlog=BACKLOG)
+        server = await asyncio.start_server(
+            serve, options.host, options.port, backlog=BACKLOG, reuse_port=service.settings.workers > 1
+        )
     except OSError as error:
         raise ConfigurationError(f"audiosocket: cannot listen on {options.host}:{options.port}: {error}") from None
     service.audiosocket_port = server.sockets[0].getsockname()[1]
