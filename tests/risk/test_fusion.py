@@ -166,6 +166,17 @@ def test_a_second_opinion_takes_the_place_of_the_first():
     assert {"synthetic_voice": 0.0, "synthetic_voice_verify": verified} == pytest.approx(evidence)
 
 
+def test_a_second_opinion_keeps_what_was_said_of_earlier_speech():
+    """The first 12 s sounded synthetic; a second opinion on the last 8 s that says nothing only fades that."""
+    earlier, model = heard([2.0] * 11), heard([2.0] * 19)
+    for end_s in (16.0, 20.0):
+        model.add_verify(0.0, window(end_s, 4.0, "synthetic_voice_verify"))
+
+    faded = earlier.contribution("synthetic_voice") * math.exp(-8.0 / 6.0)
+    assert 0.0 == model.contribution("synthetic_voice")
+    assert faded == pytest.approx(model.contribution("synthetic_voice_verify"))
+
+
 @given(st.lists(st.floats(0.0, 2.7), min_size=1, max_size=8), st.lists(st.floats(0.0, 2.7), min_size=1, max_size=12))
 def test_two_opinions_are_one_recursion(second: list[float], after: list[float]):
     """Speech that the running detector hears after the second opinion counts as if one detector had heard all."""

@@ -12,10 +12,10 @@ which is Page's CUSUM (Biometrika 41, 1954) with a leak, and does three things a
 - ruling out one kind of attack leaves the others: with two kinds equally likely beforehand, no source can take more
   than ln 2 off the log-odds.
 
-A second opinion on the same speech (`synthetic_voice_verify`) takes the place of the first: its windows go into a
-source of their own, and the contribution of the running detector starts again from zero. On further speech the running
-detector's evidence comes in as the second opinion fades with the same k: the two together are one recursion, and no
-second of speech counts twice.
+A second opinion (`synthetic_voice_verify`) takes the place of what the running detector said of the same speech: its
+windows go into a source of their own, which begins with what both had said before the first of them, and the running
+detector's contribution starts again from zero. On further speech the running detector's evidence comes in as the second
+opinion fades with the same k: the two together are one recursion, no second of speech counts twice, and none is lost.
 
 What is known of voices from other calls comes in whole: each comparison covers all that was heard of the speaker, so
 the latest takes the place of those before it, and it only ever adds. A voice like the customer's takes nothing off, for
@@ -28,12 +28,16 @@ Nothing fades while nobody speaks. The log-odds of fraud are the prior's plus al
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass, field
 
 from voiceguard.events import RATE_HZ, Band, Evidence, EvidenceSource, KnownSource, Risk, RiskState, Task, Window
 
 FLOOR = -math.log(2.0)
 """Least contribution of a source, nats."""
+_SAID = 32
+"""Windows of the synthetic-voice detectors that are remembered: more than a second opinion looks back."""
+_TOLERANCE_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,8 @@ class RiskModel:
             "watchlist": _Source(1.0, math.inf),
             "linked_voice": _Source(1.0, math.inf),
         }
+        self._said: deque[tuple[float, float]] = deque(maxlen=_SAID)
+        """Net speech, seconds, and what both synthetic-voice detectors together had said up to there, nats."""
         self._missing: set[Task] = set()
         self._paused_at_s = -math.inf
         """Net speech at which the media were last paused."""
@@ -116,13 +122,19 @@ class RiskModel:
     def add_synthetic(self, llr: float, window: Window) -> None:
         """`llr`: ln p(x | spoof) / p(x | bona fide) of one window."""
         self._missing.discard("synthetic_voice")
-        self._sources["synthetic_voice_verify"].contribution *= self._sources["synthetic_voice"].add(llr, window)
+        first, second = self._sources["synthetic_voice"], self._sources["synthetic_voice_verify"]
+        second.contribution *= first.add(llr, window)
+        self._said.append((window.end_net_s, first.contribution + second.contribution))
 
     def add_verify(self, llr: float, window: Window) -> None:
         """`llr`: the second opinion on one window, in place of what the running detector said of the same speech."""
         self._missing.discard("synthetic_voice_verify")
-        self._sources["synthetic_voice"].contribution = 0.0
-        self._sources["synthetic_voice_verify"].add(llr, window)
+        first, second = self._sources["synthetic_voice"], self._sources["synthetic_voice_verify"]
+        begin_s = window.end_net_s - len(window.samples) / RATE_HZ
+        before = (nats for end_s, nats in reversed(self._said) if end_s <= begin_s + _TOLERANCE_S)
+        first.contribution, second.contribution = 0.0, next(before, 0.0)
+        second.add(llr, window)
+        self._said.append((window.end_net_s, second.contribution))
 
     def add_speaker(self, llr: float | None, window: Window) -> None:
         """`llr`: ln p(x | the voice changed) / p(x | same voice); None while there is nothing to compare with."""
