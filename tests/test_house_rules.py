@@ -57,6 +57,7 @@ TESTED_ELSEWHERE = {
     "voiceguard/server/schemas.py": "tests/server/api/test_voices.py",
     "voiceguard/live/metrics.py": "tests/server/access/test_authenticate.py",
     "voiceguard/live/context.py": "tests/live/test_call.py",
+    "voiceguard/live/consent.py": "tests/server/api/test_consents.py",
     "voiceguard/live/gallery.py": "tests/server/api/test_voices.py",
     "voiceguard/server/context.py": "tests/server/api/test_actions.py",
     "voiceguard/server/streams/plivo.py": "tests/server/streams/test_platforms.py",

@@ -15,9 +15,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import replace
+from functools import partial
 
 from voiceguard.codecs import StreamDecoder
 from voiceguard.detectors import Calibrations, speaker, synthetic
@@ -32,6 +31,7 @@ from voiceguard.events import (
     CallStarted,
     CodeEntered,
     CodeToDeliver,
+    ConsentChanged,
     DtmfReceived,
     EarlierStream,
     HandoverAnswered,
@@ -45,7 +45,6 @@ from voiceguard.events import (
     MediaPaused,
     MediaResumed,
     Outcome,
-    Reason,
     Risk,
     RiskChanged,
     Samples,
@@ -61,12 +60,12 @@ from voiceguard.events import (
     VoiceChanged,
     VoiceList,
     VoiceMatched,
-    VoiceTaken,
     Window,
 )
 from voiceguard.policy.engine import ActionEngine
 from voiceguard.policy.rules import Policy
-from voiceguard.risk import RiskModel, SpeakerChange, refusals
+from voiceguard.privacy.consent import Agreement
+from voiceguard.risk import RiskModel, SpeakerChange, hand_over
 from voiceguard.settings import Settings
 from voiceguard.speech import SpeechCheck, SpeechTrack, WindowSpec
 from voiceguard.text.reader import Reader
@@ -75,11 +74,8 @@ from voiceguard.text.turns import Turns
 Score = ScoreReceived | ScoreMissing
 Question = ActionRequested | CodeEntered | HandoverAnswered | DtmfReceived | VoiceAsked | TimePassed
 """What a decision may hang on, and so waits for the windows before it."""
-LEAST_LISTED_S = 4.5
-"""Net speech that an entry of the watch list is made of at least, seconds."""
 _NOTEWORTHY = 0.5
 """Evidence of a change of voice that is told apart from the risk, nats."""
-_TOO_SHORT = Reason("insufficient_speech", f"Less than {LEAST_LISTED_S} s of the voice were heard.")
 
 
 class Call:
@@ -102,26 +98,25 @@ class Call:
         check: SpeechCheck | None = None,
     ) -> None:
         self._streams = 0
-        self._purposes = started.consent
+        self._agreed = Agreement(started.consent, settings.require_consent, settings.require_transcript_consent)
         self._reader, self._turns = reader or Reader(), Turns()
         self._known = known or KnownVoices()
         self._told: set[object] = set()
         """Changes and matches of the voice that were told, so that each is told once."""
         self._enrolment = settings.enrolment
-        self._consent = not settings.require_consent or "voice_analysis" in started.consent
         self._wire_rate_hz = started.rate_hz
         self._decoder = StreamDecoder(started.encoding, started.rate_hz)
         self._agent_decoder = StreamDecoder(started.encoding, started.rate_hz)
         self._track = SpeechTrack(settings.speech, specs, check)
         self._calibrations = calibrations
-        self._risk_model = RiskModel(settings.risk, self._consent, earlier.log_odds_delta if earlier else 0.0)
-        self._speaker_change = SpeakerChange(self._voice_changed)
+        self._risk_model = RiskModel(settings.risk, self._agreed.analyses, earlier.log_odds_delta if earlier else 0.0)
+        self._unlike = partial(speaker.unlike, calibration=calibrations.speaker)
+        self._speaker_change = SpeakerChange(self._unlike)
         self._policy = policy
         self._engine = ActionEngine(
             policy, call_id=started.call_id, entropy=entropy, shadow=shadow,
             wrong_codes=earlier.wrong_codes if earlier else 0,
         )
-        self._require_consent = settings.require_consent
         self._paused = False
         self._injection = False
         self._windows: deque[tuple[int, Window]] = deque()
@@ -140,10 +135,8 @@ class Call:
                 return [self._take_stream(event)]
             case AudioReceived(channel, payload=payload):
                 return self._hear(payload) if channel == "caller" else self._hear_agent(payload)
-            case MediaGap():
+            case MediaGap() | MediaDropped():
                 return [self._miss(event)]
-            case MediaDropped(channel):
-                return [self._noted(channel, event.reason, event.samples)]
             case MediaPaused() | MediaResumed():
                 return [self._pause(event)]
             case TranscriptReceived():
@@ -156,6 +149,8 @@ class Call:
             case KnownVoices():
                 self._known = event
                 return []
+            case ConsentChanged():
+                return self._agree(event, now)
             case TimePassed():
                 keyed = self._ask(event, now) if self._engine.has_keys_due(now) else []
                 return [*keyed, *self._engine.tick(self._risk, now=now)]
@@ -187,9 +182,8 @@ class Call:
         """Hear the call on a new stream; on a second one, as after a pause whose length nobody knows."""
         self._streams += 1
         if self._streams > 1:
-            self._purposes |= started.consent
-            self._consent = not self._require_consent or "voice_analysis" in self._purposes
-            self._risk_model.consent = self._consent
+            agreed = self._agreed
+            self._agree(ConsentChanged(agreed.given | started.consent, agreed.withdrawn - started.consent), 0.0)
             self._wire_rate_hz = started.rate_hz
             self._decoder = StreamDecoder(started.encoding, started.rate_hz)
             self._agent_decoder = StreamDecoder(started.encoding, started.rate_hz)
@@ -199,11 +193,32 @@ class Call:
             self._risk = self._risk_model.risk(self._track.at_s, self._track.net_s)
         return RiskChanged(self._risk)
 
+    def _agree(self, changed: ConsentChanged, now: float) -> list[Outcome]:
+        """Serve the purposes that are in force. What is served no more is forgotten: speech and voices in memory,
+        windows on their way, words of open turns. What was found out before stays in the risk, as it is on record."""
+        heard = self._agreed.analyses
+        self._agreed.given, self._agreed.withdrawn = changed.given, changed.withdrawn
+        self._risk_model.consent = analyses = self._agreed.analyses
+        for purpose, voices in (("enrol", "voiceprint"), ("link", "others")):
+            if purpose in changed.withdrawn:
+                self._known = replace(self._known, **{voices: None})
+        self._turns = self._turns if self._agreed.reads else Turns()
+        if heard and not analyses:
+            self._track.forget()
+            self._speaker_change = SpeakerChange(self._unlike)
+            self._windows.clear()
+            self._scores.clear()
+        if heard == analyses:
+            return []
+        self._risk = self._risk_model.risk(self._track.at_s, self._track.net_s)
+        moved = self._engine.risk_changed(self._risk, consent=analyses, injection=self._injection, now=now)
+        return [RiskChanged(self._risk), *moved, *self._answer_held(now)]
+
     # ── audio → windows ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _hear(self, payload: bytes) -> list[Outcome]:
         samples = self._decoder.feed(payload)
-        if self._paused or not self._consent:
+        if self._paused or not self._agreed.analyses:
             self._track.skip(len(samples))
             return []
         return self._request(self._track.feed(samples))
@@ -213,13 +228,15 @@ class Call:
             samples = self._agent_decoder.feed(payload)
         except PeerError:  # a reference that cannot be read is none; the caller is heard all the same
             return []
-        if self._paused or not self._consent:
+        if self._paused or not self._agreed.analyses:
             self._track.skip_agent(len(samples))
         else:
             self._track.hear_agent(samples)
         return []
 
-    def _miss(self, gap: MediaGap) -> MediaNoted:
+    def _miss(self, gap: MediaGap | MediaDropped) -> MediaNoted:
+        if isinstance(gap, MediaDropped):
+            return self._noted(gap.channel, gap.reason, gap.samples)
         skip = self._track.skip if gap.channel == "caller" else self._track.skip_agent
         skip(gap.samples * RATE_HZ // self._wire_rate_hz)
         return self._noted(gap.channel, "gap", gap.samples)
@@ -263,7 +280,7 @@ class Call:
             )
             outcomes.append(RiskChanged(self._risk))
             outcomes += self._engine.risk_changed(
-                self._risk, consent=self._consent, injection=self._injection, now=now
+                self._risk, consent=self._agreed.analyses, injection=self._injection, now=now
             )
             outcomes += self._answer_held(now)
         return outcomes
@@ -302,9 +319,8 @@ class Call:
         if voice is None:
             return outcomes
         if enrolled is not None:
-            alike = speaker.cosine(enrolled.embedding, voice.embedding)
-            seconds = enrolled.net_speech_s, voice.net_speech_s
-            self._risk_model.add_known("voiceprint", float(speaker.llr(alike, *seconds, self._calibrations.speaker)))
+            sides = enrolled.embedding, voice.embedding, enrolled.net_speech_s, voice.net_speech_s
+            self._risk_model.add_known("voiceprint", self._unlike(*sides))
         lists: dict[ListSource, VoiceList | None] = {
             "watchlist": self._known.watchlist, "linked_voice": self._known.others,
         }
@@ -314,34 +330,15 @@ class Call:
         return outcomes
 
     def _look_up(self, source: ListSource, voices: VoiceList, voice: Voice, window: Window) -> list[Outcome]:
-        found = voices.nearest(voice.embedding)
-        if not found:
+        found = speaker.nearest_listed(voices, voice, self._calibrations.speaker)
+        if found is None:
             return []
-        llrs = speaker.same_speaker_llr(
-            [one.cosine for one in found], [one.net_speech_s for one in found], voice.net_speech_s,
-            self._calibrations.speaker,
-        )
-        llr = speaker.listed_llr(llrs, len(voices))
+        llr, best = found
         self._risk_model.add_known(source, llr)
-        best = found[int(np.argmax(llrs))].entry_id
         if llr <= 0.0 or (source, best) in self._told:
             return []
         self._told.add((source, best))
         return [VoiceMatched(source, best, window.end_s, llr)]
-
-    def _hand_over_voice(self, asked: VoiceAsked, risk: Risk) -> list[Outcome]:
-        voice = self._speaker_change.first if asked.purpose == "enrol" else self._speaker_change.now
-        if asked.purpose == "enrol":
-            reasons = refusals(voice, risk, consent="enrol" in self._purposes, options=self._enrolment)
-        else:
-            reasons = () if voice is not None and voice.net_speech_s >= LEAST_LISTED_S else (_TOO_SHORT,)
-        return [VoiceTaken(asked, risk.at_s, reasons, None if reasons else voice)]
-
-    def _voice_changed(
-        self, reference: NDArray[np.float32], recent: NDArray[np.float32], reference_s: float, recent_s: float
-    ) -> float:
-        alike = speaker.cosine(reference, recent)
-        return float(speaker.llr(alike, reference_s, recent_s, self._calibrations.speaker))
 
     # ── risk → decisions ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -361,9 +358,11 @@ class Call:
         return outcomes
 
     def _answer(self, question: Question, risk: Risk, now: float) -> Sequence[Outcome]:
+        agreed, injection = self._agreed, self._injection
         if isinstance(question, VoiceAsked):
-            return self._hand_over_voice(question, risk)
-        return self._engine.answer(question, risk, consent=self._consent, injection=self._injection, now=now)
+            enrols = "enrol" in agreed.given
+            return [hand_over(question, self._speaker_change, risk, consent=enrols, options=self._enrolment)]
+        return self._engine.answer(question, risk, consent=agreed.analyses, injection=injection, now=now)
 
     def _overrule(self, event: ActionOverruled, now: float) -> list[Outcome]:
         """What was asked about the action and is not answered yet is void."""
@@ -383,6 +382,8 @@ class Call:
 
     def _read(self, heard: TranscriptReceived) -> list[Outcome]:
         """Nothing but the screen sees the text unmasked. What a text says never decides; orders in it are noted."""
+        if not self._agreed.reads:
+            return []
         at_s = self._track.at_s
         text = self._turns.mask(heard.text, at_s)
         outcomes: list[Outcome] = [TranscriptMasked(heard.channel, at_s, text)]

@@ -15,6 +15,7 @@ from tests.server.builders import STARTED, ScriptedCore, ScriptedWorkers
 from voiceguard.errors import PeerError
 from voiceguard.events import CallEnded, Outcome, TimePassed
 from voiceguard.live.registry import CallOver, Registry, UnknownAction, UnknownCall
+from voiceguard.privacy.consent import Standing
 from voiceguard.settings import Settings
 
 
@@ -54,7 +55,12 @@ def test_a_call_is_live_over_or_unknown() -> None:
             async def find(self, call_id: str) -> Any:
                 return recorded.get(call_id)
 
-        registry = Registry(context(store=SimpleNamespace(calls=Calls(), workers=ScriptedWorkers())))
+        class Consents:
+            async def standing(self, *_: Any) -> Standing:
+                return Standing()
+
+        store = SimpleNamespace(calls=Calls(), consents=Consents(), workers=ScriptedWorkers())
+        registry = Registry(context(store=store))
         call = await registry.open(STARTED, lambda _: None)
         found = ["live" if await registry.live("call-1") is call else "other"]
         await call.close(CallEnded("stopped"))

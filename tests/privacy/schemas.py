@@ -171,7 +171,7 @@ def _delivered() -> set[str]:
 def _made(node: ast.AST) -> Iterator[tuple[str, set[str]]]:
     if isinstance(node, ast.Dict):
         keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
-        if {"kind", "at"} <= keys:
+        if "kind" in keys and not {"recipient", "offers"} & keys:
             pairs = zip(node.keys, node.values, strict=True)
             kind = next(value for key, value in pairs if isinstance(key, ast.Constant) and key.value == "kind")
             if isinstance(kind, ast.Constant):

@@ -28,10 +28,12 @@ from voiceguard.events import (
     Samples,
 )
 from voiceguard.policy.states import STATE_OF
+from voiceguard.privacy.consent import Standing
 
 LOW = Risk(8.0, 5.0, 4, Band.LOW, RiskState.OK, ())
 STARTED = CallStarted("call-1", "pcmu", 8000, ("caller",), customer_ref="customer-1")
 CODE = CodeToDeliver("a1", "customer-1", "refund", "123456", 1000.0)
+
 
 
 def decided(decision: Decision, **changes: Any) -> ActionDecided:
@@ -80,7 +82,7 @@ class ScriptedStore:
     broken: bool = False
 
     def __post_init__(self) -> None:
-        self.decisions = self.customers = self
+        self.decisions = self.customers = self.consents = self
         self.calls = ScriptedCalls(self)
         self.workers = ScriptedWorkers()
 
@@ -97,6 +99,11 @@ class ScriptedStore:
     async def find(self, ref: str) -> CustomerFacts:
         self.refuse()
         return CustomerFacts(ref)
+
+    async def standing(self, *_: Any) -> Standing:
+        """Nobody agreed to anything."""
+        self.refuse()
+        return Standing()
 
 
 @dataclass
@@ -145,3 +152,7 @@ class ScriptedVoices:
 
     async def voiceprint(self, customer_ref: str) -> None:
         """Nobody is enrolled."""
+
+    async def is_enrolled(self, customer_ref: str) -> bool:
+        """Nobody is."""
+        return False

@@ -26,7 +26,8 @@ def receipt(entry: Entry, previous: bytes) -> dict[str, Any]:
         "system": {"models": record["models"], "policy": record["policy"], "rule": record["rule"]},
         "data": {
             "media_s": risk["at_s"], "net_speech_s": risk["net_speech_s"], "evidence": risk["evidence"],
-            "parameters_sha256": record["parameters_sha256"], "recorded_before_sha256": previous.hex(),
+            "parameters_sha256": record["parameters_sha256"], "consents": record.get("consents", []),
+            "recorded_before_sha256": previous.hex(),
         },
         "produced": {
             "action": record["action"], "decision": record["decision"], "state": record["state"],

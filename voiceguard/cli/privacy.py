@@ -1,14 +1,18 @@
-"""Commands of data protection: dataflow."""
+"""Commands of data protection: dataflow, consent."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from voiceguard.cli.shared import new_command
+from voiceguard.cli.shared import new_command, operator, positive, read_settings, short, take_config, with_store
 from voiceguard.errors import ConfigurationError
+from voiceguard.privacy.consent import PURPOSES
 
 
 def add(commands: Any) -> None:
@@ -16,6 +20,56 @@ def add(commands: Any) -> None:
     flow = new_command(commands, "dataflow", _dataflow, "every field that is handled: class, purpose, where it goes")
     flow.add_argument("--format", choices=("json", "mermaid", "html", "markdown"), default="json")
     flow.add_argument("--diff", type=Path, metavar="FILE", help="an earlier map as JSON: print what differs instead")
+
+    consent = commands.add_parser("consent", help="who agreed to what").add_subparsers(required=True)
+    entries = new_command(consent, "list", _consent_list, "entries of the ledger, newest first")
+    entries.add_argument("--limit", type=int, default=100)
+    record = new_command(consent, "record", _consent_record, "record a consent; prints its id")
+    record.add_argument("--wording", type=short, required=True, help="version of the words that were agreed to")
+    record.add_argument("--expires", type=positive, metavar="DAYS", help="days for which it holds")
+    withdraw = new_command(consent, "withdraw", _consent_withdraw, "withdraw a purpose; live calls obey in a second")
+    withdraw.add_argument("--reason", type=short, required=True)
+    for command in (record, withdraw):
+        command.add_argument("purpose", choices=PURPOSES)
+        command.add_argument("--by", type=short, default=operator(), metavar="NAME", help="who does it, for the audit")
+    for command in (entries, record, withdraw):
+        command.add_argument("--customer", type=short, metavar="REF")
+        command.add_argument("--call", type=short, metavar="ID")
+        take_config(command)
+
+
+def _consent_list(options: argparse.Namespace) -> bool:
+    for entry in _with_consents(options, lambda consents: consents.list(
+        customer_ref=options.customer, call_id=options.call, limit=options.limit
+    )):
+        print(json.dumps(entry))
+    return True
+
+
+def _consent_record(options: argparse.Namespace) -> bool:
+    now = time.time()
+    expires_at = None if options.expires is None else now + 86400.0 * options.expires
+    print(_with_consents(options, lambda consents: consents.give(
+        options.purpose, wording=options.wording, expires_at=expires_at, now=now, **_whose(options)
+    )))
+    return True
+
+
+def _consent_withdraw(options: argparse.Namespace) -> bool:
+    _with_consents(options, lambda consents: consents.withdraw(
+        options.purpose, reason=options.reason, now=time.time(), **_whose(options)
+    ))
+    return True
+
+
+def _whose(options: argparse.Namespace) -> dict[str, Any]:
+    if options.customer is None and options.call is None:
+        raise ConfigurationError("--customer or --call says whose consent it is")
+    return {"customer_ref": options.customer, "call_id": options.call, "source": "command_line", "author": options.by}
+
+
+def _with_consents(options: argparse.Namespace, use: Callable[[Any], Any]) -> Any:
+    return asyncio.run(with_store(read_settings(options), lambda store: use(store.consents)))
 
 
 def _dataflow(options: argparse.Namespace) -> bool:

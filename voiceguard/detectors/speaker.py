@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from voiceguard.detectors.features import SAMPLE_RATE_HZ, fbank80_16k
 from voiceguard.errors import ModelError
+from voiceguard.events import Voice, VoiceList
 
 WINDOW_S = 3.0
 WINDOW_SAMPLES = int(WINDOW_S * SAMPLE_RATE_HZ)
@@ -139,3 +140,21 @@ def llr(
     The negative of `same_speaker_llr`, which see.
     """
     return -same_speaker_llr(cosines, first_speech_s, second_speech_s, calibration)
+
+
+def unlike(
+    first: ArrayLike, second: ArrayLike, first_speech_s: float, second_speech_s: float, calibration: Calibration
+) -> float:
+    """`llr` of two unit-length embeddings (192,)."""
+    return float(llr(cosine(first, second), first_speech_s, second_speech_s, calibration))
+
+
+def nearest_listed(voices: VoiceList, voice: Voice, calibration: Calibration) -> tuple[float, str] | None:
+    """`listed_llr` of a list for a voice, and the id of its likeliest entry; None where nothing lies near."""
+    found = voices.nearest(voice.embedding)
+    if not found:
+        return None
+    llrs = same_speaker_llr(
+        [one.cosine for one in found], [one.net_speech_s for one in found], voice.net_speech_s, calibration
+    )
+    return listed_llr(llrs, len(voices)), found[int(np.argmax(llrs))].entry_id

@@ -10,6 +10,7 @@ from voiceguard.events.commands import (
     ActionOverruled,
     ActionRequested,
     CodeEntered,
+    ConsentChanged,
     CustomerFacts,
     EarlierStream,
     HandoverAnswered,
@@ -59,6 +60,7 @@ from voiceguard.events.wire import (
     CallEnded,
     CallStarted,
     Channel,
+    ConsentSaid,
     DtmfReceived,
     Encoding,
     FaultReported,
@@ -89,6 +91,8 @@ __all__ = [
     "CodeEntered",
     "CodeJudged",
     "CodeToDeliver",
+    "ConsentChanged",
+    "ConsentSaid",
     "CustomerFacts",
     "Decision",
     "DtmfReceived",
@@ -143,5 +147,5 @@ __all__ = [
 CallInput = (
     CallStarted | AudioReceived | MediaGap | MediaDropped | MediaPaused | MediaResumed | DtmfReceived
     | TranscriptReceived | MarkReceived | CallEnded | ActionRequested | ActionOverruled | CodeEntered | HandoverAnswered
-    | VoiceAsked | KnownVoices | TimePassed | ScoreReceived | ScoreMissing
+    | VoiceAsked | KnownVoices | ConsentChanged | TimePassed | ScoreReceived | ScoreMissing
 )

@@ -77,5 +77,15 @@ class EarlierStream:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentChanged:
+    """What the caller agrees to from now on."""
+
+    given: frozenset[str]
+    """Every purpose that is in force."""
+    withdrawn: frozenset[str]
+    """Purposes that were withdrawn, so that they are served on no other basis either."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """Lets time-outs fire when nothing else happens."""

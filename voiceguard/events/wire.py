@@ -102,6 +102,17 @@ class IntentDeclared:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentSaid:
+    """The caller agrees to purposes, or withdraws them, in the middle of the call; a driver turns it into
+    `ConsentChanged` after it has looked into the ledger."""
+
+    given: frozenset[str]
+    withdrawn: frozenset[str]
+    wording: str
+    """Version of the words that the caller was asked with."""
+
+
+@dataclass(frozen=True, slots=True)
 class MarkReceived:
     name: str
 
@@ -130,5 +141,5 @@ class CallEnded:
 
 WireEvent = (
     CallStarted | AudioReceived | MediaGap | MediaDropped | MediaPaused | MediaResumed | DtmfReceived
-    | TranscriptReceived | IntentDeclared | MarkReceived | ReplyDue | FaultReported | CallEnded
+    | TranscriptReceived | IntentDeclared | ConsentSaid | MarkReceived | ReplyDue | FaultReported | CallEnded
 )

@@ -19,6 +19,7 @@ from voiceguard.events import (
     CallEnded,
     CallStarted,
     Channel,
+    ConsentSaid,
     DtmfReceived,
     Encoding,
     MediaDropped,
@@ -36,12 +37,15 @@ from voiceguard.ingest.fields import (
     check_binary,
     intent,
     matching,
+    names,
     number,
     parse,
 )
 from voiceguard.ingest.interleaved import Interleaved
 from voiceguard.ingest.media import OPUS_CLOCK_HZ, channel_names, opus_samples
 
+PURPOSES: Final = ("voice_analysis", "enrol", "link", "transcript")
+MAX_WORDING_CHARS: Final = 128
 State = Literal["idle", "open", "paused", "ended"]
 
 RATES_HZ: Final[Mapping[Encoding, tuple[int, ...]]] = {
@@ -56,6 +60,7 @@ ALLOWED_IN: Final[Mapping[str, tuple[State, ...]]] = {
     "dtmf": ("open", "paused"),
     "transcript": ("open", "paused"),
     "intent": ("open", "paused"),
+    "consent": ("open", "paused"),
     "stop": ("open", "paused"),
 }
 
@@ -72,7 +77,7 @@ class NativeCodec:
         self._audio = Interleaved((), 1)
         self._readers: Mapping[str, Callable[[Mapping[str, Any]], WireEvent]] = {
             "start": self._start, "dtmf": self._dtmf, "transcript": self._transcript, "intent": intent,
-            "pause": self._pause, "resume": self._resume, "stop": self._stop,
+            "consent": self._consent, "pause": self._pause, "resume": self._resume, "stop": self._stop,
         }
 
     def receive_text(self, text: str) -> list[WireEvent]:
@@ -155,6 +160,17 @@ class NativeCodec:
         if not isinstance(text, str):
             raise bad("text")
         return TranscriptReceived(self._channel(message), text)
+
+    def _consent(self, message: Mapping[str, Any]) -> ConsentSaid:
+        given, withdrawn = (names(message.get(name, []), name) for name in ("given", "withdrawn"))
+        wording = message.get("wording", "")
+        if not isinstance(wording, str) or len(wording) > MAX_WORDING_CHARS:
+            raise bad("wording")
+        for purpose in given | withdrawn:
+            if purpose not in PURPOSES or purpose in given & withdrawn:
+                raise PeerError("unknown_purpose", f"purposes of consent are {', '.join(PURPOSES)}, each given or "
+                                "withdrawn", fatal=False)
+        return ConsentSaid(given, withdrawn, wording)
 
     def _pause(self, _: Mapping[str, Any]) -> MediaPaused:
         self._state = "paused"

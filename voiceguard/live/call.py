@@ -21,6 +21,8 @@ from voiceguard.events import (
     CallInput,
     CallStarted,
     CodeToDeliver,
+    ConsentChanged,
+    ConsentSaid,
     CustomerFacts,
     HandoverAnswered,
     KnownVoices,
@@ -34,6 +36,7 @@ from voiceguard.events import (
     VoiceTaken,
     as_record,
 )
+from voiceguard.live.consent import Agreed
 from voiceguard.live.context import LiveContext
 from voiceguard.live.decisions import LATE, Decisions
 from voiceguard.live.feed import CallView
@@ -43,6 +46,7 @@ from voiceguard.live.journal import Journal
 from voiceguard.live.recorder import Recorder
 from voiceguard.live.scoring import Scoring
 from voiceguard.live.voices import VoiceRequests, remember
+from voiceguard.privacy.consent import Kind, Standing
 
 MAX_ACTIONS = 200
 """What one call may ask for: each is kept until its end."""
@@ -50,6 +54,11 @@ MAX_ACTIONS = 200
 
 def _nowhere(_: Mapping[str, Any]) -> None:
     """Take a message that no stream waits for."""
+
+
+def _wording(started: CallStarted) -> str:
+    """Version of the words that the caller agreed to, where the platform says it."""
+    return started.metadata.get("consent_wording", "")
 
 
 class LiveCall:
@@ -86,18 +95,23 @@ class LiveCall:
         self._send = send
         self._on_replaced = on_replaced
         self._on_closed = on_closed
+        self.consent = Agreed(context, self.recorder, started.consent)
         self._scoring = Scoring(context, self.receive)
         self._closing: asyncio.Task[None] | None = None
         self._over = False
 
     # ── events in ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def start(self) -> None:
-        """Record the start and begin to tell decisions."""
+    async def start(self, agreed: Standing, refused: Collection[Kind] = ()) -> None:
+        """Record the start and begin to tell decisions. `agreed`: what the ledger says of the caller; `refused`: kinds
+        of data that are not used for want of consent."""
         self.decisions.start()
         self.recorder.add("started", as_record(self.started))
         self.journal.unread(self.started, self.core.heard_s)
+        self.consent.say(self.started.consent, wording=_wording(self.started))
+        self.consent.refuse_uses(refused)
         self.receive(self.started)
+        self.agree(agreed)
         await self.recorder.flush()
 
     def attach(
@@ -105,6 +119,8 @@ class LiveCall:
     ) -> None:
         """Go on with another stream, whose start carries what the call had; an older stream is told of it."""
         self._on_replaced()
+        self.consent.say(started.consent, wording=_wording(started))
+        started = replace(started, consent=self.consent.given)
         self._send, self._on_replaced = send, on_replaced
         lost_s = 0.0 if self.lost_at is None else self._context.now() - self.lost_at
         self.lost_at = None
@@ -116,6 +132,25 @@ class LiveCall:
         self.receive(started)
         for message in self.decisions.told.values():
             send(message)
+
+    def agree(self, standing: Standing) -> None:
+        """Serve what the caller agrees to by the ledger, and by what the stream said."""
+        if self.consent.take(standing):
+            self._serve_agreed()
+
+    async def hear_consent(self, said: ConsentSaid) -> None:
+        """The caller agrees, or withdraws, on the stream."""
+        self.consent.say(said.given, said.withdrawn, said.wording, anew=True)
+        self._serve_agreed()
+        await self.recorder.flush()
+
+    def _serve_agreed(self) -> None:
+        given, withdrawn = self.consent.given, self.consent.withdrawn
+        self.started = replace(self.started, consent=given)
+        if "transcript" in withdrawn:
+            self.view.forget_words()
+        self.view.add_event("consent", self.core.heard_s, given=sorted(given), withdrawn=sorted(withdrawn))
+        self.receive(ConsentChanged(given, withdrawn))
 
     def lose_stream(self, reason: str) -> None:
         """The stream broke: the call waits for another, paused."""
@@ -169,7 +204,7 @@ class LiveCall:
         if len(self.requested) >= MAX_ACTIONS:
             raise PeerError("too_many_actions", f"one call may ask for {MAX_ACTIONS} actions", fatal=False)
 
-    def name_customer(self, customer_ref: str, known: KnownVoices) -> None:
+    def name_customer(self, customer_ref: str, known: KnownVoices, refused: Collection[Kind] = ()) -> None:
         """Say whom the caller claims to be, where the start did not; `known`: what the voice is compared with now.
 
         Raises PeerError, not fatal, for a call that claims another.
@@ -178,6 +213,7 @@ class LiveCall:
             self.started = replace(self.started, customer_ref=customer_ref)
             self.view.customer_ref = customer_ref
             self.recorder.add("customer_named", {"customer_ref": customer_ref})
+            self.consent.refuse_uses(refused)
             self.receive(known)
         elif self.started.customer_ref != customer_ref:
             raise PeerError("customer_named", "this call claims another customer", fatal=False)
@@ -258,7 +294,7 @@ class LiveCall:
         linked = self.voices.ask(VoiceAsked("link", "voiceguard")) if self._context.voices.is_linking else None
         self.receive(ended)
         if linked is not None and linked.done():
-            await remember(self._context, self.started, linked.result())
+            await remember(self._context, self.started, linked.result(), self.consent.withdrawn)
         self._over = True
         self._scoring.cancel()
         self.handovers.abandon()

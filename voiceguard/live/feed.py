@@ -65,6 +65,10 @@ class CallView:
         self.at_s = max(self.at_s, at_s)
         self.events.append({"kind": kind, "at_s": at_s, **facts})
 
+    def forget_words(self) -> None:
+        """Blank what was said so far: it is read no more."""
+        self.events = [{**event, "text": ""} if "text" in event else event for event in self.events]
+
     def since(self, line_from: int, events_from: int, speech_from: int = 0) -> dict[str, Any]:
         """The head and what came after these positions."""
         return {
@@ -91,7 +95,7 @@ class CallView:
 TOPIC_OF: Mapping[str, str] = {
     "decision": "decisions", "intent": "intents", "transcript": "transcript", "flag": "transcript", "media": "media",
     "voice_changed": "risk", "voice_matched": "voices", "verdict": "verdicts",
-    "proposal": "verdicts",
+    "proposal": "verdicts", "consent": "calls",
 }
 """Kind of an event to its topic; a kind that is not here is shown to no person."""
 

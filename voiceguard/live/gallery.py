@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from voiceguard.adapters.store.voices import Voices
 from voiceguard.adapters.voice_index import VectorList, Without
 from voiceguard.events import CallStarted, KnownVoices, Voice
 from voiceguard.events.tenants import tenant_of
+from voiceguard.privacy.consent import Kind, Standing
 from voiceguard.settings import LinkingOptions
 
 REFRESH_S = 60.0
@@ -55,19 +56,24 @@ class VoiceGallery:
         self._heard = await asyncio.to_thread(_lists, heard)
         self._calls_of = {customer: frozenset(calls) for customer, calls in calls_of.items()}
 
-    async def known(self, started: CallStarted) -> KnownVoices:
-        """What the voice of this call is compared with. Raises StoreError."""
+    async def known(self, started: CallStarted, agreed: Standing) -> tuple[KnownVoices, tuple[Kind, ...]]:
+        """What the voice of this call is compared with, and what must not be for want of consent. Raises StoreError."""
         customer, tenant = started.customer_ref, tenant_of(started.call_id)
-        own = self._calls_of.get(customer or "", frozenset())
-        others = Without(self._heard.get(tenant, _EMPTY), own) if self.is_linking and customer else None
-        return KnownVoices(
-            voiceprint=None if customer is None else await self.voices.voiceprint(customer),
-            watchlist=self._watchlist.get(tenant, _EMPTY), others=others,
-        )
+        refused, voiceprint = list[Kind](), None
+        if customer is not None and agreed.allows("voiceprint", required=True):
+            voiceprint = await self.voices.voiceprint(customer)
+        elif customer is not None and await self.voices.is_enrolled(customer):
+            refused.append("voiceprint")
+        others = None
+        if self.is_linking and customer and agreed.allows("heard_voice", required=False):
+            others = Without(self._heard.get(tenant, _EMPTY), self._calls_of.get(customer, frozenset()))
+        elif self.is_linking and customer:
+            refused.append("heard_voice")
+        return KnownVoices(voiceprint, self._watchlist.get(tenant, _EMPTY), others), tuple(refused)
 
-    async def remember(self, started: CallStarted, voice: Voice, now: float) -> None:
-        """Keep the voice of a call that ended, where linking is on. Raises StoreError."""
-        if self.is_linking and started.customer_ref is not None:
+    async def remember(self, started: CallStarted, voice: Voice, now: float, withdrawn: Collection[str] = ()) -> None:
+        """Keep the voice of a call that ended, where linking is on and the caller did not object. Raises StoreError."""
+        if self.is_linking and "link" not in withdrawn and started.customer_ref is not None:
             expires = now + self.linking.kept_h * _HOUR_S
             await self.voices.remember_heard(started.customer_ref, voice, call_id=started.call_id, expires=expires)
 

@@ -44,6 +44,11 @@ async def time_outs(registry: Registry) -> None:
     registry.tick()
 
 
+async def follow_consents(registry: Registry) -> None:
+    """Let withdrawn consents bite. Raises StoreError."""
+    await registry.follow_consents()
+
+
 async def refresh_voices(registry: Registry) -> None:
     """Read the lists of voices anew. Raises StoreError."""
     await registry.context.voices.refresh(registry.context.now())
@@ -84,6 +89,7 @@ async def end_lost_calls(registry: Registry) -> None:
 CHECKPOINT = Job("audit checkpoint", CHECKPOINT_S, "cluster", checkpoint)
 JOBS: Sequence[Job] = (
     Job("time-outs", 0.25, "process", time_outs),
+    Job("consents", 0.5, "process", follow_consents),
     Job("voice lists", REFRESH_S, "process", refresh_voices),
     Job("claims", CLAIMS_S, "process", keep_claims),
     Job("lost calls", CLAIMS_S, "cluster", end_lost_calls),

@@ -26,6 +26,10 @@ class Recorder:
         """Record something with the next flush."""
         self._waiting.append({"kind": kind, "at": self._context.now(), **facts})
 
+    def put(self, record: Mapping[str, Any]) -> None:
+        """Record what has its `kind` already."""
+        self._waiting.append({"at": self._context.now(), **record})
+
     async def flush(self) -> None:
         """Write the waiting records in one transaction; they stay for the next try when the store refuses."""
         records, self._waiting = self._waiting, []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+import math
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,10 @@ from voiceguard.live.cluster import Cluster
 from voiceguard.live.context import LiveContext
 from voiceguard.live.earlier import RecordedCall, read_recorded
 from voiceguard.live.messages import started_body
+from voiceguard.privacy.consent import Kind, Standing
+
+FOLLOWED_S = 10.0
+"""Age of a change of consent, by another machine's clock, that is still looked at."""
 
 log = structlog.get_logger()
 
@@ -69,6 +74,8 @@ class Registry:
         context.bus.on_question(RELEASE, self._hand_on)
         context.bus.on_notice(CLAIMED, self._went_on_elsewhere)
         context.bus.on_up(self._ended.clear)  # notices of what went on elsewhere may have been missed
+        self._followed: deque[str] = deque(maxlen=10_000)
+        """Changes of consents that the live calls know."""
 
     @property
     def is_full(self) -> bool:
@@ -91,7 +98,8 @@ class Registry:
             raise _full()
         if call_id not in self.calls:
             await self.claims.take(started, owner)
-        known = await self.known_voices(started)
+        agreed = await self._agreed(started)
+        known, refused = await self.known_voices(started, agreed)
         recorded = None if self.goes_on(call_id) else await self._recorded(call_id)
         live, ended = self.calls.get(call_id), self._ended.get(call_id)
         if live is not None:
@@ -99,26 +107,31 @@ class Registry:
             started = _goes_on(started, started_before, owner, live.owner)
             send(started_body(call_id, context.models, context.policy))
             if started_before.customer_ref is None and started.customer_ref is not None:
-                live.name_customer(started.customer_ref, known)
+                live.name_customer(started.customer_ref, known, refused)
             live.attach(started, send, on_replaced)
             await live.recorder.flush()
             return live
         if self.is_full:
             raise _full()
         if ended is not None:
-            started = _goes_on(started, ended.started, owner, ended.owner)
-            core = ended.core
+            started = _goes_on(_unless_withdrawn(started, agreed), ended.started, owner, ended.owner)
+            started, core = _unless_withdrawn(started, agreed), ended.core
             core.receive(known, context.now())
             del self._ended[call_id]
         else:
-            if recorded is not None:
+            if recorded is None:  # agreed to anew, whatever the customer withdrew on calls before
+                agreed = replace(agreed, withdrawn={
+                    purpose: at for purpose, at in agreed.withdrawn.items() if purpose not in started.consent
+                })
+            else:
+                started = _unless_withdrawn(started, agreed)
                 started = replace(started, customer_ref=_same_customer(started.customer_ref, recorded.customer_ref))
             core = context.new_call(started, known, None if recorded is None else recorded.earlier)
         send(started_body(call_id, context.models, context.policy))
         call = self.calls[call_id] = LiveCall(context, started, core, owner, send, on_replaced, self._forget)
         context.hub.start(call.view)
         context.metrics.calls_live.inc()
-        await call.start()
+        await call.start(agreed, refused)
         return call
 
     def goes_on(self, call_id: str) -> bool:
@@ -168,14 +181,49 @@ class Registry:
             log.warning("the record of a call cannot be read", call_id=call_id, **described(error))
             return None
 
-    async def known_voices(self, started: CallStarted) -> KnownVoices:
-        """What a call's voice is compared with; nothing when the store cannot be asked: it would only add risk."""
+    async def _agreed(self, started: CallStarted) -> Standing:
+        """What the ledger says of a call's caller; nothing when the store cannot be asked."""
         try:
-            return await self.context.voices.known(started)
+            return await self.context.store.consents.standing(
+                started.customer_ref, started.call_id, self.context.now()
+            )
+        except StoreError as error:
+            self.context.metrics.store_errors.inc()
+            log.warning("the ledger of consents cannot be read", call_id=started.call_id, **described(error))
+            return Standing()
+
+    async def follow_consents(self) -> None:
+        """Let every live call serve what its caller agrees to now, whoever changed it and where. Raises StoreError."""
+        now, store = self.context.now(), self.context.store
+        if not self.calls:
+            return
+        moved = [one for one in await store.consents.moved_since(now - FOLLOWED_S) if one[0] not in self._followed]
+        for call in list(self.calls.values()):
+            started = call.started
+            if (call.consent.ends_at or math.inf) <= now or any(
+                call_id == started.call_id or (ref is not None and ref == started.customer_ref)
+                for _, call_id, ref in moved
+            ):
+                call.agree(await store.consents.standing(started.customer_ref, started.call_id, now))
+        self._followed.extend(change for change, _, _ in moved)
+
+    async def agree_anew(self, call: LiveCall) -> None:
+        """Let a call serve what its customer, who was named just now, agrees to."""
+        call.agree(await self._agreed(call.started))
+
+    async def known_voices(
+        self, started: CallStarted, agreed: Standing | None = None
+    ) -> tuple[KnownVoices, tuple[Kind, ...]]:
+        """What a call's voice is compared with, and what must not be for want of consent; nothing when the store
+        cannot be asked: it would only add risk."""
+        agreed = agreed or await self._agreed(started)
+        allowed = replace(agreed, given={**dict.fromkeys(started.consent, ""), **agreed.given})
+        try:
+            return await self.context.voices.known(started, allowed)
         except StoreError as error:
             self.context.metrics.store_errors.inc()
             log.warning("voices of other calls cannot be read", call_id=started.call_id, **described(error))
-            return KnownVoices()
+            return KnownVoices(), ()
 
     async def live(self, call_id: str) -> LiveCall:
         """The live call of this id. Raises UnknownCall, or CallOver for one that has ended; StoreError."""
@@ -226,6 +274,11 @@ class Registry:
 
 def _full() -> PeerError:
     return PeerError("too_many_calls", "no more calls can be taken now", close_code=1013)
+
+
+def _unless_withdrawn(started: CallStarted, agreed: Standing) -> CallStarted:
+    """The start of a further stream, which only repeats the consent of the first one."""
+    return replace(started, consent=started.consent.difference(agreed.withdrawn))
 
 
 def _goes_on(started: CallStarted, before: CallStarted, owner: str, owner_before: str) -> CallStarted:

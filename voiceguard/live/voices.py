@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from voiceguard.adapters.store import StoreError
 from voiceguard.events import CallStarted, VoiceAsked, VoiceTaken
@@ -42,11 +42,14 @@ class VoiceRequests:
             future.cancel()
 
 
-async def remember(context: LiveContext, started: CallStarted, taken: VoiceTaken) -> None:
-    """Keep the voice of a call that ends, where there is one to keep; a store that refuses loses no more than that."""
+async def remember(
+    context: LiveContext, started: CallStarted, taken: VoiceTaken, withdrawn: Collection[str]
+) -> None:
+    """Keep the voice of a call that ends, where there is one to keep and the caller did not object; a store that
+    refuses loses no more than that."""
     if taken.voice is None:
         return
     try:
-        await context.voices.remember(started, taken.voice, context.now())
+        await context.voices.remember(started, taken.voice, context.now(), withdrawn)
     except StoreError:
         context.metrics.store_errors.inc()

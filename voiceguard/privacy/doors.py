@@ -7,7 +7,8 @@ from typing import Final
 
 _DECISION: Final = "Decision Reason Risk Evidence Challenge"
 _RECEIPTS: Final = (
-    "Receipts Receipt ReceiptSystem ReceiptData Evidence ReceiptProduced Reason RiskLevel ReceiptControl ReceiptPlace"
+    "Receipts Receipt ReceiptSystem ReceiptData ReceiptConsent Evidence ReceiptProduced Reason RiskLevel "
+    "ReceiptControl ReceiptPlace"
 )
 
 DOORS: Final = {
@@ -33,6 +34,8 @@ DOORS: Final = {
     "POST /v1/calls/{call_id}/watchlist/proposal": "ListEntry",
     "GET /v1/watchlist": "Watchlist WatchlistEntry",
     "POST /v1/watchlist/{entry_id}/review": "ListEntry",
+    "GET /v1/consents": "Consents Consent",
+    "POST /v1/consents": "ConsentGiven",
     "GET /v1/session": "Session",
     "POST /v1/session": "SignedIn",
     "POST /v1/setup": "SetUpBegun",
@@ -51,5 +54,6 @@ COMMANDS: Final = {
     "command watchlist list": "WatchlistEntry",
     "command keys list": "Key",
     "command users list": "Person",
+    "command consent list": "Consent",
 }
 """A command to the answers that it prints."""

@@ -38,6 +38,7 @@ EVENTS: Final = _in_memory("event", {
     "DtmfReceived": "channel digit",
     "TranscriptReceived": "channel text:raw_text",
     "IntentDeclared": "action parameters",
+    "ConsentSaid": "given withdrawn wording",
     "MarkReceived": "name:kind",
     "ReplyDue": "message",
     "FaultReported": "code:cause",
@@ -49,6 +50,7 @@ EVENTS: Final = _in_memory("event", {
     "CodeEntered": "action_id code",
     "HandoverAnswered": "action_id person role verdict:decision reason",
     "VoiceAsked": "purpose author",
+    "ConsentChanged": "given withdrawn",
     "EarlierStream": "log_odds_delta wrong_codes",
     "ScoreRequested": "window_id window",
     "ScoreReceived": "window_id task output",
@@ -99,6 +101,8 @@ TABLES: Final = (
           "watchlist; embedding encrypted by customer-data.key"),
     Place("table heard_voices", "call_id customer_ref expires_at model net_speech_s windows embedding", "heard_voice",
           "heard_voices; embedding encrypted by customer-data.key"),
+    Place("table consents", "consent_id purpose source:kind wording author given_at expires_at withdrawn_at "
+          "withdrawn_by call_id customer:subject", "consent", "consents"),
     Place("table nonces", "nonce expires", "short_lived", "nonces"),
     Place("table registered_calls", "uuid_sha256 expires_at sealed", "short_lived",
           "registered_calls; sealed encrypted by customer-data.key"),
@@ -125,13 +129,16 @@ def _records(rows: dict[str, str], retention: str, seen_by: str) -> tuple[Place,
 RECORDS: Final = (
     *_records({
         "started": "call_id", "customer_named": "customer_ref:subject", "ended": "reason:cause",
-        "stream_lost": "reason:cause", "asked_by_person": "action_id action person", "decision": "models policy",
+        "stream_lost": "reason:cause", "asked_by_person": "action_id action person",
+        "decision": "models policy consents",
         "not_recorded": "action_id decision", "grant_redeemed": "action_id jti",
         "grant_revoked": "action_id jti reason:cause",
         "handover_offered": "action_id source:rule reasons", "handover_orphaned": "action_id taken_by alone_s",
         "handover_shown": "action_id person fields lines",
         "handover_ended": "action_id outcome taken_by approved_by", "verdict": "verdict author",
         "voice_taken": "at_s refusals", "spectrogram_shown": "person seconds",
+        "consent_given": "consent_id purpose source:kind wording author expires_at",
+        "consent_withdrawn": "purpose source:kind author reason", "use_refused": "data:kind purpose",
         "watchlist_proposed": "entry_id person", "erased": "author reason",
     }, _CALL, "auditor supervisor analyst receipts"),
     *_records({
@@ -148,6 +155,8 @@ RECORDS: Final = (
 
 BODIES: Final = _in_memory("body", {
     "Announced": "call_id customer_ref consent metadata", "AskedAction": "action parameters",
+    "Agreed": "purpose customer_ref call_id wording expires_days",
+    "Withdrawn": "purpose customer_ref call_id reason",
     "NamedCustomer": "customer_ref", "EnteredCode": "code", "Answer": "verdict:decision reason",
     "SignedGrant": "grant parameters", "Proposal": "reason", "Suspicion": "reason expires_days review_days",
     "Review": "days",
@@ -158,7 +167,9 @@ BODIES: Final = _in_memory("body", {
 MESSAGES: Final = (
     *_in_memory("message", {
         "start": "type call_id encoding sample_rate channels customer_ref consent metadata",
-        "dtmf": "type channel digit", "transcript": "type channel text:raw_text", "intent": "type action parameters",
+        "dtmf": "type channel digit", "transcript": "type channel text:raw_text",
+        "intent": "type action parameters",
+        "consent": "type given withdrawn wording",
         "pause": "type", "resume": "type", "stop": "type", "authenticate": "type key:key_secret",
     }),
     *_in_memory("message", {
@@ -173,7 +184,7 @@ MESSAGES: Final = (
         "live call": "call_id customer_ref started_at ended at_s risk line_from line contributions events_from events "
                      "speech_from speech handovers",
         "live event": "kind at_s action_id action tier decision state reasons rule challenge person channel text rules "
-                      "since_s llr source entry_id media:kind ms verdict author",
+                      "since_s llr source entry_id media:kind ms verdict author given withdrawn",
         "live handover": "action_id action tier source:rule reasons offered_at:at taken_by approved_by orphaned_at:at "
                          "outcome",
     }, "WS /v1/live", _DESK),
@@ -190,7 +201,11 @@ ANSWERS: Final = _in_memory("answer", {
     "RecordedCall": "call_id tenant customer_ref started_at ended_at end_reason:cause actions", "Calls": "calls",
     "Call": "call_id tenant customer_ref started_at ended_at end_reason:cause actions live risk",
     "ReceiptSystem": "models policy rule",
-    "ReceiptData": "media_s net_speech_s evidence parameters_sha256 recorded_before_sha256",
+    "ReceiptData": "media_s net_speech_s evidence parameters_sha256 consents recorded_before_sha256",
+    "ReceiptConsent": "purpose consent_id",
+    "Consent": "consent_id purpose source:kind wording author given_at expires_at withdrawn_at withdrawn_by call_id "
+               "customer_ref",
+    "Consents": "consents", "ConsentGiven": "consent_id expires_at",
     "ReceiptProduced": "action decision state reasons risk grant_jti", "ReceiptControl": "tier step_up",
     "ReceiptPlace": "chain:call_id seq sha256",
     "Receipt": "call_id action_id at system data produced control human place", "Receipts": "receipts",

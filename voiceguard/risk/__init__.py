@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from voiceguard.risk.enrolment import EnrolmentOptions, refusals
+from voiceguard.risk.enrolment import EnrolmentOptions, hand_over, refusals
 from voiceguard.risk.fusion import RiskModel, RiskOptions
 from voiceguard.risk.speaker_change import SpeakerChange
 
-__all__ = ["EnrolmentOptions", "RiskModel", "RiskOptions", "SpeakerChange", "refusals"]
+__all__ = ["EnrolmentOptions", "RiskModel", "RiskOptions", "SpeakerChange", "hand_over", "refusals"]

@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from voiceguard.events import Evidence, EvidenceSource, Reason, Risk, RiskState, Voice
+from voiceguard.events import Evidence, EvidenceSource, Reason, Risk, RiskState, Voice, VoiceAsked, VoiceTaken
+from voiceguard.risk.speaker_change import SpeakerChange
+
+LEAST_LISTED_S = 4.5
+"""Net speech that an entry of the watch list is made of at least, seconds."""
+_TOO_SHORT = Reason("insufficient_speech", f"Less than {LEAST_LISTED_S} s of the voice were heard.")
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,19 @@ def refusals(voice: Voice | None, risk: Risk, *, consent: bool, options: Enrolme
         found.append(Reason("not_judged", "The voice was not judged by every detector yet."))
     found += [_REASONS[item.source] for item in risk.evidence if _speaks_against(item, options)]
     return tuple(dict.fromkeys(found))
+
+
+def hand_over(
+    asked: VoiceAsked, voices: SpeakerChange, risk: Risk, *, consent: bool, options: EnrolmentOptions
+) -> VoiceTaken:
+    """The caller's voice for whoever asked, or why it must not be kept. `consent`: the caller agreed to be enrolled."""
+    if asked.purpose == "enrol":
+        voice = voices.first
+        reasons = refusals(voice, risk, consent=consent, options=options)
+    else:
+        voice = voices.now
+        reasons = () if voice is not None and voice.net_speech_s >= LEAST_LISTED_S else (_TOO_SHORT,)
+    return VoiceTaken(asked, risk.at_s, reasons, None if reasons else voice)
 
 
 def _speaks_against(item: Evidence, options: EnrolmentOptions) -> bool:

@@ -191,8 +191,10 @@ class RiskModel:
         state = self._state(net_speech_s, shift, bool(self._sources["synthetic_voice"].windows))
         band = self._band(posterior)
         silent = state in (RiskState.NO_CONSENT, RiskState.INSUFFICIENT_SPEECH)
+        # Who withdraws consent is not analysed any more, but does not become less suspect by it.
         known_high = band is Band.HIGH and (
-            state is RiskState.DETECTOR_UNAVAILABLE or (state is RiskState.INSUFFICIENT_SPEECH and self.earlier > 0.0)
+            state in (RiskState.DETECTOR_UNAVAILABLE, RiskState.NO_CONSENT)
+            or (state is RiskState.INSUFFICIENT_SPEECH and self.earlier > 0.0)
         )
         if (silent or state is RiskState.DETECTOR_UNAVAILABLE) and not known_high:
             return Risk(at_s, net_speech_s, None, Band.UNKNOWN, state, evidence)

@@ -44,7 +44,7 @@ from voiceguard.server import answers, forwarding, health, live_socket, problems
 from voiceguard.server.access import oidc, sign_in, users
 from voiceguard.server.access.authenticate import authorise
 from voiceguard.server.access.rules import Role
-from voiceguard.server.api import actions, calls, labels, registrations, screen, voices
+from voiceguard.server.api import actions, calls, consents, labels, registrations, screen, voices
 from voiceguard.server.connections import LOOK_S, Connections
 from voiceguard.server.context import WebContext
 from voiceguard.server.forwarding import forward_to_owner
@@ -149,7 +149,7 @@ def _mount(app: FastAPI) -> None:
     problems.install(app)
     forwarding.install(app)
     app.add_exception_handler(Exception, _fault)
-    for part in (actions, voices, labels, calls, sign_in, oidc, users, registrations, screen):
+    for part in (actions, voices, labels, calls, sign_in, oidc, users, registrations, screen, consents):
         app.include_router(part.router)
     for path, endpoint in streams.ROUTES.items():
         app.add_api_websocket_route(path, endpoint)

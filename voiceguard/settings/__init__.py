@@ -91,6 +91,7 @@ class Settings(BaseSettings):
     verify_model: str = Field("synthetic-verify", description="Slower detector for tiers that demand it; empty: none.")
     speaker_model: str = Field("speaker-campplus", description="Speaker encoder.")
     require_consent: bool = Field(False, description="Analyse no voice unless the call carries voice_analysis consent.")
+    require_transcript_consent: bool = Field(False, description="Read no transcript without transcript consent.")
     max_calls: int = Field(200, ge=1, description="Live calls; more are refused with 1013.")
     stall_s: float = Field(30.0, gt=0, description="Seconds without a message after which a stream counts as paused.")
     hold_s: float = Field(3600.0, gt=0, description="Seconds without a message after which a stream is closed.")

@@ -31,6 +31,7 @@ class SpeechTrack:
         self, options: SpeechOptions, specs: Sequence[WindowSpec], check: SpeechCheck | None = None
     ) -> None:
         self._vad = Vad(options)
+        self._check = check
         self._agent = AgentReference()
         self._gate = Gate(check, self._agent)
         self._endpointer = Endpointer(options)
@@ -81,6 +82,13 @@ class SpeechTrack:
             raise ValueError("a gap cannot be shorter than nothing")
         self._vad.skip(samples)
         self._endpointer.gap()
+
+    def forget(self) -> None:
+        """Drop all speech that is in memory, the agent's too; the clocks go on."""
+        self.skip(0)
+        self._agent = AgentReference()
+        self._gate = Gate(self._check, self._agent)
+        self._windower.forget()
 
     def heard_lately(self) -> Samples:
         """A copy of the buffered net speech, oldest first, (n,): at most what two demands hold."""

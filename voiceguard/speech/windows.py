@@ -41,7 +41,7 @@ class Windower:
     def __init__(self, specs: Sequence[WindowSpec]) -> None:
         self._specs = tuple(specs)
         self._due = [round(spec.min_s * RATE_HZ) for spec in self._specs]
-        self._demanded = 0
+        self._forgotten = self._demanded = 0
         """Net samples up to which speech was handed out on demand."""
         self._end_sample = 0
         longest_s = max((spec.window_s * (2 if spec.hop_s is None else 1) for spec in self._specs), default=FRAME_S)
@@ -59,7 +59,7 @@ class Windower:
             if spec.hop_s is None or self.net_samples < self._due[index]:
                 continue
             self._due[index] += round(spec.hop_s * RATE_HZ)
-            windows.append(self._window(spec, min(round(spec.window_s * RATE_HZ), self.net_samples)))
+            windows.append(self._window(spec, min(round(spec.window_s * RATE_HZ), self.net_samples - self._forgotten)))
         return windows
 
     def demand(self) -> list[Window]:
@@ -84,8 +84,14 @@ class Windower:
 
     def heard_lately(self) -> Samples:
         """A copy of what the ring holds, oldest first, (n,)."""
-        kept = min(self.net_samples, len(self._ring))
+        kept = min(self.net_samples - self._forgotten, len(self._ring))
         return np.roll(self._ring, -self.net_samples)[len(self._ring) - kept :].copy()
+
+    def forget(self) -> None:
+        """Drop the buffered speech; the next windows hold only what comes after it."""
+        self._ring[:] = 0.0
+        self._forgotten = self._demanded = self.net_samples
+        self._due = [self.net_samples + round(spec.min_s * RATE_HZ) for spec in self._specs]
 
     def _window(self, spec: WindowSpec, length: int, back: int = 0) -> Window:
         """`length` samples that end `back` samples ago."""

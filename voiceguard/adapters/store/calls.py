@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voiceguard.adapters.store import chains, pseudonyms
+from voiceguard.adapters.store import chains, consents, pseudonyms
 from voiceguard.adapters.store.database import Database
 from voiceguard.adapters.store.tables import actions, audit_events, calls
 from voiceguard.adapters.store.users import CHAIN
@@ -39,6 +39,8 @@ class Calls:
                 hidden = [await pseudonyms.hide(connection, record, self._database.cipher_or_none)
                           for record in records]
                 await chains.append(connection, call_id, hidden)
+                for record in hidden:
+                    await consents.restate(connection, call_id, record)
 
     async def list(self, limit: int = 100, tenant: str | None = None) -> builtins.list[dict[str, Any]]:
         """Calls of a tenant, or of all, newest first: their row and, in `actions`, the latest decision on each action.

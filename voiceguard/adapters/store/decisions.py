@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voiceguard.adapters.store import chains, codes, grants, pseudonyms, tables
+from voiceguard.adapters.store import chains, codes, consents, grants, pseudonyms, tables
 from voiceguard.adapters.store.audit_check import action_row, grant_row
 from voiceguard.adapters.store.database import Database, put
 from voiceguard.adapters.store.tables import actions, customers
@@ -43,7 +43,8 @@ class Decisions:
                 "kind": "decision", "at": at, **as_record(decided), "models": dict(models), "policy": policy,
             }
             hidden = await pseudonyms.hide(connection, record, self._database.cipher_or_none)
-            await chains.append(connection, call_id, [hidden])
+            rested_on = await consents.resting_on(connection, call_id, at)
+            await chains.append(connection, call_id, [{**hidden, "kind": "decision", "consents": rested_on}])
             await put(
                 connection, actions, {"call_id": call_id, "action_id": decided.action_id}, action_row(record)
             )

@@ -93,6 +93,11 @@ async def erase(connection: AsyncConnection, ref: str, *, author: str, reason: s
     return len(call_ids)
 
 
+async def subject_of(connection: AsyncConnection, ref: str, cipher: Any) -> str:
+    """The random name of a customer, made where there is none."""
+    return str((await _subject(connection, ref, cipher))["subject"])
+
+
 async def _subject(connection: AsyncConnection, ref: str, cipher: Any) -> RowMapping:
     query = select(subjects).where(subjects.c.ref == ref)
     row = (await connection.execute(query)).mappings().one_or_none()

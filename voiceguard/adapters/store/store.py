@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from voiceguard.adapters.store.api_keys import ApiKeys
 from voiceguard.adapters.store.audit import Audit
 from voiceguard.adapters.store.calls import Calls
+from voiceguard.adapters.store.consents import Consents
 from voiceguard.adapters.store.customers import Customers
 from voiceguard.adapters.store.database import Cipher, Database, connect, connect_read_only
 from voiceguard.adapters.store.decisions import Decisions
@@ -31,6 +32,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.calls = Calls(database)
+        self.consents = Consents(database)
         self.decisions = Decisions(database)
         self.audit = Audit(database)
         self.customers = Customers(database)

@@ -176,6 +176,25 @@ subjects = Table(
     UniqueConstraint("ref", name="uq_subjects_ref"),
 )
 
+consents = Table(
+    "consents", metadata,
+    Column("consent_id", String, primary_key=True),
+    Column("purpose", String, nullable=False),
+    Column("source", String, nullable=False),  # stream, api, desk or command_line
+    Column("wording", String, nullable=False),  # version of the words that were agreed to
+    Column("author", String, nullable=False),
+    Column("given_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("withdrawn_at", Double),
+    Column("withdrawn_by", String),
+    Column("call_id", String),  # null: given for the customer, and not on a call
+    Column("customer", String),  # the random name in subjects
+    Index("ix_consents_customer", "customer"),
+    Index("ix_consents_call_id", "call_id"),
+    Index("ix_consents_withdrawn_at", "withdrawn_at"),
+    Index("ix_consents_given_at", "given_at"),
+)
+
 nonces = Table(
     "nonces", metadata,
     Column("nonce", String, primary_key=True),

@@ -79,6 +79,14 @@ class Voices:
                 return None
             return _opened(row, await self._customer_key(connection, customer_ref))
 
+    async def is_enrolled(self, customer_ref: str) -> bool:
+        """Whether a voice of this customer is kept."""
+        query = select(voiceprints.c.voiceprint_id).where(
+            voiceprints.c.customer_ref == customer_ref, voiceprints.c.ended_at.is_(None)
+        )
+        async with self._database.read("look for a voiceprint") as connection:
+            return (await connection.execute(query.limit(1))).one_or_none() is not None
+
     async def voiceprint_history(self, customer_ref: str) -> list[dict[str, Any]]:
         """Every voiceprint the customer ever had, newest first, without the voice."""
         query = select(voiceprints).where(voiceprints.c.customer_ref == customer_ref)

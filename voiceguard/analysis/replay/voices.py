@@ -18,7 +18,7 @@ import numpy as np
 
 from voiceguard.adapters.audio_files import read_mono_8k
 from voiceguard.adapters.models.detectors import Detectors
-from voiceguard.adapters.store import Store
+from voiceguard.adapters.store import Store, consents
 from voiceguard.adapters.store.voices import Listing, Voices
 from voiceguard.adapters.voice_index import VectorList
 from voiceguard.analysis.replay.recording import take_voice
@@ -105,6 +105,9 @@ class Recorder:
         reasons = [reason.code for reason in taken.refusals]
         await self.store.calls.append(call_id, [
             {"kind": "started", "at": now, **as_record(started)},
+            *({"at": now, **consents.given(
+                one, source="command_line", wording=metadata.get("consent", ""), author=author
+            )} for one in consent if purpose == "enrol"),
             {"kind": "voice_taken", "at": now, **as_record(asked), "at_s": taken.at_s, "refusals": reasons},
             {"kind": "ended", "at": time.time(), "reason": "stopped"},
         ])

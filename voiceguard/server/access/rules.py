@@ -99,6 +99,11 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
     ("GET", "/v1/watchlist"): _rule("watchlist", Role.ANALYST, Role.AUDITOR, Role.PRIVACY),
     ("POST", "/v1/watchlist/{entry_id}/review"): _rule("watchlist", Role.ANALYST),
     ("DELETE", "/v1/watchlist/{entry_id}"): _rule("watchlist", Role.ANALYST, Role.PRIVACY),
+    # what callers agree to
+    ("GET", "/v1/consents"): _rule("consents", Role.SUPERVISOR, Role.AUDITOR, Role.PRIVACY),
+    ("POST", "/v1/consents"): _rule("consents", Role.AGENT, Role.SUPERVISOR, Role.PRIVACY),
+    ("POST", "/v1/consents/withdrawals"): _rule("consents", Role.AGENT, Role.SUPERVISOR, Role.PRIVACY),
+    ("DELETE", "/v1/consents/{consent_id}"): _rule("consents", Role.SUPERVISOR, Role.PRIVACY),
     # people at the desk
     ("GET", "/v1/session"): PUBLIC,
     ("POST", "/v1/session"): PUBLIC,

@@ -19,6 +19,7 @@ from voiceguard.server.answers.decisions import (
     PolicyTier,
     Reason,
     Receipt,
+    ReceiptConsent,
     ReceiptControl,
     ReceiptData,
     ReceiptPlace,
@@ -47,6 +48,9 @@ from voiceguard.server.answers.people import (
     SignedIn,
 )
 from voiceguard.server.answers.voices import (
+    Consent,
+    ConsentGiven,
+    Consents,
     Enrolled,
     KeptVerdict,
     KeptVoice,
@@ -62,11 +66,11 @@ from voiceguard.server.answers.voices import (
 )
 
 __all__ = [
-    "Call", "Calls", "Challenge", "DecidedAction", "Decision", "Enrolled", "Evidence", "GrantClaims",
-    "Handover", "Health", "KeptVerdict", "KeptVoice", "Key", "KeySet", "Keys", "ListEntry", "NamedCustomer",
-    "People", "Person", "Policy", "PolicyTier", "Problem", "Readiness", "Reason", "Receipt", "ReceiptControl",
-    "ReceiptData", "ReceiptPlace", "ReceiptProduced", "ReceiptSystem", "Receipts", "RecordedCall", "Redeemed",
-    "Registered", "Risk", "RiskLevel", "SaidLine", "Screened", "Session", "SetUpBegun", "SetUpFinished",
-    "SignedIn", "Spectrogram", "Verdict", "Verdicts", "Voiceprint", "Voiceprints", "Watchlist",
-    "WatchlistEntry",
+    "Call", "Calls", "Challenge", "Consent", "ConsentGiven", "Consents", "DecidedAction", "Decision",
+    "Enrolled", "Evidence", "GrantClaims", "Handover", "Health", "KeptVerdict", "KeptVoice", "Key", "KeySet",
+    "Keys", "ListEntry", "NamedCustomer", "People", "Person", "Policy", "PolicyTier", "Problem", "Readiness",
+    "Reason", "Receipt", "ReceiptConsent", "ReceiptControl", "ReceiptData", "ReceiptPlace", "ReceiptProduced",
+    "ReceiptSystem", "Receipts", "RecordedCall", "Redeemed", "Registered", "Risk", "RiskLevel", "SaidLine",
+    "Screened", "Session", "SetUpBegun", "SetUpFinished", "SignedIn", "Spectrogram", "Verdict", "Verdicts",
+    "Voiceprint", "Voiceprints", "Watchlist", "WatchlistEntry",
 ]

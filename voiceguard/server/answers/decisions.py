@@ -143,6 +143,13 @@ class ReceiptSystem(TypedDict):
     rule: str
 
 
+class ReceiptConsent(TypedDict):
+    """An entry of the ledger that was in force."""
+
+    purpose: str
+    consent_id: str
+
+
 class ReceiptData(TypedDict):
     """On what data."""
 
@@ -150,6 +157,7 @@ class ReceiptData(TypedDict):
     net_speech_s: float
     evidence: list[Evidence]
     parameters_sha256: str
+    consents: list[ReceiptConsent]
     recorded_before_sha256: str
 
 

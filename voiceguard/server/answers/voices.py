@@ -101,3 +101,32 @@ class Screened(TypedDict):
     actions: list[str]
     leaks: list[str]
     allow: bool
+
+
+class Consent(TypedDict):
+    """One entry of the consent ledger."""
+
+    consent_id: str
+    purpose: str
+    source: str
+    wording: str
+    author: str
+    given_at: float
+    expires_at: float | None
+    withdrawn_at: float | None
+    withdrawn_by: str | None
+    call_id: str | None
+    customer_ref: str | None
+
+
+class Consents(TypedDict):
+    """Entries of the ledger, newest first."""
+
+    consents: list[Consent]
+
+
+class ConsentGiven(TypedDict):
+    """A consent that was recorded."""
+
+    consent_id: str
+    expires_at: float | None

@@ -103,11 +103,13 @@ async def name_customer(
     """
     call = await service.registry.live(call_id)
     customer_ref = kept_name(tenant_of(call_id), body.customer_ref)
-    known = await service.registry.known_voices(replace(call.started, customer_ref=customer_ref))
+    known, refused = await service.registry.known_voices(replace(call.started, customer_ref=customer_ref))
     try:
-        call.name_customer(customer_ref, known)
+        call.name_customer(customer_ref, known, refused)
     except PeerError as error:
         raise Problem(409, error.code, f"{str(error).capitalize()}.") from None
+    await call.recorder.flush()
+    await service.registry.agree_anew(call)
     return who.shown({"call_id": call_id, "customer_ref": customer_ref})
 
 

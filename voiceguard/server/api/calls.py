@@ -59,7 +59,8 @@ async def context(action_id: str, service: ServiceOf, principal: PrincipalOf, re
     if principal.name not in handover.taken_by:
         raise Problem(409, "not_taken", "Take the handover over first.")
     view, asked = call.view, call.requested[action_id]
-    said = [event for event in view.events if event["kind"] == "transcript"][-LINES:]
+    readable = call.consent.may_use("transcript")
+    said = [event for event in view.events if event["kind"] == "transcript" and readable][-LINES:]
     shown = {
         "parameters": {
             name: value if "amount" in name and AMOUNT.fullmatch(value) else mask(value)
@@ -81,6 +82,8 @@ async def look(call_id: KeptCall, service: ServiceOf, principal: PrincipalOf, re
     """A spectrogram of the caller's last seconds of speech, from the memory in which they lie anyway: base64 of one
     byte a point, band by band. It is recorded who looked, and nothing else is kept."""
     call = await service.registry.live(call_id)
+    if not call.consent.may_use("caller_audio"):
+        raise Problem(409, "no_consent", "The caller does not agree that the voice is analysed.")
     samples = call.core.heard_lately()
     picture = await asyncio.to_thread(spectrogram, samples)
     if not picture.shape[1]:

@@ -15,6 +15,7 @@ from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.events import (
     CallEnded,
     CallStarted,
+    ConsentSaid,
     FaultReported,
     IntentDeclared,
     MediaPaused,
@@ -229,6 +230,8 @@ class Session:
             raise PeerError("not_started", "the call has not started")
         if isinstance(event, IntentDeclared):
             await self._call.request(secrets.token_hex(16), event.action, event.parameters)
+        elif isinstance(event, ConsentSaid):
+            await self._call.hear_consent(event)
         else:
             self._call.receive(event)
 
