@@ -76,7 +76,7 @@ def postgres() -> Iterator[PostgresServer]:
             shutil.chown(folder, OWNER)
 
         def run(*command: object) -> None:
-            subprocess.run(command, check=True, capture_output=True, cwd=folder, **as_user)  # type: ignore[call-overload]
+            subprocess.run([str(part) for part in command], check=True, capture_output=True, cwd=folder, **as_user)
 
         run(programs / "initdb", "-D", f"{folder}/db", "-U", "tests", "-A", "trust", "-N")
         control = programs / "pg_ctl", "-D", f"{folder}/db", "-w", "-l", f"{folder}/log"

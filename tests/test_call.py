@@ -24,12 +24,12 @@ from voiceguard.events import (
     ActionDecided,
     Band,
     CallEnded,
+    CallInput,
     CodeEntered,
     CodeToDeliver,
     Decision,
     DtmfReceived,
     HandoverAnswered,
-    IntentDeclared,
     IntentNoticed,
     RiskChanged,
     RiskState,
@@ -164,7 +164,7 @@ def played(step: int) -> list[tuple[Any, ...]]:
         end = int(at_s * 8000) * 2
         while position < end:
             for event in wire.receive_binary(stream[position : min(position + step, end)]):
-                assert not isinstance(event, IntentDeclared)
+                assert isinstance(event, CallInput)
                 bench.put(event)
             position = min(position + step, end)
         if what == "code":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -58,7 +59,7 @@ def test_read_mark_refuses_fields_of_another_form(change: dict[str, object]) -> 
 
 
 @pytest.mark.parametrize("count", range(9))
-def test_the_root_is_that_of_rfc_6962(count: int):
+def test_the_root_is_that_of_rfc_6962(count: int) -> None:
     """Against the definition, worked from the leaves up."""
     leaves = [bytes([number]) for number in range(count)]
     level = [hashlib.sha256(b"\x00" + leaf).digest() for leaf in leaves]
@@ -75,19 +76,19 @@ def test_the_root_is_that_of_rfc_6962(count: int):
     (3, "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77"),
     (8, "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"),
 ])
-def test_the_root_is_that_of_certificate_transparency(count: int, root: str):
+def test_the_root_is_that_of_certificate_transparency(count: int, root: str) -> None:
     """The leaves and roots that implementations of RFC 6962 are tested with."""
     leaves = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
 
     assert root == merkle_root([bytes.fromhex(leaf) for leaf in leaves[:count]]).hex()
 
 
-def stored(*chains: list[Entry]):
+def stored(*chains: list[Entry]) -> Callable[[str, int], bytes | None]:
     hashes = {(entry.chain, entry.seq): entry.hash for chain in chains for entry in chain}
     return lambda chain, seq: hashes.get((chain, seq))
 
 
-def test_a_checkpoint_holds_while_chains_grow():
+def test_a_checkpoint_holds_while_chains_grow() -> None:
     """It vouches for what was, not for what came after."""
     first, head = grown("a", 3)
     longer, _ = grown("a", 7)
@@ -97,7 +98,7 @@ def test_a_checkpoint_holds_while_chains_grow():
     assert [] == verify_checkpoint(checkpoint, b"", stored(longer))
 
 
-def test_a_checkpoint_of_a_chain_that_had_not_begun_holds():
+def test_a_checkpoint_of_a_chain_that_had_not_begun_holds() -> None:
     """Nothing recorded is nothing lost."""
     checkpoint = checkpoint_bytes([Head("a", 0, genesis("a"))], issued_at=1.0, previous=b"")
 
@@ -105,7 +106,7 @@ def test_a_checkpoint_of_a_chain_that_had_not_begun_holds():
     assert [] == verify_checkpoint(checkpoint, b"", stored(grown("a", 2)[0]))
 
 
-def test_the_order_of_heads_does_not_matter():
+def test_the_order_of_heads_does_not_matter() -> None:
     """The same heads give the same bytes to sign."""
     heads = [grown(chain, 2)[1] for chain in "cab"]
 
@@ -114,7 +115,7 @@ def test_the_order_of_heads_does_not_matter():
     )
 
 
-def test_a_checkpoint_whose_root_is_another_is_found():
+def test_a_checkpoint_whose_root_is_another_is_found() -> None:
     """The root stands for exactly the heads that are named."""
     entries, head = grown("a", 2)
     checkpoint = checkpoint_bytes([head], issued_at=1.0, previous=b"")
@@ -125,7 +126,7 @@ def test_a_checkpoint_whose_root_is_another_is_found():
     assert [("checkpoints", "changed")] == [(fault.chain, fault.kind) for fault in faults]
 
 
-def test_a_chain_rewritten_with_its_head_is_found_by_the_checkpoint():
+def test_a_chain_rewritten_with_its_head_is_found_by_the_checkpoint() -> None:
     """The chain itself is whole; the signed past says otherwise."""
     _, head = grown("a", 3)
     checkpoint = checkpoint_bytes([head], issued_at=1.0, previous=b"")
@@ -137,7 +138,7 @@ def test_a_chain_rewritten_with_its_head_is_found_by_the_checkpoint():
     assert ["truncated"] == [fault.kind for fault in verify_checkpoint(checkpoint, b"", stored())]
 
 
-def test_a_missing_checkpoint_is_found_by_the_next():
+def test_a_missing_checkpoint_is_found_by_the_next() -> None:
     """Each names the one before."""
     entries, head = grown("a", 1)
     first = checkpoint_bytes([], issued_at=1.0, previous=b"")

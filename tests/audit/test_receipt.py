@@ -19,7 +19,7 @@ from voiceguard.events import (
 )
 
 
-def test_a_receipt_answers_what_an_auditor_asks():
+def test_a_receipt_answers_what_an_auditor_asks() -> None:
     """System, data, product, control, human and place of one decision."""
     evidence = (Evidence("synthetic_voice", -0.5, 2.0, -1.0, 7),)
     decided = ActionDecided(

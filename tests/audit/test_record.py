@@ -22,7 +22,7 @@ _JSON = st.recursive(
 
 
 @given(_JSON)
-def test_canonical_bytes_are_json_that_says_the_same(data: object):
+def test_canonical_bytes_are_json_that_says_the_same(data: object) -> None:
     """What comes back equals what went in, and has the same bytes."""
     again = json.loads(canonical(data))
 
@@ -30,12 +30,12 @@ def test_canonical_bytes_are_json_that_says_the_same(data: object):
     assert canonical(data) == canonical(again)
 
 
-def test_the_order_of_keys_does_not_matter():
+def test_the_order_of_keys_does_not_matter() -> None:
     """RFC 8785 section 3.2.3."""
     assert b'{"a":1,"b":[2.5,1e+21]}' == canonical({"b": [2.5, 1e21], "a": 1})
 
 
-def test_keys_are_in_the_order_of_their_utf_16_code_units():
+def test_keys_are_in_the_order_of_their_utf_16_code_units() -> None:
     """The example of RFC 8785 section 3.2.3: an emoji's surrogates come before U+FB33."""
     keys = ["\u20ac", "\r", "\ufb33", "1", "\U0001f600", "\u0080", "\u00f6"]
     ordered = ["\r", "1", "\u0080", "\u00f6", "\u20ac", "\U0001f600", "\ufb33"]
@@ -59,7 +59,7 @@ def test_keys_are_in_the_order_of_their_utf_16_code_units():
     ("becbf647612f3696", b"-0.0000033333333333333333"),
     ("43143ff3c1cb0959", b"1424953923781206.2"),
 ])
-def test_numbers_are_written_as_ecmascript_writes_them(bits: str, text: bytes):
+def test_numbers_are_written_as_ecmascript_writes_them(bits: str, text: bytes) -> None:
     """Samples of RFC 8785 appendix B."""
     assert text == canonical(struct.unpack(">d", bytes.fromhex(bits))[0])
 
@@ -67,7 +67,7 @@ def test_numbers_are_written_as_ecmascript_writes_them(bits: str, text: bytes):
 @pytest.mark.parametrize("data", [
     math.nan, math.inf, 2**60, b"bytes", {1: "key"}, object(), "\ud800", {"\ud800": 1},
 ])
-def test_what_json_cannot_say_is_refused(data: object):
+def test_what_json_cannot_say_is_refused(data: object) -> None:
     """Never a silent stand-in."""
     with pytest.raises(ValueError, match="canonical"):
         canonical(data)

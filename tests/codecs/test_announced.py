@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from voiceguard.events import Encoding, Samples
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 CALLS = ("01-balance", "02-recovery", "04-synthetic-kokoro", "05-synthetic-piper", "09-noisy")
-ENCODE = {
+ENCODE: dict[str, Callable[[Samples], bytes]] = {
     "mu-law": g711.encode_ulaw,
     "A-law": g711.encode_alaw,
     "linear": lambda samples: (samples * 32767).astype("<i2").tobytes(),

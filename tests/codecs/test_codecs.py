@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from voiceguard.codecs import StreamDecoder
 from voiceguard.errors import PeerError
+from voiceguard.events import Encoding, Samples
 
 TONE = (np.sin(np.arange(3200) * 0.3) * 9000).astype("<i2").tobytes()
 
@@ -16,10 +17,11 @@ TONE = (np.sin(np.arange(3200) * 0.3) * 9000).astype("<i2").tobytes()
     encoding=st.sampled_from(["pcmu", "pcma", "l16"]),
     rate_hz=st.sampled_from([8000, 16000]),
 )
-def test_chunking_does_not_matter(cuts: list[int], encoding: str, rate_hz: int) -> None:
+def test_chunking_does_not_matter(cuts: list[int], encoding: Encoding, rate_hz: int) -> None:
     """Whole or in pieces of any size, the same bytes give the same 8 kHz samples."""
     whole = StreamDecoder(encoding, rate_hz).feed(TONE)
-    decoder, at, parts = StreamDecoder(encoding, rate_hz), 0, []
+    decoder, at = StreamDecoder(encoding, rate_hz), 0
+    parts: list[Samples] = []
     size = 2 if encoding == "l16" else 1
     while at < len(TONE):
         step = cuts[len(parts) % len(cuts)] * size

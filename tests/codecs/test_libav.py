@@ -71,7 +71,8 @@ def test_stereo_opus_is_mixed_down() -> None:
 def test_g722_cut_anywhere(cuts: list[int]) -> None:
     """However its bytes are cut, G.722 gives the same samples."""
     data = b"".join(encode("g722", speech()[:16_000]))
-    whole, pieces, at = _decode("g722", [data]), [], 0
+    whole, at = _decode("g722", [data]), 0
+    pieces: list[bytes] = []
     while at < len(data):
         pieces.append(data[at : at + cuts[len(pieces) % len(cuts)]])
         at += len(pieces[-1])

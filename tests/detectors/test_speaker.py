@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
 
 from benchmarks.detection.probes import probe
 from voiceguard.detectors import speaker
@@ -19,8 +20,9 @@ EMBEDDINGS = arrays.arrays(np.float32, (3, speaker.DIMENSION), elements=st.float
 )
 
 
-def _axis(place: int) -> np.ndarray:
-    return np.eye(speaker.DIMENSION, dtype=np.float32)[place]
+def _axis(place: int) -> NDArray[np.float32]:
+    axis: NDArray[np.float32] = np.eye(speaker.DIMENSION, dtype=np.float32)[place]
+    return axis
 
 
 def test_prepare_stacks_bands_without_their_mean() -> None:

@@ -18,7 +18,7 @@ def keeps_limits(make: Callable[..., Any]) -> None:
     with contextlib.suppress(PeerError):
         codec.receive_binary(b"\xff" * 4)
     assert [] == codec.receive_text('{"event": "unknown"}')
-    for receive in (lambda: codec.receive_binary(b"\xff" * 5), lambda: codec.receive_text('{"event":  "unknown"}')):
+    for receive, data in ((codec.receive_binary, b"\xff" * 5), (codec.receive_text, '{"event":  "unknown"}')):
         with pytest.raises(PeerError) as raised:
-            receive()
+            receive(data)
         assert ("too_big", 1009) == (raised.value.code, raised.value.close_code)

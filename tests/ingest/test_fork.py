@@ -17,7 +17,8 @@ from voiceguard.events import (
     TranscriptReceived,
     WireEvent,
 )
-from voiceguard.ingest.fork import MAX_EARLY_BYTES, RATES_HZ, Dialect, ForkCodec
+from voiceguard.ingest.fork import RATES_HZ, Dialect, ForkCodec
+from voiceguard.ingest.media import MAX_EARLY_BYTES
 
 PLAIN = Dialect("call_id", None, lambda message: [dict(message)])
 FEW = Dialect("id", frozenset({"queue"}), lambda message: [])

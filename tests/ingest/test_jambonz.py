@@ -25,7 +25,8 @@ def test_call_attributes() -> None:
     assert [
         CallStarted(
             ATTRIBUTES["callSid"], "l16", 16000, ("caller", "agent"), "customer-1", frozenset({"voice_analysis"}),  # type: ignore[arg-type]
-            {"direction": "inbound", "callId": ATTRIBUTES["callId"], "accountSid": "acc-1", "applicationSid": "app-1"},
+            {"direction": "inbound", "callId": str(ATTRIBUTES["callId"]), "accountSid": "acc-1",
+             "applicationSid": "app-1"},
         )
     ] == ForkCodec(JAMBONZ).receive_text(json.dumps(ATTRIBUTES))
 

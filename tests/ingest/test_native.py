@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -143,9 +143,12 @@ def test_limits() -> None:
     codec.receive_text(start)
     codec.receive_binary(b"\xff" * 4)
 
-    for receive in (lambda: codec.receive_binary(b"\xff" * 5), lambda: codec.receive_text("é" * len(start))):
+    tries: tuple[tuple[Callable[..., Any], Any], ...] = (
+        (codec.receive_binary, b"\xff" * 5), (codec.receive_text, "é" * len(start)),
+    )
+    for receive, data in tries:
         with pytest.raises(PeerError) as raised:
-            receive()
+            receive(data)
         assert (raised.value.code, raised.value.close_code) == ("too_big", 1009)
 
 

@@ -17,6 +17,7 @@ from voiceguard.events import (
     ActionOverruled,
     ActionRequested,
     CodeEntered,
+    CodeToDeliver,
     Decision,
     Reason,
 )
@@ -163,7 +164,7 @@ def test_slow_delivery_holds_up_no_other_action() -> None:
     )}))
     gate = asyncio.Event()
 
-    async def slow(_: Any) -> None:
+    async def slow(code: CodeToDeliver) -> None:
         await gate.wait()
         raise VoiceguardError("no answer")
 

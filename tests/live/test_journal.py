@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.live.bench import Bench
 from tests.server.builders import LOW, ScriptedCore
-from voiceguard.events import MediaNoted, RiskChanged, TranscriptMasked, TranscriptReceived
+from voiceguard.events import MediaNoted, Outcome, RiskChanged, TranscriptMasked, TranscriptReceived
 from voiceguard.live.call import LiveCall
 
 
@@ -39,7 +39,7 @@ def test_words_are_shown_and_not_recorded() -> None:
 
 def test_lost_audio_is_counted_and_a_pause_is_not() -> None:
     """Milliseconds by kind; nothing was lost in a pause."""
-    notes = [MediaNoted("caller", "gap", 1.0, 250.0), MediaNoted(None, "paused", 2.0, 0.0)]
+    notes: list[Outcome] = [MediaNoted("caller", "gap", 1.0, 250.0), MediaNoted(None, "paused", 2.0, 0.0)]
     bench = Bench(core=ScriptedCore({TranscriptReceived: lambda _: notes}))
 
     async def scenario(call: LiveCall) -> None:

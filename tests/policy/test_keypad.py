@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -86,9 +87,10 @@ def test_code_that_was_compared_is_counted_whatever_comes(end: str) -> None:
     """Six wrong digits and hanging up, or clearing them, are a guess."""
     line, code = asked()
     assert [] == line.keys(shifted(code))
-    ends = {"#": lambda: line.keys("#"), "*": lambda: line.keys("*"), "pause": lambda: line.wait(PAUSE_S),
-            "end": line.end, "high risk": lambda: line.turn(HIGH),
-            "time up": lambda: line.wait(1000.0)}
+    ends: dict[str, Callable[[], list[ActionDecided]]] = {
+        "#": lambda: line.keys("#"), "*": lambda: line.keys("*"), "pause": lambda: line.wait(PAUSE_S),
+        "end": line.end, "high risk": lambda: line.turn(HIGH), "time up": lambda: line.wait(1000.0),
+    }
 
     outcomes = ends[end]()
 

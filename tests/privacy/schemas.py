@@ -52,7 +52,7 @@ def doors() -> dict[str, dict[str, set[str]]]:
     app = create_app(Settings(data_dir=Path("nowhere")), detectors=Voice().detectors())
     routes: dict[str, dict[str, set[str]]] = {}
     for route in _routes(app.routes):
-        door = f"{min(route.methods - {'HEAD'})} {route.path}"
+        door = f"{min((route.methods or set()) - {'HEAD'})} {route.path}"
         answer = dict(_schemas(route.response_model, "answer")) if route.response_model is not None else {}
         body = dict(_schemas(route.body_field.field_info.annotation, "body")) if route.body_field else {}
         routes[door] = {**answer, **body}
@@ -142,7 +142,7 @@ def _told(node: ast.AST) -> set[str]:
     if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) and len(node.value.elts) == 3:
         last = node.value.elts[2]
         if isinstance(last, ast.Dict):
-            return {key.value for key in last.keys if isinstance(key, ast.Constant)}
+            return _texts(last)
     return set()
 
 
@@ -170,7 +170,7 @@ def _delivered() -> set[str]:
 
 def _made(node: ast.AST) -> Iterator[tuple[str, set[str]]]:
     if isinstance(node, ast.Dict):
-        keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
+        keys = _texts(node)
         if "kind" in keys and not {"recipient", "offers"} & keys:
             pairs = zip(node.keys, node.values, strict=True)
             kind = next(value for key, value in pairs if isinstance(key, ast.Constant) and key.value == "kind")
@@ -181,6 +181,11 @@ def _made(node: ast.AST) -> Iterator[tuple[str, set[str]]]:
         texts = [arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
         facts = [arg for arg in node.args if isinstance(arg, ast.Dict)]
         if name in ("add", "record") and texts and facts:
-            yield texts[0], {key.value for key in facts[0].keys if isinstance(key, ast.Constant)}
+            yield texts[0], _texts(facts[0])
         elif name == "record_act" and texts:
             yield texts[0], {keyword.arg for keyword in node.keywords if keyword.arg}
+
+
+def _texts(node: ast.Dict) -> set[str]:
+    """The keys of a dictionary that stand there as texts."""
+    return {key.value for key in node.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from voiceguard.events import Band, Evidence, Risk, RiskState, Voice
+from voiceguard.events import Band, Evidence, EvidenceSource, Risk, RiskState, Voice
 from voiceguard.risk import EnrolmentOptions, refusals
 
 VOICE = Voice(np.eye(192, dtype=np.float32)[0], 20.0, 12)
@@ -20,18 +20,18 @@ def codes(voice: Voice | None = VOICE, risk: Risk = RISK, *, consent: bool = Tru
     return [reason.code for reason in refusals(voice, risk, consent=consent, options=OPTIONS)]
 
 
-def test_a_voice_against_which_nothing_speaks_is_kept():
+def test_a_voice_against_which_nothing_speaks_is_kept() -> None:
     """Consent, enough speech, and evidence of every detector, none of it for fraud."""
     assert not codes()
 
 
-def test_without_consent_nothing_is_kept():
+def test_without_consent_nothing_is_kept() -> None:
     """However good the voice."""
     assert ["no_consent"] == codes(consent=False)
 
 
 @pytest.mark.parametrize("voice", [None, replace(VOICE, net_speech_s=11.9), replace(VOICE, windows=5)])
-def test_little_of_a_voice_is_not_enough(voice: Voice | None):
+def test_little_of_a_voice_is_not_enough(voice: Voice | None) -> None:
     """Neither seconds nor segments may lack."""
     assert ["insufficient_speech"] == codes(voice)
 
@@ -41,7 +41,7 @@ def test_little_of_a_voice_is_not_enough(voice: Voice | None):
     ("speaker_change", "voice_changed"), ("voiceprint", "other_voice"), ("watchlist", "watchlist"),
     ("linked_voice", "linked_voice"),
 ])
-def test_a_doubt_refuses(source: str, code: str):
+def test_a_doubt_refuses(source: EvidenceSource, code: str) -> None:
     """A tenth of a nat for fraud, of any source."""
     rest = tuple(item for item in HEARD if item.source != source)
 
@@ -49,11 +49,11 @@ def test_a_doubt_refuses(source: str, code: str):
 
 
 @pytest.mark.parametrize("unheard", [0, 1])
-def test_what_no_detector_judged_is_refused(unheard: int):
+def test_what_no_detector_judged_is_refused(unheard: int) -> None:
     """Silence of a detector is no verdict."""
     assert ["not_judged"] == codes(risk=replace(RISK, evidence=(HEARD[unheard],)))
 
 
-def test_a_detector_that_fails_refuses():
+def test_a_detector_that_fails_refuses() -> None:
     """Nobody knows then whose voice it is."""
     assert ["detector_unavailable"] == codes(risk=replace(RISK, state=RiskState.DETECTOR_UNAVAILABLE))

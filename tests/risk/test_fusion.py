@@ -27,7 +27,7 @@ def heard(llrs: list[float], model: RiskModel | None = None, begin_s: int = 2) -
     return model
 
 
-def test_one_window_worked_by_hand():
+def test_one_window_worked_by_hand() -> None:
     """Two seconds at 2 nats: worth 2, memory 6 s, prior 5 %."""
     risk = heard([2.0]).risk(9.0, 5.0)
     contribution = 2.0 * (1.0 - math.exp(-2.0 / 6.0)) * 2.0
@@ -40,7 +40,7 @@ def test_one_window_worked_by_hand():
 
 @pytest.mark.parametrize(("contribution", "band"), [(-0.1, Band.LOW), (0.1, Band.ELEVATED), (0.6, Band.ELEVATED),
                                                     (0.7, Band.HIGH)])
-def test_bands_lie_where_their_costs_put_them(contribution: float, band: Band):
+def test_bands_lie_where_their_costs_put_them(contribution: float, band: Band) -> None:
     """Prior 1/20, a missed fraud ten times a needless handover: high from ln(19/10) = 0.642 nats, elevated from 0."""
     llr = contribution / (2.0 * (1.0 - math.exp(-4.0 / 6.0)))
 
@@ -62,13 +62,13 @@ def test_elevated_is_the_prior_unless_it_is_set(options: RiskOptions, elevated_f
     assert (Band.LOW, Band.ELEVATED) == (below.risk(9.0, 5.0).band, above.risk(9.0, 5.0).band)
 
 
-def test_long_speech_is_worth_so_many_windows_and_no_more():
+def test_long_speech_is_worth_so_many_windows_and_no_more() -> None:
     """A minute at 1 nat adds up to the worth of one voice's windows, not to sixty nats."""
     assert heard([1.0] * 60).risk(70.0, 61.0).evidence[0].contribution == pytest.approx(2.0, abs=1e-3)
 
 
 @pytest.mark.parametrize("before", [0, 5, 30, 300])
-def test_what_was_heard_before_a_take_over_does_not_drown_it(before: int):
+def test_what_was_heard_before_a_take_over_does_not_drown_it(before: int) -> None:
     """Six seconds of a synthetic voice raise the risk to high, however long a genuine one spoke first."""
     model = heard([-2.7] * before)
     assert before == 0 or model.risk(0.0, before + 1.0).band is Band.LOW
@@ -77,7 +77,7 @@ def test_what_was_heard_before_a_take_over_does_not_drown_it(before: int):
     assert Band.HIGH is model.risk(0.0, before + 7.0).band
 
 
-def test_one_clean_source_does_not_clear_the_other():
+def test_one_clean_source_does_not_clear_the_other() -> None:
     """A human who takes over sounds bona fide; that takes ln 2 off and no more."""
     model = heard([-2.7] * 20)
     for index in range(8):
@@ -88,25 +88,25 @@ def test_one_clean_source_does_not_clear_the_other():
     assert Band.HIGH is risk.band
 
 
-def test_too_little_speech_has_no_number():
+def test_too_little_speech_has_no_number() -> None:
     """Strong evidence from one second of speech is no evidence."""
     risk = heard([2.7]).risk(3.0, 2.0)
 
     assert (None, Band.UNKNOWN, RiskState.INSUFFICIENT_SPEECH) == (risk.score, risk.band, risk.state)
 
 
-def test_speech_that_nobody_judged_has_no_number():
+def test_speech_that_nobody_judged_has_no_number() -> None:
     """Net speech alone, without one answer of the detector, is not a low risk."""
     assert RiskModel().risk(30.0, 20.0).state is RiskState.INSUFFICIENT_SPEECH
 
 
-def test_evidence_of_neither_is_inconclusive():
+def test_evidence_of_neither_is_inconclusive() -> None:
     """Windows around zero say so."""
     assert heard([0.1, -0.1, 0.1]).risk(9.0, 6.0).state is RiskState.INCONCLUSIVE
 
 
 @pytest.mark.parametrize("task", ["synthetic_voice", "speaker_embedding"])
-def test_a_missing_score_is_never_a_low_risk(task: Task):
+def test_a_missing_score_is_never_a_low_risk(task: Task) -> None:
     """The latest window of either detector has no score: no number, until it has one again."""
     model = heard([-2.0] * 10)
     model.add_missing(task)
@@ -119,7 +119,7 @@ def test_a_missing_score_is_never_a_low_risk(task: Task):
     assert RiskState.OK is model.risk(21.0, 12.0).state
 
 
-def test_a_missing_detector_does_not_hide_a_high_risk():
+def test_a_missing_detector_does_not_hide_a_high_risk() -> None:
     """What the other detector heard stays."""
     model = heard([2.7] * 20)
     model.add_missing("speaker_embedding")
@@ -129,7 +129,7 @@ def test_a_missing_detector_does_not_hide_a_high_risk():
     assert risk.score is not None
 
 
-def test_without_consent_there_is_no_number():
+def test_without_consent_there_is_no_number() -> None:
     """No analysis, and no pretence of one."""
     risk = RiskModel(RiskOptions(), consent=False).risk(30.0, 20.0)
 
@@ -137,7 +137,7 @@ def test_without_consent_there_is_no_number():
 
 
 @given(st.lists(st.floats(-2.73, 2.73), min_size=1, max_size=60))
-def test_contributions_stay_within_what_they_are_worth(llrs: list[float]):
+def test_contributions_stay_within_what_they_are_worth(llrs: list[float]) -> None:
     """No sequence of windows gives more than `worth` windows' evidence, or less than the floor."""
     contribution = heard(llrs).risk(0.0, 60.0).evidence[0].contribution
 
@@ -145,7 +145,7 @@ def test_contributions_stay_within_what_they_are_worth(llrs: list[float]):
 
 
 @given(st.lists(st.floats(-2.73, 2.73), min_size=2, max_size=30), st.integers(0, 28), st.floats(0.0, 2.0))
-def test_more_evidence_of_fraud_never_lowers_the_risk(llrs: list[float], place: int, more: float):
+def test_more_evidence_of_fraud_never_lowers_the_risk(llrs: list[float], place: int, more: float) -> None:
     """Raising one window's LLR raises the log-odds or leaves them."""
     raised = list(llrs)
     raised[place % len(llrs)] += more
@@ -154,7 +154,7 @@ def test_more_evidence_of_fraud_never_lowers_the_risk(llrs: list[float], place: 
     assert lower.evidence[0].contribution <= higher.evidence[0].contribution + 1e-12
 
 
-def test_a_second_opinion_takes_the_place_of_the_first():
+def test_a_second_opinion_takes_the_place_of_the_first() -> None:
     """After 8 s at -2 by the first, two windows at +1 by the second leave what those two alone would."""
     model = heard([-2.0] * 7)
     for end_s in (4.0, 8.0):
@@ -166,7 +166,7 @@ def test_a_second_opinion_takes_the_place_of_the_first():
     assert {"synthetic_voice": 0.0, "synthetic_voice_verify": verified} == pytest.approx(evidence)
 
 
-def test_a_second_opinion_keeps_what_was_said_of_earlier_speech():
+def test_a_second_opinion_keeps_what_was_said_of_earlier_speech() -> None:
     """The first 12 s sounded synthetic; a second opinion on the last 8 s that says nothing only fades that."""
     earlier, model = heard([2.0] * 11), heard([2.0] * 19)
     for end_s in (16.0, 20.0):
@@ -178,7 +178,7 @@ def test_a_second_opinion_keeps_what_was_said_of_earlier_speech():
 
 
 @given(st.lists(st.floats(0.0, 2.7), min_size=1, max_size=8), st.lists(st.floats(0.0, 2.7), min_size=1, max_size=12))
-def test_two_opinions_are_one_recursion(second: list[float], after: list[float]):
+def test_two_opinions_are_one_recursion(second: list[float], after: list[float]) -> None:
     """Speech that the running detector hears after the second opinion counts as if one detector had heard all."""
     begin_s = 4 * len(second)
     model, one = heard([1.0] * (begin_s - 1)), RiskModel()
@@ -192,7 +192,7 @@ def test_two_opinions_are_one_recursion(second: list[float], after: list[float])
     assert total[0] == pytest.approx(total[1])
 
 
-def test_a_second_opinion_that_is_missing_stays_missing():
+def test_a_second_opinion_that_is_missing_stays_missing() -> None:
     """The first detector's next score does not stand in for it; its own does."""
     model = heard([-2.0] * 8)
     model.add_missing("synthetic_voice_verify")
@@ -203,7 +203,7 @@ def test_a_second_opinion_that_is_missing_stays_missing():
     assert RiskState.OK is model.risk(12.0, 11.0).state
 
 
-def test_after_a_pause_the_caller_has_to_be_heard_again():
+def test_after_a_pause_the_caller_has_to_be_heard_again() -> None:
     """What spoke before a pause may not be who speaks now: a low risk is inconclusive until enough was heard, a high
     one stays high."""
     low, high = heard([-2.0] * 5), heard([2.0] * 5)
@@ -228,7 +228,7 @@ def test_a_list_explains_its_share_of_frauds_only(source: Any) -> None:
 
 
 @given(st.lists(st.floats(-3.0, 3.0), min_size=1, max_size=30))
-def test_earlier_stream_is_the_floor(llrs: list[float]):
+def test_earlier_stream_is_the_floor(llrs: list[float]) -> None:
     """Whatever a further stream sounds like, the risk is never below what was recorded before it."""
     fresh, resumed = heard(llrs), heard(llrs, RiskModel(earlier=1.5))
     before, after = fresh.risk(40.0, 1.0 + len(llrs)), resumed.risk(40.0, 1.0 + len(llrs))

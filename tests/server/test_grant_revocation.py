@@ -40,7 +40,7 @@ def test_grant_dies_with_its_customer(what: str, tmp_path: Path) -> None:
                     for _ in range(3):
                         await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": wrong})
             told = await redeemed(api, grant)
-        return told, await store.audit.verify(served.service.keys.verify)
+        return told, (await store.audit.verify(served.service.keys.verify, now=0.0)).faults
 
     assert ((409, "grant_spent"), []) == on(tmp_path, use)
 
@@ -75,7 +75,7 @@ def test_redemption_races_a_revocation(tmp_path: Path) -> None:
                 answers = await asyncio.gather(*tasks)
                 gone = sum(await revoked)
             records = [one["kind"] for one in await served.service.store.calls.events("call-1")]
-            faults = await served.service.store.audit.verify(served.service.keys.verify)
+            faults = (await served.service.store.audit.verify(served.service.keys.verify, now=0.0)).faults
             return [status for status, _ in answers].count(200), gone, records, faults
 
     spent, gone, records, faults = asyncio.run(run())

@@ -1,10 +1,12 @@
 """Hum, DC, whistles and tones under a voice hide none of it, and alone are no speech."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
 
 from voiceguard.codecs import g711
 from voiceguard.events import Samples
@@ -20,7 +22,7 @@ def sine(hz: float, peak: float) -> Samples:
     return (peak * np.sin(2 * np.pi * hz * TIME)).astype(np.float32)
 
 
-def net_s(samples: Samples, mu_law: bool = False) -> float:
+def net_s(samples: NDArray[np.floating[Any]], mu_law: bool = False) -> float:
     """Net speech of a channel, linear or in mu-law, seconds."""
     track = SpeechTrack(SpeechOptions(), ())
     clipped = np.clip(samples, -1, 1).astype(np.float32)
@@ -28,11 +30,11 @@ def net_s(samples: Samples, mu_law: bool = False) -> float:
     return track.net_s
 
 
-STEADY = {
+STEADY: dict[str, Samples] = {
     "50 Hz": sine(50, 0.3), "60 Hz": sine(60, 0.1), "faint 50 Hz": sine(50, 0.02),
     "harmonics of 50 Hz": sine(50, 0.1) + sine(100, 0.05) + sine(150, 0.08) + sine(250, 0.02),
     "DC": np.full(len(VOICE), 0.05, np.float32), "much DC": np.full(len(VOICE), 0.3, np.float32),
-    "whistle at 3.9 kHz": sine(3900, 0.1), "60 Hz and DC": sine(60, 0.05) + np.float32(0.02),
+    "whistle at 3.9 kHz": sine(3900, 0.1), "60 Hz and DC": (sine(60, 0.05) + 0.02).astype(np.float32),
 }
 
 

@@ -16,7 +16,8 @@ FRAME = 160
 def tone(*frequencies_hz: float, seconds: float, peak: float = 0.1) -> Samples:
     """A sum of sines, each of this peak."""
     time = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
-    return (peak * sum(np.sin(2 * np.pi * hz * time) for hz in frequencies_hz)).astype(np.float32)
+    sines = [np.sin(2 * np.pi * hz * time) for hz in frequencies_hz]
+    return np.asarray(peak * np.sum(sines, axis=0), np.float32)
 
 
 def on_the_line(samples: Samples) -> Samples:

@@ -38,7 +38,7 @@ from voiceguard.text.intents import recognise
     ("i was thinking of changing my tariff", "plan_change"),
     ("I don\u2019t want a refund", "refund"),
 ])
-def test_what_people_say(text: str, action: str):
+def test_what_people_say(text: str, action: str) -> None:
     """Each wish is heard in words that people use."""
     assert action in recognise(text)
 
@@ -47,7 +47,7 @@ def test_what_people_say(text: str, action: str):
     "", "hello can you hear me", "yes thank you bye", "the weather is nice today", "put me on hold",
     "hold the line please", "my address book", "a balanced diet",
 ])
-def test_small_talk_asks_for_nothing(text: str):
+def test_small_talk_asks_for_nothing(text: str) -> None:
     """Nothing is heard where nothing is asked."""
     assert () == recognise(text)
 
@@ -56,19 +56,19 @@ def test_small_talk_asks_for_nothing(text: str):
     ("I have a new email address", ("email_change",)),
     ("change my phone plan", ("plan_change",)),
 ])
-def test_neighbouring_wishes_are_told_apart(text: str, actions: tuple[str, ...]):
+def test_neighbouring_wishes_are_told_apart(text: str, actions: tuple[str, ...]) -> None:
     """Words that two actions share."""
     assert actions == recognise(text)
 
 
 @given(st.sampled_from(sorted(intents._PATTERNS)), st.text(max_size=200))
-def test_case_and_punctuation_do_not_matter(action: str, text: str):
+def test_case_and_punctuation_do_not_matter(action: str, text: str) -> None:
     """The action's own name, shouted and cut up by punctuation, beside any text."""
     spoken = action.replace("_", " ")
     assert recognise(spoken) == recognise(f"...{action.replace('_', ', ').upper()}?!")
     assert set(recognise(text)) <= set(intents._PATTERNS)
 
 
-def test_every_intent_is_an_action_of_the_shipped_policy():
+def test_every_intent_is_an_action_of_the_shipped_policy() -> None:
     """A name that the policy does not know would inform nobody."""
     assert set(intents._PATTERNS) <= set(read_policy().actions)

@@ -48,7 +48,7 @@ from voiceguard.text.pii import MAX_CHARS, mask
     ("I have two children and 3 cats", "I have two children and 3 cats"),
     ("at ten past five", "at ten past five"),
 ])
-def test_each_kind_becomes_its_mark(text: str, masked: str):
+def test_each_kind_becomes_its_mark(text: str, masked: str) -> None:
     """What it was is said, what it said is gone."""
     assert masked == mask(text)
 
@@ -63,19 +63,19 @@ _SPEECH = st.lists(st.one_of(
 
 
 @given(st.one_of(st.text(max_size=300), _SPEECH))
-def test_masking_twice_is_masking_once(text: str):
+def test_masking_twice_is_masking_once(text: str) -> None:
     """Marks are never taken for personal data."""
     assert mask(mask(text)) == mask(text)
 
 
 @given(st.one_of(st.text(max_size=300), _SPEECH), st.integers(1000, 10**15))
-def test_no_run_of_four_digits_survives(text: str, number: int):
+def test_no_run_of_four_digits_survives(text: str, number: int) -> None:
     """Whatever is said around it, with or without a space."""
     assert re.search(r"\d{4}", mask(f"{text}{number}{text} {number}")) is None
 
 
 @pytest.mark.parametrize("text", ["1234 " * 1000, "12/12/84 " * 500, "\ufdfa" * 4000, "DE89" * 1000])
-def test_a_text_of_full_length_is_masked_once_and_for_all(text: str):
+def test_a_text_of_full_length_is_masked_once_and_for_all(text: str) -> None:
     """Marks are longer than what they stand for; what does not fit is dropped."""
     masked = mask(text)
 
@@ -83,6 +83,6 @@ def test_a_text_of_full_length_is_masked_once_and_for_all(text: str):
     assert masked == mask(masked)
 
 
-def test_what_was_not_looked_at_is_not_shown():
+def test_what_was_not_looked_at_is_not_shown() -> None:
     """Text past the limit is dropped."""
     assert "4111" not in mask("a" * 4000 + " 4111 1111 1111 1111")
