@@ -40,6 +40,7 @@ def add(commands: Any) -> None:
 
 def _serve(options: argparse.Namespace) -> bool:
     from voiceguard.adapters import logs
+    from voiceguard.adapters.folder_claim import claimed
     from voiceguard.server.workers import serve
 
     settings = read_settings(
@@ -48,6 +49,9 @@ def _serve(options: argparse.Namespace) -> bool:
     )
     asyncio.run(with_store(settings, lambda store: store.calls.list(1)))  # a fault of keys or audit is one line here
     logs.configure(settings.log_level, settings.log_format)
+    if settings.redis_url is None:
+        with claimed(settings.data_dir):  # told here in one line; the service itself holds it
+            pass
     serve(settings)
     return True
 

@@ -106,7 +106,7 @@ class LiveCall:
         """Record the start and begin to tell decisions. `agreed`: what the ledger says of the caller; `refused`: kinds
         of data that are not used for want of consent."""
         self.decisions.start()
-        self.recorder.add("started", as_record(self.started))
+        self.recorder.add("started", {**as_record(self.started), "owner": self.owner})
         self.journal.unread(self.started, self.core.heard_s)
         self.consent.say(self.started.consent, wording=_wording(self.started))
         self.consent.refuse_uses(refused)

@@ -9,12 +9,16 @@ from typing import Any
 from voiceguard.adapters.store import Store
 from voiceguard.events import ActionState, EarlierStream
 
+_LOST = {"code": "call_lost", "text": "The call was lost before the code was entered."}
+
 
 @dataclass(frozen=True)
 class RecordedCall:
     """A call as its records left it."""
 
     customer_ref: str | None
+    owner: str | None
+    """Protocol and key of its stream; None in records from before it was recorded."""
     earlier: EarlierStream
 
 
@@ -26,7 +30,8 @@ async def read_recorded(store: Store, call_id: str, since: float) -> RecordedCal
     records = await store.calls.events(call_id)
     if not records or records[-1]["at"] < since:
         return None
-    return RecordedCall(call["customer_ref"], earlier_of(records))
+    owner = next((record.get("owner") for record in reversed(records) if record["kind"] == "started"), None)
+    return RecordedCall(call["customer_ref"], owner, earlier_of(records))
 
 
 def earlier_of(records: Sequence[Mapping[str, Any]]) -> EarlierStream:
@@ -44,17 +49,27 @@ def earlier_of(records: Sequence[Mapping[str, Any]]) -> EarlierStream:
 
 
 async def end_lost(store: Store, call_id: str, now: float) -> None:
-    """End a call whose process died: its open handovers are abandoned, and so is the call. Raises StoreError."""
+    """End a call whose process died: challenges lapse, handovers are abandoned. Raises StoreError."""
     records = await store.calls.events(call_id)
     bounds = [record["kind"] for record in records if record["kind"] in ("started", "ended")]
     if bounds[-1:] != ["started"]:
         return
-    ending = [
+    ending: list[dict[str, Any]] = [{
+        **record, "at": now, "state": ActionState.LAPSED.value, "rule": "call_lost", "reasons": [_LOST],
+        "challenge": None, "person": None,
+    } for record in open_challenges(records)]
+    ending += [
         {"kind": "handover_ended", "at": now, "action_id": action_id, "outcome": "abandoned", "taken_by": [],
          "approved_by": []}
         for action_id in open_handovers(records)
     ]
     await store.calls.append(call_id, [*ending, {"kind": "ended", "at": now, "reason": "lost"}])
+
+
+def open_challenges(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The latest decisions on actions whose code was awaited."""
+    latest = {record["action_id"]: record for record in records if record["kind"] == "decision"}
+    return [record for record in latest.values() if record["state"] == ActionState.CHALLENGED]
 
 
 def open_handovers(records: Sequence[Mapping[str, Any]]) -> list[str]:

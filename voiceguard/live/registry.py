@@ -124,6 +124,7 @@ class Registry:
                     purpose: at for purpose, at in agreed.withdrawn.items() if purpose not in started.consent
                 })
             else:
+                _same_owner(owner, owner if recorded.owner is None else recorded.owner)
                 started = _unless_withdrawn(started, agreed)
                 started = replace(started, customer_ref=_same_customer(started.customer_ref, recorded.customer_ref))
             core = context.new_call(started, known, None if recorded is None else recorded.earlier)

@@ -128,7 +128,7 @@ def _records(rows: dict[str, str], retention: str, seen_by: str) -> tuple[Place,
 
 RECORDS: Final = (
     *_records({
-        "started": "call_id", "customer_named": "customer_ref:subject", "ended": "reason:cause",
+        "started": "call_id owner:key_name", "customer_named": "customer_ref:subject", "ended": "reason:cause",
         "stream_lost": "reason:cause", "asked_by_person": "action_id action person",
         "decision": "models policy consents",
         "not_recorded": "action_id decision", "grant_redeemed": "action_id jti",
@@ -241,6 +241,7 @@ OUTSIDE: Final = (
     Place("file voiceguard.db", "", "call", "data_dir; the tables above", "operator"),
     Place("file audit-mark.json", "type number hash issued_at chains records signature", "audit_hashes",
           "data_dir, and audit.witness_file", "operator", "audit.witness_url"),
+    Place("file serve.lock", "", "short_lived", "data_dir; empty, one process holds its lock", "operator"),
     Place("file signing-key.json", "private_key", "key", "data_dir, readable by its owner alone", "operator"),
     Place("file customer-data.key", "private_key", "key", "data_dir, readable by its owner alone", "operator"),
 )

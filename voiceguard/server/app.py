@@ -23,6 +23,7 @@ from starlette.staticfiles import StaticFiles
 from voiceguard.adapters.audit_seal import audit_seal
 from voiceguard.adapters.bus import open_bus, running
 from voiceguard.adapters.delivery.otp import ConsoleDelivery, NoDelivery, WebhookDelivery
+from voiceguard.adapters.folder_claim import claimed
 from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.logs import described
 from voiceguard.adapters.models.detectors import Detectors, load_detectors
@@ -91,6 +92,8 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             keys = Keys.open(settings.data_dir)
+            if settings.redis_url is None:  # workers that share a bus claim their calls in the database
+                stack.enter_context(claimed(settings.data_dir))
             store = await stack.enter_async_context(Store.open(settings.store_url, cipher=keys.cipher))
             seal = await stack.enter_async_context(audit_seal(settings, store, keys))
             await seal.demand()

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voiceguard.adapters.store.audit_check import call_row
+from voiceguard.adapters.store.audit_check import action_row, call_row
 from voiceguard.adapters.store.database import Refused, StoreError, put
-from voiceguard.adapters.store.tables import audit_events, calls, chain_heads
+from voiceguard.adapters.store.tables import actions, audit_events, calls, chain_heads
 from voiceguard.audit.chain import genesis, link
 from voiceguard.audit.record import canonical
 from voiceguard.events.tenants import tenant_of
@@ -33,6 +33,8 @@ async def append(connection: AsyncConnection, chain: str, records: Sequence[Mapp
         rows.append({"chain": chain, "seq": seq, "record": body, "hash": previous})
         if record["kind"] in ("started", "customer_named", "ended"):
             await put(connection, calls, {"call_id": chain}, {**call_row(record), "tenant": tenant_of(chain)})
+        elif record["kind"] == "decision":
+            await put(connection, actions, {"call_id": chain, "action_id": record["action_id"]}, action_row(record))
     await connection.execute(insert(audit_events), rows)
     await put(connection, chain_heads, {"chain": chain}, {"count": count + len(rows), "hash": previous})
 

@@ -8,9 +8,9 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voiceguard.adapters.store import chains, codes, consents, grants, pseudonyms, tables
-from voiceguard.adapters.store.audit_check import action_row, grant_row
-from voiceguard.adapters.store.database import Database, put
-from voiceguard.adapters.store.tables import actions, customers
+from voiceguard.adapters.store.audit_check import grant_row
+from voiceguard.adapters.store.database import Database
+from voiceguard.adapters.store.tables import customers
 from voiceguard.events import ActionDecided, as_record
 from voiceguard.policy.lockouts import LockoutTerms
 
@@ -45,9 +45,6 @@ class Decisions:
             hidden = await pseudonyms.hide(connection, record, self._database.cipher_or_none)
             rested_on = await consents.resting_on(connection, call_id, at)
             await chains.append(connection, call_id, [{**hidden, "kind": "decision", "consents": rested_on}])
-            await put(
-                connection, actions, {"call_id": call_id, "action_id": decided.action_id}, action_row(record)
-            )
             if decided.grant is not None:
                 await connection.execute(insert(tables.grants).values(call_id=call_id, **grant_row(record)))
         return decided
