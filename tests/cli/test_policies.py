@@ -18,7 +18,22 @@ from voiceguard.live.messages import risk_body
 def test_shipped_policy_is_sound(capsys: pytest.CaptureFixture[str]) -> None:
     """The check finds nothing in it, and names its version and hash."""
     assert 0 == run("policy", "check", POLICY)
-    assert "0 errors, 0 warnings" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "0 errors, 0 warnings" in printed
+    assert "these are allowed to anybody: balance_enquiry, order_status, branch_hours, plan_enquiry\n" in printed
+
+
+def test_policy_diff_says_what_changed_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A payment that became information is allowed to anybody; the same policy twice answers alike."""
+    text = POLICY.read_text(encoding="utf-8").replace("payment: money", "payment: information")
+    (tmp_path / "p.yaml").write_text(text, encoding="utf-8")
+
+    assert 1 == run("policy", "diff", POLICY, tmp_path / "p.yaml")
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("payment: step_up -> allow in ") and "assurance none" in line for line in lines)
+    assert all(line.startswith("payment: ") for line in lines)
+    assert 0 == run("policy", "diff", POLICY, POLICY)
+    assert "both answer alike" in capsys.readouterr().out
 
 
 def test_schema_is_the_one_that_is_shipped(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,7 +61,7 @@ def test_warnings_alone_pass_the_check(tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "p.yaml").write_text(text, encoding="utf-8")
 
     assert 0 == run("policy", "check", tmp_path / "p.yaml")
-    finding, summary = capsys.readouterr().out.splitlines()
+    finding, _, summary = capsys.readouterr().out.splitlines()
     assert ["warning", "unused_tier", "tiers.entitlement:"] == finding.split()[:3]
     assert summary.endswith("0 errors, 1 warnings")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.policy.asked import POLICY, TEXT
-from voiceguard.policy import lint, load
+from voiceguard.policy import allowed_to_anybody, lint, load
 
 BAND_HIGH = "when: risk.band == 'high'"
 OTP = "when: \"'otp' in assurance\""
@@ -54,6 +54,30 @@ def test_finding(old: str, new: str, level: str, code: str, place: str) -> None:
         assert [] == findings
     else:
         assert (level, code, place) in [(found.level, found.code, found.place) for found in findings]
+
+
+@pytest.mark.parametrize(("old", "new", "level", "code", "place"), [
+    ("payment: money", "payment: information", "error", "open_sensitive_action", "actions.payment"),
+    ("mfa_reset: credentials", "mfa_reset: information", "error", "open_sensitive_action", "actions.mfa_reset"),
+    ("credentials:\n    assurance: [[otp], [human]]", "credentials:\n    assurance: []", "error",
+     "open_sensitive_tier", "tiers.credentials"),
+    ("account_state:\n    assurance: [[otp], [human]]", "account_state:\n    assurance: []", "warning",
+     "assurance_not_demanded", "tiers.account_state"),
+])
+def test_protection_taken_away_is_found(old: str, new: str, level: str, code: str, place: str) -> None:
+    """One word, and anybody gets money or an account."""
+    assert old in TEXT
+    found = [(finding.level, finding.code, finding.place) for finding in lint(load(TEXT.replace(old, new, 1)))]
+
+    assert (level, code, place) in found
+
+
+def test_actions_that_anybody_gets_are_listed() -> None:
+    """Those of open tiers, and of those only the ones that a rule lets through."""
+    assert ["balance_enquiry", "order_status", "branch_hours", "plan_enquiry"] == allowed_to_anybody(POLICY)
+    everything = "- name: open\n        when: \"true\""
+    narrower = TEXT.replace(everything, everything.replace("\"true\"", "action == 'order_status'"))
+    assert ["order_status"] == allowed_to_anybody(load(narrower))
 
 
 def test_numbers_in_rules_are_tried() -> None:

@@ -16,10 +16,12 @@ import pytest
 from tests.server.asking import answer, ask, on
 from tests.server.endings import until
 from tests.server.serving import ROOT, Phone, Served, Voice, heard, said, speak, start
+from voiceguard.adapters.policy_files import DEFAULT_POLICY
 from voiceguard.adapters.store import StoreError
-from voiceguard.errors import ModelError
+from voiceguard.errors import ConfigurationError, ModelError
 from voiceguard.events import ActionDecided, Decision, Samples
-from voiceguard.server.app import HEADERS
+from voiceguard.server.app import HEADERS, create_app
+from voiceguard.settings import Settings
 
 POLICY = (ROOT / "policies" / "default.yaml").read_text(encoding="utf-8")
 
@@ -302,7 +304,8 @@ def test_rule_fails_in_mid_call(tmp_path: Path) -> None:
         async with served.call():
             return [says(await ask(api, action)) for action in ("account_recovery", "payment", "balance_enquiry")]
 
-    assert [("handover", "policy_fault")] * 3 == on(tmp_path, use, policy_file=tmp_path / "policy.yaml")
+    chosen = {"policy_file": tmp_path / "policy.yaml", "unsafe_policy": True}
+    assert [("handover", "policy_fault")] * 3 == on(tmp_path, use, **chosen)
 
 
 def test_grant_cannot_be_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,3 +337,14 @@ def test_fault_nobody_foresaw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "application/problem+json" == answer.headers["content-type"]
     assert HEADERS.items() <= {name: answer.headers.get(name) for name in HEADERS}.items()
     assert "123456" not in answer.text
+
+
+def test_policy_with_errors_does_not_start(tmp_path: Path) -> None:
+    """What `policy check` refuses is not served, unless the operator says that it is to be."""
+    text = DEFAULT_POLICY.read_text(encoding="utf-8").replace("payment: money", "payment: information")
+    (tmp_path / "policy.yaml").write_text(text, encoding="utf-8")
+    chosen = Settings(data_dir=tmp_path, policy_file=tmp_path / "policy.yaml")
+
+    with pytest.raises(ConfigurationError, match=r"actions\.payment: It moves money"):
+        create_app(chosen, detectors=Voice().detectors())
+    create_app(chosen.model_copy(update={"unsafe_policy": True}), detectors=Voice().detectors())

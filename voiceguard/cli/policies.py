@@ -1,4 +1,4 @@
-"""Commands on policies: policy check, policy schema, policy explain, policy shadow."""
+"""Commands on policies: policy check, policy diff, policy schema, policy explain, policy shadow."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ def add(commands: Any) -> None:
     policy = commands.add_parser("policy", help="look at a policy").add_subparsers(required=True)
     check = new_command(policy, "check", _policy_check, "find rules that are wrong or dangerous")
     check.add_argument("file", type=Path, metavar="F")
+    diff = new_command(policy, "diff", _policy_diff, "say what a second policy answers otherwise, and where")
+    diff.add_argument("old", type=Path, metavar="A")
+    diff.add_argument("new", type=Path, metavar="B")
     new_command(policy, "schema", _policy_schema, "print the file's JSON Schema, for editors")
     shadow = new_command(policy, "shadow", _policy_shadow, "what the draft in shadow_policy_file would have decided")
     shadow.add_argument("--since", type=iso_time, default=0.0, metavar="TIME", help="calls from then on, ISO 8601")
@@ -33,16 +36,32 @@ def add(commands: Any) -> None:
 
 def _policy_check(options: argparse.Namespace) -> bool:
     from voiceguard.adapters.policy_files import read_policy
-    from voiceguard.policy.check import lint
+    from voiceguard.policy.check import allowed_to_anybody, lint
 
     policy = read_policy(options.file)
     findings = lint(policy)
     for finding in findings:
         print(f"{finding.level:7} {finding.code:24} {finding.place}: {finding.text}")
+    anybody = allowed_to_anybody(policy)
+    if anybody:
+        print(f"these are allowed to anybody: {', '.join(anybody)}")
     errors = sum(finding.level == "error" for finding in findings)
     print(f"{options.file.name}: version {policy.version}, sha256 {policy.sha256[:12]}, {errors} errors, "
           f"{len(findings) - errors} warnings")
     return not errors
+
+
+def _policy_diff(options: argparse.Namespace) -> bool:
+    from voiceguard.adapters.policy_files import read_policy
+    from voiceguard.policy.diff import differences
+
+    old, new = (read_policy(path) for path in (options.old, options.new))
+    found = differences(old, new)
+    for line in found:
+        print(line)
+    if not found:
+        print("both answer alike in every situation that was tried")
+    return not found
 
 
 def _policy_schema(_: argparse.Namespace) -> bool:

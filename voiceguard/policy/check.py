@@ -1,7 +1,6 @@
 """Lint: what a policy would do over a finite grid of contexts, before any call meets it.
 
-The grid is the product of every band, state, assurance set and flag that the tier's rules mention, and, for numbers,
-the values written in the rules and their neighbours. A tier that mentions only finite names is decided exactly.
+The grid is that of `voiceguard.policy.grid`.
 """
 
 from __future__ import annotations
@@ -9,15 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 from typing import Any, Literal
 
-from voiceguard.events import SOURCES, Band, Decision, Evidence, Risk, RiskState
-from voiceguard.policy.rules import Policy, Tier, Trace, context, explain
+from voiceguard.events import Decision
+from voiceguard.policy.grid import contexts, tells_actions_apart
+from voiceguard.policy.rules import Policy, Tier, Trace, explain
 
-_HELD = ((), ("otp",), ("human",), ("human", "otp"), ("human", "second_human"), ("human", "otp", "second_human"))
 _OPEN_ENDED = re.compile(r"\b(?:parameters|score|net_speech_s|evidence)\b")
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_SENSITIVE = re.compile(
+    r"(?:^|_)(?:money|payments?|pay|payees?|refunds?|transfers?|withdraw\w*|payouts?|loans?|beneficiar\w+|credentials?"
+    r"|passwords?|passcodes?|pins?|mfa|otp|totp|authenticators?|recovery)(?:_|$)"
+)
+"""Words of actions and tiers that move money or open an account."""
+_ASKS_ONLY = re.compile(r"_(?:status|enquiry|inquiry|information|info|hours|history|list)$")
 _ACTION_IS = re.compile(r"\baction\s*(?:==|!=)\s*(['\"])(.*?)\1|(['\"])([^'\"]*)\3\s*(?:==|!=)\s*action\b")
 _ACTION_IN = re.compile(r"\baction\s+in\s*\[([^\]]*)\]")
 _QUOTED = re.compile(r"(['\"])(.*?)\1")
@@ -36,7 +39,8 @@ class Finding:
 
 def lint(policy: Policy) -> list[Finding]:
     """Everything found, in the file's order. An error: a rule names an unknown action, is never reached, fails, or can
-    allow without the assurance its tier demands, at a high risk with no person, or on an injected instruction."""
+    allow without the assurance its tier demands, at a high risk with no person, or on an injected instruction; or an
+    action or tier of money or credentials demands no assurance."""
     findings = [finding for tier in policy.tiers.values() for finding in _tier(policy, tier)]
     return list(dict.fromkeys(findings))
 
@@ -47,19 +51,22 @@ def _tier(policy: Policy, tier: Tier) -> Iterator[Finding]:
     if not actions:
         yield Finding("warning", "unused_tier", place, "No action has this tier.")
         return
+    if not tier.sensitive:
+        yield from _open_tier(tier, actions)
     for demanded in tier.assurance:
         if not demanded & {"otp", "human"}:
             yield Finding("error", "empty_assurance", place, "An assurance set holds neither a code nor a person.")
-    for rule in tier.rules:
-        for action in _named_actions(rule.when):
-            if action not in policy.actions:
-                yield Finding("error", "unknown_action", f"{place}.{rule.name}", f"There is no action {action!r}.")
-    reached = set()
+    yield from _unknown_actions(policy, tier)
+    reached, needs_nothing = set(), tier.sensitive
     for seen, trace in _grid(policy, tier, actions):
         for step in trace.steps:
             if step.outcome != "not_matched":
                 reached.add(step.rule)
         yield from _unsafe(tier, seen, trace)
+        needs_nothing = needs_nothing or (trace.ruling.decision is Decision.ALLOW and not seen["assurance"])
+    if not needs_nothing:
+        text = "Its rules allow nothing without a code or a person, and unknown and locked-out customers pass them."
+        yield Finding("warning", "assurance_not_demanded", place, text)
     exact = True
     for rule in tier.rules:
         exact = exact and not _OPEN_ENDED.search(rule.when)
@@ -69,6 +76,40 @@ def _tier(policy: Policy, tier: Tier) -> Iterator[Finding]:
         elif rule.name not in reached:
             text = "No context that was tried reaches this rule."
             yield Finding("warning", "rule_not_reached", f"{place}.{rule.name}", text)
+
+
+def _unknown_actions(policy: Policy, tier: Tier) -> Iterator[Finding]:
+    for rule in tier.rules:
+        for action in _named_actions(rule.when):
+            if action not in policy.actions:
+                place = f"tiers.{tier.name}.{rule.name}"
+                yield Finding("error", "unknown_action", place, f"There is no action {action!r}.")
+
+
+def _open_tier(tier: Tier, actions: list[str]) -> Iterator[Finding]:
+    """What a tier that demands no assurance should not hold. Unknown and locked-out customers pass it too."""
+    place = f"tiers.{tier.name}"
+    if _SENSITIVE.search(tier.name):
+        text = "Money and credentials demand assurance, and this tier demands none."
+        yield Finding("error", "open_sensitive_tier", place, text)
+    for action in actions:
+        if _SENSITIVE.search(action) and not _ASKS_ONLY.search(action):
+            text = f"It moves money or opens an account, and its tier {tier.name} demands no assurance."
+            yield Finding("error", "open_sensitive_action", f"actions.{action}", text)
+
+
+def allowed_to_anybody(policy: Policy) -> list[str]:
+    """Actions that can be allowed with neither code nor person, in the file's order."""
+    found: set[str] = set()
+    for tier in policy.tiers.values():
+        actions = [action for action, name in policy.actions.items() if name == tier.name]
+        if not actions:
+            continue
+        apart = tells_actions_apart(_guards(policy, tier))
+        for seen, trace in _grid(policy, tier, actions):
+            if trace.ruling.decision is Decision.ALLOW and not seen["assurance"]:
+                found.update([seen["action"]] if apart else actions)
+    return [action for action in policy.actions if action in found]
 
 
 def _unsafe(tier: Tier, seen: dict[str, Any], trace: Trace) -> Iterator[Finding]:
@@ -100,35 +141,12 @@ def _unsafe(tier: Tier, seen: dict[str, Any], trace: Trace) -> Iterator[Finding]
 
 def _grid(policy: Policy, tier: Tier, actions: list[str]) -> Iterator[tuple[dict[str, Any], Trace]]:
     """Contexts in which a customer is known; an open tier's rules see the other case too."""
-    guards = [rule.when for rule in tier.rules] + [remark.when for remark in policy.remarks]
-    text = "\n".join(guards)
-    flags = (False, True)
-    open_flags = flags if not tier.sensitive else ()
+    for seen in contexts(_guards(policy, tier), actions, strangers=not tier.sensitive):
+        yield seen, explain(policy, seen["action"], seen)
 
-    def values(name: str, those: Any, otherwise: Any) -> Any:
-        return those if re.search(rf"\b{name}\b", text) and those else (otherwise,)
 
-    def edges(name: str, *always: float) -> list[float]:
-        found = {float(number) for when in guards if name in when for number in _NUMBER.findall(when)}
-        return sorted({*always, *(number + step for number in found for step in (-1.0, 0.0, 1.0))})
-
-    scores = [int(score) for score in edges("score", -1, 0, 50, 100) if -1 <= score <= 100]
-    speech = [net_s for net_s in edges("net_speech_s", 0.0, 10.0) if net_s >= 0]
-    llrs = [(), *(tuple((source, llr) for source in SOURCES) for llr in (-4.0, 4.0))]
-    for band, state, held, injection, consent, known, locked, score, net_s, evidence, action in product(
-        Band, RiskState, _HELD, flags,
-        values("consent", flags, True), values("customer_known", open_flags, True),
-        values("locked", flags, False), values("score", scores, 50), values("net_speech_s", speech, 10.0),
-        values("evidence", llrs, ()), values("action", actions, actions[0]),
-    ):
-        risk = Risk(0.0, net_s, None if score < 0 else score, band, state, tuple(
-            Evidence(source, llr, 1.0, llr, 1) for source, llr in evidence
-        ))
-        seen = context(
-            risk, assurance=held, consent=consent, customer_known=known, locked=locked, injection=injection,
-            action=action, tier=tier.name, parameters={},
-        )
-        yield seen, explain(policy, action, seen)
+def _guards(policy: Policy, tier: Tier) -> list[str]:
+    return [rule.when for rule in tier.rules] + [remark.when for remark in policy.remarks]
 
 
 def _named_actions(when: str) -> list[str]:

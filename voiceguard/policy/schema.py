@@ -25,6 +25,7 @@ from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_sc
 
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import Decision
+from voiceguard.policy.cost import why_dear
 
 Method = Literal["totp", "delivered_code"]
 Assurance = Literal["otp", "human", "second_human"]
@@ -77,6 +78,8 @@ def _compiles(when: str) -> str:
     except ValueError as error:
         why = str(error).partition("ERROR: <input>:1:")[2].partition(" expecting")[0].partition("\n")[0]
         raise _fault(f"this is not CEL: {when!r}, at character {why}") from error
+    if dear := why_dear(when):
+        raise _fault(f"it may take too long: {dear}")
     named = [
         *(name for name in program.variables() if name not in NAMES and name not in _BOUND.findall(when)),
         *(f"risk.{name}" for name in _RISK_FIELD.findall(when) if name not in RISK_FIELDS),

@@ -41,6 +41,7 @@ from voiceguard.live.jobs import CHECKPOINT, JOBS, Job, Jobs
 from voiceguard.live.metrics import Metrics
 from voiceguard.live.registry import Registry
 from voiceguard.measures.drift import Drift
+from voiceguard.policy import lint
 from voiceguard.server import answers, forwarding, health, live_socket, problems, streams
 from voiceguard.server.access import oidc, sign_in, users
 from voiceguard.server.access.authenticate import authorise
@@ -77,6 +78,12 @@ def create_app(
     if settings.otp_webhook_url is not None and settings.otp_webhook_secret is None:
         raise ConfigurationError("otp_webhook_secret is needed to sign what otp_webhook_url gets")
     policy = read_policy(settings.policy_file)
+    errors = [finding for finding in lint(policy) if finding.level == "error"] if settings.policy_file else []
+    if errors and not settings.unsafe_policy:
+        raise ConfigurationError(
+            f"policy {settings.policy_file}: {errors[0].place}: {errors[0].text} (voiceguard policy check names "
+            f"{len(errors)} errors; unsafe_policy starts all the same)"
+        )
     shadow = read_policy(settings.shadow_policy_file) if settings.shadow_policy_file else None
     strange = set(settings.oidc.roles.values()) - set(Role)
     if strange:

@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(None, description="Redis between workers; empty: this process is alone.")
     workers: int = Field(1, ge=1, le=256, description="Processes on this machine; more than one need redis_url.")
     policy_file: Path | None = Field(None, description="Policy to enforce; empty: the shipped default.")
+    unsafe_policy: bool = Field(False, description="Start although policy check finds errors in the policy.")
     shadow_policy_file: Path | None = Field(None, description="Draft whose rulings are recorded and never enforced.")
     models_dir: Path | None = Field(None, description="Folder of models; empty: the shipped ones.")
     synthetic_model: str = Field("synthetic-stream", description="Synthetic-voice detector that runs on every window.")
