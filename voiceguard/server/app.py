@@ -41,7 +41,7 @@ from voiceguard.live.jobs import CHECKPOINT, JOBS, Job, Jobs
 from voiceguard.live.metrics import Metrics
 from voiceguard.live.registry import Registry
 from voiceguard.measures.drift import Drift
-from voiceguard.policy import lint
+from voiceguard.policy import Policy, lint
 from voiceguard.server import answers, forwarding, health, live_socket, problems, streams
 from voiceguard.server.access import oidc, sign_in, users
 from voiceguard.server.access.authenticate import authorise
@@ -77,13 +77,7 @@ def create_app(
     """
     if settings.otp_webhook_url is not None and settings.otp_webhook_secret is None:
         raise ConfigurationError("otp_webhook_secret is needed to sign what otp_webhook_url gets")
-    policy = read_policy(settings.policy_file)
-    errors = [finding for finding in lint(policy) if finding.level == "error"] if settings.policy_file else []
-    if errors and not settings.unsafe_policy:
-        raise ConfigurationError(
-            f"policy {settings.policy_file}: {errors[0].place}: {errors[0].text} (voiceguard policy check names "
-            f"{len(errors)} errors; unsafe_policy starts all the same)"
-        )
+    policy = _read_policy(settings)
     shadow = read_policy(settings.shadow_policy_file) if settings.shadow_policy_file else None
     strange = set(settings.oidc.roles.values()) - set(Role)
     if strange:
@@ -182,6 +176,18 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         ws_per_message_deflate=False, timeout_graceful_shutdown=5, backlog=BACKLOG,
         forwarded_allow_ips=list(settings.trusted_proxies),
     )
+
+
+def _read_policy(settings: Settings) -> Policy:
+    """The policy to enforce. Raises ConfigurationError for one in which the check finds errors, unless it is to be."""
+    policy = read_policy(settings.policy_file)
+    errors = [finding for finding in lint(policy) if finding.level == "error"] if settings.policy_file else []
+    if errors and not settings.unsafe_policy:
+        raise ConfigurationError(
+            f"policy {settings.policy_file}: {errors[0].place}: {errors[0].text} (voiceguard policy check names "
+            f"{len(errors)} errors; unsafe_policy starts all the same)"
+        )
+    return policy
 
 
 def _delivery(settings: Settings, stack: AsyncExitStack) -> Deliver:
