@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv demo test test-core test-peers test-ray check console console-check figures lock replay-demo
+.PHONY: audit-packages sbom attack venv demo test test-core test-peers test-ray check console console-check figures lock replay-demo
 venv: .venv/ready
 
 .venv/ready: requirements/dev.lock pyproject.toml
@@ -64,3 +64,23 @@ figures: venv
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --group dev pyproject.toml -o requirements/dev.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --extra ray -c requirements/dev.lock pyproject.toml -o requirements/ray.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --extra postgres -c requirements/dev.lock pyproject.toml -o requirements/run.lock
+
+# Known faults of what the service runs on. The tool is fetched for the purpose; without the network it is skipped, and said so.
+audit-packages:
+	@if $(PYTHON) -m venv .audit && .audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1 \
+	  && .audit/bin/python -c "import socket; socket.create_connection(('pypi.org', 443), 5)" 2>/dev/null; \
+	then .audit/bin/pip-audit --require-hashes --disable-pip -r requirements/run.lock; \
+	else echo "pip-audit: skipped, the package index and its list of faults cannot be reached from here"; fi
+
+# What the service is made of, as CycloneDX 1.6, out of the lock alone.
+sbom: venv
+	@if $(PYTHON) -m venv .audit && .audit/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0; then \
+	  .audit/bin/cyclonedx-py requirements requirements/run.lock --pyproject pyproject.toml --output-reproducible --spec-version 1.6 -o sbom.cdx.json; \
+	else echo "SBOM: skipped, cyclonedx-bom cannot be installed here"; fi
+
+# The attacks on the port, on sign-in, on keys and on policies, on loopback alone.
+attack: venv
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ATTACKS)
+ATTACKS := tests/server/port $(addprefix tests/server/access/,test_guesses.py test_authenticate.py test_sign_in.py) \
+  $(addprefix tests/server/,test_fail_closed.py test_grants.py test_live_socket.py) tests/policy/test_check.py tests/policy/test_cost.py
