@@ -62,6 +62,18 @@ def test_keys_are_made_listed_and_revoked(capsys: pytest.CaptureFixture[str]) ->
     assert "" == capsys.readouterr().out
 
 
+def test_keys_create_expires_is_told_in_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    """In days or hours; anything else is a mistake."""
+    assert 0 == run("keys", "create", "platform", "--scope", "stream", "--expires", "90d")
+    assert 0 == run("keys", "create", "desk", "--scope", "live", "--expires", "12h")
+    capsys.readouterr()
+    assert 0 == run("keys", "list")
+    lines = capsys.readouterr().out.splitlines()
+    assert 2 == len(lines) and all(", expires 20" in line for line in lines)
+    for wrong in ("90", "0d", "-1d", "soon"):
+        assert 2 == run("keys", "create", "other", "--scope", "stream", f"--expires={wrong}")
+
+
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 129])
 def test_names_are_short_and_printable(name: str) -> None:
     """What later stands in lists and records is one line."""

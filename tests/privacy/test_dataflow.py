@@ -55,8 +55,8 @@ def test_field_outside_of_an_answer_never_leaves(tmp_path: Path, monkeypatch: py
         async with serving(tmp_path) as served, served.api() as api:
             async def listed(_: object) -> list[dict[str, object]]:
                 return [{"name": "k", "scopes": [], "created_at": 1.0, "last_used_at": None, "old_until": None,
-                         "tenant": "default", "kind": "machine", "owner": None, "actions": None, "fields": None,
-                         "secret_sha256": "0"}]
+                         "expires_at": None, "tenant": "default", "kind": "machine", "owner": None,
+                         "actions": None, "fields": None, "secret_sha256": "0"}]
 
             monkeypatch.setattr(served.service.store.api_keys, "list", listed)
             key = await served.service.store.api_keys.create("people", ["people"], by="tests", now=1.0)

@@ -24,10 +24,8 @@ from joserfc.jwk import OKPKey
 
 from voiceguard.errors import AuthenticationError, ConfigurationError, NothingThere, VoiceguardError
 from voiceguard.events import Grant
-from voiceguard.policy.grants import claims
+from voiceguard.policy.grants import AUDIENCE, claims
 
-AUDIENCE: Final = "voiceguard-grant"
-"""`aud` of a grant: meant for whoever redeems it, and no login or access token."""
 ALG: Final = "Ed25519"
 """RFC 9864's name, which replaces the ambiguous `EdDSA`."""
 TYPE: Final = "vg-grant+jwt"
@@ -84,7 +82,7 @@ class Keys:
         """The grant as a compact JWT (RFC 7519). Raises VoiceguardError when it cannot be signed."""
         header = {"alg": ALG, "typ": TYPE, "kid": self._kid}
         try:
-            return jwt.encode(header, {**claims(grant, issuer), "aud": AUDIENCE}, self._signing, algorithms=[ALG])
+            return jwt.encode(header, claims(grant, issuer), self._signing, algorithms=[ALG])
         except (JoseError, ValueError, AttributeError) as error:
             raise VoiceguardError(f"the grant could not be signed: {type(error).__name__}") from None
 

@@ -12,6 +12,7 @@ from typing import Any
 import pyotp
 
 from voiceguard.cli.shared import (
+    duration,
     moment,
     new_command,
     operator,
@@ -41,6 +42,7 @@ def add(commands: Any) -> None:
     create.add_argument("--scope", action="append", choices=SCOPES, required=True, help="may be given several times")
     create.add_argument("--tenant", type=tenant_name, default=DEFAULT, help="the brand whose calls it reaches")
     create.add_argument("--owner", type=short, help="the person whose key it is: two keys of one person count as one")
+    create.add_argument("--expires", type=duration, metavar="90d", help="days (d) or hours (h) that it is good for")
     rotate = new_command(keys, "rotate", _keys_rotate, "make a new secret for a key and print it, once")
     rotate.add_argument("name")
     rotate.add_argument("--grace", type=positive, default=24.0, help="hours for which the old secret stays good")
@@ -81,9 +83,11 @@ def _models(options: argparse.Namespace) -> bool:
 def _keys_create(options: argparse.Namespace) -> bool:
     from voiceguard.adapters.store.api_keys import KeyTerms
 
-    terms = KeyTerms(tenant=options.tenant, owner=options.owner)
+    now = time.time()
+    expires_at = None if options.expires is None else now + options.expires
+    terms = KeyTerms(tenant=options.tenant, owner=options.owner, expires_at=expires_at)
     print(_with_keys(options, lambda keys: keys.create(
-        options.name, options.scope, by=operator(), now=time.time(), terms=terms
+        options.name, options.scope, by=operator(), now=now, terms=terms
     )))
     return True
 
@@ -104,7 +108,8 @@ def _keys_revoke(options: argparse.Namespace) -> bool:
 def _keys_list(options: argparse.Namespace) -> bool:
     for key in asyncio.run(read_store(read_settings(options), lambda store: store.api_keys.list())):
         tenant = "" if key["tenant"] == DEFAULT else f", tenant {key['tenant']}"
-        print(f"{key['name']:24} {' '.join(key['scopes']):40} last used {moment(key['last_used_at'])}{tenant}")
+        expires = "" if key["expires_at"] is None else f", expires {moment(key['expires_at'])}"
+        print(f"{key['name']:24} {' '.join(key['scopes']):40} last used {moment(key['last_used_at'])}{expires}{tenant}")
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import math
+import re
 import time
 import tomllib
 from collections.abc import Callable
@@ -55,6 +56,14 @@ def workers(text: str) -> int:
     if not 1 <= number <= 256:
         raise argparse.ArgumentTypeError("a number from 1 to 256 is expected")
     return number
+
+
+def duration(text: str) -> float:
+    """A time like 90d or 12h, in seconds."""
+    found = re.fullmatch(r"([0-9]{1,5})([dh])", text)
+    if found is None or int(found[1]) == 0:
+        raise argparse.ArgumentTypeError("a number of days or hours is expected, like 90d or 12h")
+    return int(found[1]) * (86400.0 if found[2] == "d" else 3600.0)
 
 
 def port(text: str) -> int:

@@ -37,6 +37,10 @@ class Metrics:
                                registry=registry)
         self.media_ms = Counter("voiceguard_media_faults_milliseconds", "Audio lost, repeated or late.", ["kind"],
                                 registry=registry)
+        self.provider_refused = Counter(
+            "voiceguard_provider_sign_ins_refused", "Sign-ins by the identity provider that were refused.",
+            registry=registry,
+        )
         self.store_errors = Counter("voiceguard_store_errors", "Writes that the store refused.", registry=registry)
         self.job_errors = Counter("voiceguard_job_errors", "Turns of jobs that failed.", ["job"], registry=registry)
         self.worker_errors = Counter("voiceguard_worker_errors", "Faults that a worker survived.", ["worker"],

@@ -10,8 +10,8 @@ from typing import Any
 from voiceguard.events import Grant
 from voiceguard.events.tenants import DEFAULT, own_name, tenant_of
 
-AUDIENCE = "voiceguard:redeem"
-"""`aud` of every grant: it is spent at our redeem endpoint and means nothing elsewhere."""
+AUDIENCE = "voiceguard-grant"
+"""`aud` of every grant: meant for whoever redeems it, and no login or access token."""
 
 
 def parameters_sha256(parameters: Mapping[str, str]) -> str:

@@ -38,7 +38,7 @@ _ROWS: Final[tuple[tuple[Kind, str, str, str], ...]] = (
      "checkpoint_id verdict_id live calls redeemed_at direction days outcome worker job level event "
      "timestamp where error route data_dir database passed_over unreadable"),
     ("internal", "runs machines' access", "",
-     "scopes last_used_at old_until grace_s key_name nonce oidc is_set_up tenant"),
+     "scopes key_id last_used_at old_until grace_s key_name nonce oidc is_set_up tenant"),
     ("internal", "says what decided: policy, rule, model", "",
      "policy models model rules rule tier tiers sha256 hash assurance verify acr system control "
      "place"),

@@ -103,11 +103,13 @@ TABLES: Final = (
           "heard_voices; embedding encrypted by customer-data.key"),
     Place("table consents", "consent_id purpose source:kind wording author given_at expires_at withdrawn_at "
           "withdrawn_by call_id customer:subject", "consent", "consents"),
+    Place("table call_keys", "key_id call_id subject created_at key", _CALL,
+          "call_keys; key encrypted by customer-data.key"),
     Place("table nonces", "nonce expires", "short_lived", "nonces"),
     Place("table registered_calls", "uuid_sha256 expires_at sealed", "short_lived",
           "registered_calls; sealed encrypted by customer-data.key"),
     Place("table api_keys", "name:key_name secret_sha256 scopes created_at last_used_at old_sha256 old_until "
-          "tenant kind owner:person actions:tiers fields",
+          "expires_at tenant kind owner:person actions:tiers fields",
           "account", "api_keys"),
     Place("table people", "name roles password_hash totp_secret last_totp_step created_at disabled_at signed_in_at "
           "setup_sha256 setup_expires issuer subject:name tenant", "account",
@@ -145,7 +147,7 @@ RECORDS: Final = (
         "person_added": "name roles tenant by", "person_roles": "name roles by", "person_reset": "name by",
         "person_disabled": "name by", "person_set_up": "name", "recovery_code_used": "name",
         "signed_in": "name method:kind", "signed_out": "name", "guesses_blocked": "key:guesser tries seconds",
-        "key_created": "name:key_name scopes by tenant key_kind:kind owner:person actions:tiers fields",
+        "key_created": "name:key_name scopes by tenant key_kind:kind owner:person actions:tiers fields expires_at",
         "customer_unlocked": "customer_ref:subject wrong_codes by reason",
         "key_rotated": "name:key_name grace_s by",
         "key_revoked": "name:key_name by",
@@ -225,7 +227,7 @@ ANSWERS: Final = _in_memory("answer", {
     "Session": "oidc person roles csrf ends_at method:kind", "SignedIn": "person",
     "SetUpBegun": "name secret uri qr", "SetUpFinished": "person recovery_codes",
     "Person": "name roles created_at disabled_at signed_in_at issuer is_set_up tenant", "People": "people",
-    "Key": "name:key_name scopes created_at last_used_at old_until tenant kind owner:person "
+    "Key": "name:key_name scopes created_at last_used_at old_until expires_at tenant kind owner:person "
            "actions:tiers fields", "Keys": "keys:key_name",
     "Health": "status", "Readiness": "status calls:count policy", "KeySet": "keys",
 })

@@ -16,6 +16,7 @@ from voiceguard.live.context import LiveContext
 from voiceguard.live.jobs import Jobs
 from voiceguard.live.metrics import Metrics
 from voiceguard.live.registry import Registry
+from voiceguard.server.access.strangers import Strangers
 from voiceguard.server.connections import Connections
 from voiceguard.server.port.census import Census
 from voiceguard.settings import Settings
@@ -37,6 +38,8 @@ class WebContext:
     """The identity provider that vouches for people, where one is configured."""
     connections: Connections = field(default_factory=Connections)
     """Open streams and live feeds."""
+    strangers: Strangers = field(default_factory=Strangers)
+    """Bounds the records of those whom nobody knows."""
     passwords: Passwords = field(default_factory=Passwords)
     claims: dict[UUID, Registered] = field(default_factory=dict)
     """Registrations that opened a call, so that a further stream of it is let in; the oldest are forgotten."""

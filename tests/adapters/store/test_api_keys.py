@@ -66,7 +66,7 @@ def test_last_use_to_the_minute(tmp_path: Path) -> None:
     assert [None, 10.0, 10.0, 70.0] == seen
     assert {
         "name": "desk", "scopes": ["live"], "created_at": 0.0, "last_used_at": 70.0, "old_until": None,
-        "tenant": "default", "kind": "machine", "owner": None, "actions": None, "fields": None,
+        "tenant": "default", "kind": "machine", "owner": None, "actions": None, "fields": None, "expires_at": None,
     } == listed
 
 
@@ -83,3 +83,21 @@ def test_who_cannot_be_noted_still_passes(tmp_path: Path, monkeypatch: pytest.Mo
         return await keys.check(secret, 1.0)
 
     assert "desk" == using(tmp_path, use).name
+
+
+def test_check_expired_key_opens_nothing(tmp_path: Path) -> None:
+    """From the second of its end on, by the secret before a rotation too; the list and the record tell when."""
+    async def use(store: Store) -> Any:
+        keys = store.api_keys
+        first = await keys.create("desk", ["live"], by="test", now=1.0, terms=KeyTerms(expires_at=100.0))
+        second = await keys.rotate("desk", grace_s=1000.0, by="test", now=2.0)
+        assert second is not None
+        good = [await keys.check(secret, 99.9) for secret in (first, second)]
+        ended = [await keys.check(secret, 100.0) for secret in (first, second)]
+        held = await keys.holders([one.digest for one in good if one is not None], 100.0)
+        listed, (_, created, _) = await keys.list(), await store.calls.events("~people")
+        return good, ended, held, listed[0]["expires_at"], created["expires_at"]
+
+    good, ended, held, listed, created = using(tmp_path, use)
+    assert [100.0, 100.0] == [one.terms.expires_at for one in good]
+    assert ([None, None], {}, 100.0, 100.0) == (ended, held, listed, created)

@@ -142,6 +142,20 @@ def test_refused(spoil: str, tmp_path: Path) -> None:
     assert ("/console/#sign-in-refused", None, "provider_refused") == on(tmp_path, use)
 
 
+def test_callback_by_strangers_writes_one_record_a_minute(tmp_path: Path) -> None:
+    """The rest is counted in a metric."""
+    async def use(served: Served) -> Any:
+        async with httpx.AsyncClient(verify=False, timeout=60) as browser:
+            for _ in range(20):
+                await browser.get(f"{served.origin}/v1/oidc/callback")
+        kinds = [record["kind"] for record in await served.service.store.calls.events("~people")]
+        metrics = served.service.metrics.registry
+        return kinds, metrics.get_sample_value("voiceguard_provider_sign_ins_refused_total")
+
+    kinds, counted = on(tmp_path, use)
+    assert (1, 20.0) == (kinds.count("provider_refused"), counted)
+
+
 def test_a_name_that_somebody_has_here(tmp_path: Path) -> None:
     """A provider cannot make anybody into a person who signs in by password."""
     async def use(served: Served) -> str:

@@ -35,6 +35,8 @@ class KeyTerms:
     """Tiers of actions that it may ask for; None: all."""
     fields: frozenset[str] | None = None
     """Names of the fields that its answers may hold; None: all."""
+    expires_at: float | None = None
+    """Unix seconds from which on it opens nothing, its rotated secrets too; None: never."""
 
     def as_row(self) -> dict[str, Any]:
         """As the table and the record of its making hold them."""
@@ -42,7 +44,7 @@ class KeyTerms:
             name: None if words is None else " ".join(sorted(words))
             for name, words in (("actions", self.actions), ("fields", self.fields))
         }
-        return {"tenant": self.tenant, "kind": self.kind, "owner": self.owner, **lists}
+        return {"tenant": self.tenant, "kind": self.kind, "owner": self.owner, "expires_at": self.expires_at, **lists}
 
 
 ALL = KeyTerms()
@@ -83,6 +85,7 @@ class ApiKeys:
             await record_act(
                 connection, now, "key_created", name=name, scopes=wanted, by=by, tenant=terms.tenant,
                 key_kind=terms.kind, owner=terms.owner, actions=row["actions"], fields=row["fields"],
+                expires_at=terms.expires_at,
             )
         return secret
 
@@ -108,7 +111,7 @@ class ApiKeys:
         return revoked.rowcount > 0
 
     async def check(self, secret: str, now: float) -> Holder | None:
-        """The key's holder; None for an unknown or revoked key, or one rotated too long ago."""
+        """The key's holder; None for an unknown, revoked or expired key, or one rotated too long ago."""
         digest = _sha256(secret)
         async with self._database.read("check an API key") as connection:
             row = (await connection.execute(select(api_keys).where(_current([digest], now)))).one_or_none()
@@ -132,7 +135,8 @@ class ApiKeys:
 
     async def list(self, tenant: str | None = None) -> list[dict[str, Any]]:
         """Every key of a tenant, or of all, by name: `name`, `scopes` (sorted), `created_at`, `last_used_at`,
-        `old_until`, `tenant`, `kind`, `owner`, and `actions` and `fields`, which are null where they are not cut down.
+        `old_until`, `expires_at`, `tenant`, `kind`, `owner`, and `actions` and `fields`, which are null where they are
+        not cut down.
         """
         query = select(api_keys).order_by(api_keys.c.name)
         if tenant is not None:
@@ -143,18 +147,21 @@ class ApiKeys:
             "name": row.name, "scopes": row.scopes.split(), "created_at": row.created_at,
             "last_used_at": row.last_used_at, "old_until": row.old_until, "tenant": row.tenant,
             "kind": row.kind, "owner": row.owner, "actions": _words(row.actions), "fields": _words(row.fields),
+            "expires_at": row.expires_at,
         } for row in rows]
 
 
 def _current(digests: Collection[str], now: float) -> ColumnElement[bool]:
-    return or_(
-        api_keys.c.secret_sha256.in_(digests), and_(api_keys.c.old_sha256.in_(digests), api_keys.c.old_until > now)
+    return and_(
+        or_(api_keys.c.secret_sha256.in_(digests),
+            and_(api_keys.c.old_sha256.in_(digests), api_keys.c.old_until > now)),
+        or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now),
     )
 
 
 def _holder(row: Row[Any], digest: str) -> Holder:
     actions, fields = (None if words is None else frozenset(words.split()) for words in (row.actions, row.fields))
-    terms = KeyTerms(row.tenant, row.kind, row.owner, actions, fields)
+    terms = KeyTerms(row.tenant, row.kind, row.owner, actions, fields, row.expires_at)
     return Holder(row.name, frozenset(row.scopes.split()), terms, digest)
 
 

@@ -36,8 +36,7 @@ class Calls:
         """
         if records:
             async with self._database.write("append records") as connection:
-                hidden = [await pseudonyms.hide(connection, record, self._database.cipher_or_none)
-                          for record in records]
+                hidden = await pseudonyms.hide_all(connection, call_id, records, self._database.cipher_or_none)
                 await chains.append(connection, call_id, hidden)
                 for record in hidden:
                     await consents.restate(connection, call_id, record)

@@ -11,6 +11,7 @@ from voiceguard.adapters.store.database import Database, StoreError
 from voiceguard.adapters.store.tables import customers
 from voiceguard.adapters.store.users import record_act
 from voiceguard.events import CustomerFacts
+from voiceguard.text.pii import mask
 
 
 class Customers:
@@ -56,7 +57,7 @@ class Customers:
             hidden = await pseudonyms.hide(connection, {"customer_ref": ref}, self._database.cipher_or_none)
             await record_act(
                 connection, now, "customer_unlocked", customer_ref=hidden["customer_ref"], wrong_codes=forgotten,
-                by=author, reason=reason,
+                by=author, reason=mask(reason),
             )
         return forgotten
 
@@ -64,7 +65,9 @@ class Customers:
         """Erase all that is kept of a customer, records included, while every chain stays whole; see
         `voiceguard.adapters.store.pseudonyms`. The number of calls that forget them, None when nobody knew them."""
         async with self._database.write("erase a customer") as connection:
-            return await pseudonyms.erase(connection, ref, author=author, reason=reason, now=now)
+            erased = await pseudonyms.erase(connection, ref, author=author, reason=reason, now=now)
+        await self._database.empty_log()
+        return erased
 
     def _decrypt(self, encrypted: str | None) -> str | None:
         if encrypted is None:

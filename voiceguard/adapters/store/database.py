@@ -74,6 +74,14 @@ class Database:
             async with self._turn, self._writer.begin() as connection:
                 yield connection
 
+    async def empty_log(self) -> None:
+        """Leave nothing of what was overwritten in SQLite's log, as far as no reader needs it now."""
+        if self.engine.dialect.name == "sqlite":
+            with faults("empty the log"):
+                async with self.engine.connect() as connection:
+                    raw: Any = (await connection.get_raw_connection()).driver_connection
+                    await raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """Reading in which a chain and its head belong together, whoever writes meanwhile; SQLite always reads so."""

@@ -1,8 +1,8 @@
 """Customers as the audit knows them: under names that mean nothing any more once a customer is erased.
 
 Records are chained and signed, so nothing can be taken out of them. What they hold of a customer is a random name, and
-what the platform said of the call, encrypted with a key of the customer's own. Name and key stand in one row of a
-table: erasing it erases the customer from every record, and every hash and signature stays good.
+what platforms and people said of the call in words is encrypted with a key of the call's own (`call_words`). Names and
+keys stand in tables: erasing their rows erases the customer from every record, and every hash and signature stays good.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from contextlib import suppress
 from typing import Any
 
 from cryptography.fernet import Fernet
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, delete, insert, select, union, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voiceguard.adapters.store import chains, grants
+from voiceguard.adapters.store import call_words, chains, grants
 from voiceguard.adapters.store.tables import (
+    call_keys,
     calls,
     customers,
     heard_voices,
@@ -29,24 +30,33 @@ from voiceguard.adapters.store.tables import (
     voiceprints,
     wrong_codes,
 )
+from voiceguard.text.pii import mask
 
 PREFIX = "subject:"
 
 
 async def hide(connection: AsyncConnection, record: Mapping[str, Any], cipher: Any) -> dict[str, Any]:
-    """The record as it is chained: with the customer's random name, and the call's metadata sealed.
-
-    Without a `cipher` nothing can be sealed, and metadata of a call that names a customer are left out.
-    """
+    """The record with random names in place of customers'; its words are not looked at."""
     hidden = dict(record)
     if record.get("customer_ref") is not None:
-        row = await _subject(connection, record["customer_ref"], cipher)
-        hidden["customer_ref"] = row["subject"]
-        if record.get("metadata"):
-            hidden["metadata"] = {} if row["key"] is None else {"sealed": _seal(record["metadata"], row["key"], cipher)}
+        hidden["customer_ref"] = (await _subject(connection, record["customer_ref"], cipher))["subject"]
     if record.get("grant") is not None:
         row = await _subject(connection, record["grant"]["customer_ref"], cipher)
         hidden["grant"] = {**record["grant"], "customer_ref": row["subject"]}
+    return hidden
+
+
+async def hide_all(
+    connection: AsyncConnection, call_id: str, records: Iterable[Mapping[str, Any]], cipher: Any
+) -> list[dict[str, Any]]:
+    """A call's records as they are chained: with random names, and their words sealed.
+
+    Without a `cipher` nothing can be sealed, and the words are left out.
+    """
+    hidden = []
+    for record in records:
+        named = await hide(connection, record, cipher)
+        hidden.append(await call_words.seal(connection, call_id, named, cipher))
     return hidden
 
 
@@ -58,14 +68,14 @@ async def show(connection: AsyncConnection, records: Iterable[Mapping[str, Any]]
     rows = {row["subject"]: row for row in found.mappings()}
     for record in shown:
         row = rows.get(record.get("customer_ref"))
-        sealed = (record.get("metadata") or {}).get("sealed")
-        if sealed is not None:
-            record["metadata"] = {} if row is None else _open(sealed, row["key"], cipher)
+        metadata = record.get("metadata") or {}
+        if metadata.keys() == {"sealed"}:  # as it was before calls had keys of their own
+            record["metadata"] = {} if row is None else _open(metadata["sealed"], row["key"], cipher)
         if record.get("customer_ref") is not None:
             record["customer_ref"] = _ref(record["customer_ref"], row)
         if (granted := _granted(record)) is not None:
             record["grant"] = {**record["grant"], "customer_ref": _ref(granted, rows.get(granted))}
-    return shown
+    return await call_words.unseal(connection, shown, cipher)
 
 
 async def erase(connection: AsyncConnection, ref: str, *, author: str, reason: str, now: float) -> int | None:
@@ -78,18 +88,25 @@ async def erase(connection: AsyncConnection, ref: str, *, author: str, reason: s
     if subject is None and known is None:
         return None
     names = [] if subject is None else [subject]
-    theirs = select(calls.c.call_id).where(calls.c.customer_ref.in_(names)).order_by(calls.c.call_id)
-    call_ids = list((await connection.execute(theirs)).scalars())
+    # A call id that was used again belongs to its newest customer; the keys remember the earlier ones.
+    theirs = union(
+        select(calls.c.call_id).where(calls.c.customer_ref.in_(names)),
+        select(call_keys.c.call_id).where(call_keys.c.subject.in_(names)),
+    )
+    call_ids = sorted((await connection.execute(theirs)).scalars())
     await grants.revoke_of_customer(connection, ref, "erased", now)
-    await connection.execute(update(verdicts).where(verdicts.c.call_id.in_(theirs)).values(note=None))
+    noted = verdicts.c.call_id.in_(theirs.subquery().select())
+    await connection.execute(update(verdicts).where(noted).values(note=None))
     for table, column in (
         (voiceprints, voiceprints.c.customer_ref), (heard_voices, heard_voices.c.customer_ref),
         (wrong_codes, wrong_codes.c.customer_ref), (sent_codes, sent_codes.c.customer_ref),
         (customers, customers.c.ref), (subjects, subjects.c.ref),
     ):
         await connection.execute(delete(table).where(column == ref))
+    await connection.execute(delete(call_keys).where(call_keys.c.subject.in_(names)))
+    erased = {"kind": "erased", "at": now, "author": author, "reason": mask(reason)}
     for call_id in call_ids:
-        await chains.append(connection, call_id, [{"kind": "erased", "at": now, "author": author, "reason": reason}])
+        await chains.append(connection, call_id, [erased])
     return len(call_ids)
 
 
@@ -120,10 +137,6 @@ def _ref(name: str, row: RowMapping | None) -> str | None:
     if row is not None:
         return str(row["ref"])
     return None if name.startswith(PREFIX) else name
-
-
-def _seal(metadata: Mapping[str, Any], key: str, cipher: Any) -> str:
-    return Fernet(cipher.decrypt(key.encode())).encrypt(json.dumps(metadata).encode()).decode()
 
 
 def _open(sealed: str, key: str, cipher: Any) -> Any:

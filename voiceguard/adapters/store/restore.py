@@ -11,6 +11,7 @@ from voiceguard.adapters.store import grants
 from voiceguard.adapters.store.tables import chain_heads, checkpoints, customers, people, sessions
 from voiceguard.adapters.store.users import record_act
 from voiceguard.audit.checkpoint import Mark
+from voiceguard.text.pii import mask
 
 STEP_S = 30
 """Of a time-based one-time code (RFC 6238)."""
@@ -35,7 +36,7 @@ async def accept(connection: AsyncConnection, lost: Mark | None, *, by: str, rea
     kept = (await connection.execute(select(func.max(checkpoints.c.checkpoint_id)))).scalar_one()
     records = (await connection.execute(select(func.coalesce(func.sum(chain_heads.c.count), 0)))).scalar_one()
     await record_act(
-        connection, now, "restored", by=by, reason=reason, kept_checkpoint=kept, kept_records=int(records),
+        connection, now, "restored", by=by, reason=mask(reason), kept_checkpoint=kept, kept_records=int(records),
         lost=None if lost is None else asdict(lost), grants_revoked=revoked, sessions_ended=ended.rowcount,
     )
     return Closed(revoked, ended.rowcount)

@@ -195,6 +195,17 @@ consents = Table(
     Index("ix_consents_given_at", "given_at"),
 )
 
+call_keys = Table(
+    "call_keys", metadata,
+    Column("key_id", String, primary_key=True),  # random: what records name the key by
+    Column("call_id", String, nullable=False),
+    Column("subject", String),  # the customer's random name; null until the customer is named
+    Column("created_at", Double, nullable=False),
+    Column("key", Text, nullable=False),  # encrypted: of what records hold of this call in words
+    Index("ix_call_keys_call_id", "call_id"),
+    Index("ix_call_keys_subject", "subject"),
+)
+
 nonces = Table(
     "nonces", metadata,
     Column("nonce", String, primary_key=True),
@@ -219,6 +230,7 @@ api_keys = Table(
     Column("last_used_at", Double),  # give or take a minute
     Column("old_sha256", String(64)),  # of the secret before the last rotation, good until old_until
     Column("old_until", Double),
+    Column("expires_at", Double),  # null: never
     Column("tenant", String, nullable=False, server_default="default"),
     Column("kind", String, nullable=False, server_default="machine"),  # machine or assistant
     Column("owner", String),  # the person whose key it is; null: it acts for nobody in particular

@@ -58,7 +58,12 @@ async def callback(service: ServiceOf, request: Request) -> Response:
     except ProviderError:
         return _back("unavailable")
     except AuthenticationError as error:
-        await service.store.users.note("provider_refused", service.now(), why=str(error))
+        service.metrics.provider_refused.inc()
+        unrecorded = service.strangers.due("provider_refused", service.now())
+        if unrecorded is not None:
+            await service.store.users.note(
+                "provider_refused", service.now(), why=str(error), unrecorded=unrecorded
+            )
         return _back("refused")
     response = _back("")
     await open_session(service, request, response, name, "oidc")

@@ -67,6 +67,7 @@ class Key(TypedDict):
     created_at: float | None
     last_used_at: float | None
     old_until: float | None
+    expires_at: float | None
     tenant: str
     kind: str
     owner: str | None
