@@ -16,9 +16,9 @@ from voiceguard.live.context import LiveContext
 from voiceguard.live.jobs import Jobs
 from voiceguard.live.metrics import Metrics
 from voiceguard.live.registry import Registry
-from voiceguard.server.access.strangers import Strangers
 from voiceguard.server.connections import Connections
 from voiceguard.server.port.census import Census
+from voiceguard.server.strangers import Strangers
 from voiceguard.settings import Settings
 from voiceguard.text.reader import Reader
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voiceguard.server.access.strangers import Strangers
+from voiceguard.server.strangers import Strangers
 
 
 def test_due_is_one_a_minute_of_each_kind() -> None:
