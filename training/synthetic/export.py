@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from training.synthetic.dataset import read_clips, read_noises, window
+from training.synthetic.dataset import read_clips, window
 from training.synthetic.judge import BOUND, Judge
 from training.synthetic.model import FRAMES
 from training.synthetic.prepare import prepared_hash
@@ -76,22 +76,24 @@ def _stored(judge: Judge) -> dict[str, NDArray[Any]]:
 
 
 def reference(settings: Settings, count: int = 1000) -> dict[str, list[float]]:
-    """Deciles of genuine speech after a line: acoustic quantities, and cross-validated scores."""
-    clips, noises = read_clips(settings.work), read_noises(settings.work)
-    held_out = np.load(settings.made / "held_out.npy")
+    """Deciles of genuine speech of real telephone lines through mu-law: acoustic quantities and cross-validated scores.
+
+    Sources weigh by the square root of their clips. Speech of other kinds, and lines drawn at random, would make every
+    real line look like a drift.
+    """
+    clips = read_clips(settings.work)
+    chances = clips.weights(settings.config["train"]["attack_share"]) * clips.is_telephone
     rng = np.random.default_rng(settings.seed)
-    # Plain mu-law and a random line: the first two views.
-    views = [view.partition("-")[0] for view in settings.config["train"]["views"][:2]]
-    chosen = rng.choice(np.flatnonzero(~clips.spoof), count, replace=False)
-    view = np.arange(count) % len(views)
-    known = [
-        drift.describe(window(clips.audio(int(row)), views[number], noises, rng))
-        for row, number in zip(chosen, view, strict=True)
-    ]
-    scores = held_out[view, chosen]
+    chosen = rng.choice(len(chances), count, p=chances / chances.sum())
+    known = {
+        int(row): drift.describe(window(clips.audio(int(row)), "pcmu", [], rng)) for row in np.unique(chosen)
+    }
+    # The first view is plain mu-law.
+    scores = np.load(settings.made / "held_out.npy")[0, chosen]
+    names = next(iter(known.values()))
     return {
         "score": drift.deciles(scores),
-        **{name: drift.deciles(np.array([one[name] for one in known])) for name in known[0]},
+        **{name: drift.deciles(np.array([known[row][name] for row in chosen.tolist()])) for name in names},
     }
 
 
