@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -60,6 +61,8 @@ from voiceguard.settings import Settings
 
 PAGE = Path(__file__).with_name("page")
 PROVIDER_TIMEOUT_S = 5.0
+CLOSING_S = 3.0
+"""For the last records of all calls when the service stops."""
 Deliver = Callable[[CodeToDeliver], Awaitable[None]]
 """Brings a one-time code to the customer; raises VoiceguardError when it cannot."""
 
@@ -130,8 +133,7 @@ def create_app(
                 async with audiosocket(context):
                     log.info("service started", **_described(settings, live))
                     yield
-                for call in list(registry.calls.values()):
-                    await call.close(CallEnded("shutdown"))
+                await _close_all(registry)
             await jobs.turn(CHECKPOINT)
             with suppress(StoreError):  # others find this worker dead in a few seconds anyway
                 await store.workers.forget(bus.worker)
@@ -188,6 +190,15 @@ def _read_policy(settings: Settings) -> Policy:
             f"{len(errors)} errors; unsafe_policy starts all the same)"
         )
     return policy
+
+
+async def _close_all(registry: Registry) -> None:
+    """End every call; what is not recorded in time, the next start ends as lost."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSING_S):
+            await asyncio.gather(
+                *(call.close(CallEnded("shutdown")) for call in registry.calls.values()), return_exceptions=True
+            )
 
 
 def _delivery(settings: Settings, stack: AsyncExitStack) -> Deliver:

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import event
 
 from tests.adapters.store.helpers import ALLOW, NOTE, STEP_UP, accept, decide, dump, on, one_call, rows, sql, url
-from voiceguard.adapters.store import Store, StoreError
+from voiceguard.adapters.store import Store, StoreError, database
 from voiceguard.errors import ConfigurationError
 
 
@@ -139,3 +139,41 @@ def test_fault_text_holds_no_value(tmp_path: Path) -> None:
 
     text = on(tmp_path / "v.db", use)
     assert text == "the store could not record a decision: IntegrityError SQLITE_CONSTRAINT_PRIMARYKEY"
+
+
+def test_writers_behind_one_that_found_the_database_locked_do_not_wait_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of them waits for the lock; the others are told at once, and later ones try again."""
+    monkeypatch.setattr(database, "BUSY_MS", 50)
+
+    async def run() -> tuple[list[str], bool]:
+        async with Store.open(url(tmp_path / "v.db")) as store:
+            with closing(sqlite3.connect(tmp_path / "v.db", isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                said = await asyncio.gather(
+                    *(store.customers.upsert(f"customer-{number}") for number in range(5)), return_exceptions=True
+                )
+                other.execute("ROLLBACK")
+            monkeypatch.setattr(store.database, "_down_until", 0.0)
+            await store.customers.upsert("customer-9")
+            found = await store.customers.find("customer-9")
+            return sorted(str(error).partition(": ")[2] for error in said), found is not None
+
+    said, works = asyncio.run(run())
+    assert (["OperationalError SQLITE_BUSY", *["it did not take the write before"] * 4], True) == (said, works)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_database_whose_file_is_gone_takes_nothing(tmp_path: Path, replaced: bool) -> None:
+    """What went into a file without a name would be lost with the process."""
+    async def run() -> None:
+        async with Store.open(url(tmp_path / "v.db")) as store:
+            (tmp_path / "v.db").rename(tmp_path / "elsewhere.db")
+            if replaced:
+                (tmp_path / "v.db").touch()
+            for use in (store.customers.upsert("customer-1"), store.customers.find("customer-1")):
+                with pytest.raises(StoreError, match="removed or replaced"):
+                    await use
+
+    asyncio.run(run())

@@ -26,6 +26,10 @@ BUSY_MS = 3000
 """Longest wait for another process's write; shorter than a decision's own time limit."""
 
 
+DOWN_S = 0.5
+"""After a write that waited in vain, those that queued behind it fail for so long, and do not wait in turn."""
+
+
 class StoreError(VoiceguardError):
     """The store could not do it, and did nothing by halves."""
 
@@ -52,6 +56,9 @@ class Database:
         self._turn: AbstractAsyncContextManager[None] = (
             asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
         )
+        self._down_until = 0.0
+        """The event loop's time until which nobody waits again for a database that did not take a write."""
+        self._file = _file(engine)
 
     @property
     def cipher(self) -> Cipher:
@@ -63,6 +70,7 @@ class Database:
     @asynccontextmanager
     async def read(self, doing: str) -> AsyncIterator[AsyncConnection]:
         """A transaction that reads."""
+        self._check_file(doing)
         with faults(doing):
             async with self.engine.begin() as connection:
                 yield connection
@@ -70,9 +78,24 @@ class Database:
     @asynccontextmanager
     async def write(self, doing: str) -> AsyncIterator[AsyncConnection]:
         """A transaction that writes: SQLite's write lock is taken at its start."""
+        self._check_file(doing)
+        clock = asyncio.get_running_loop().time
         with faults(doing):
-            async with self._turn, self._writer.begin() as connection:
-                yield connection
+            async with self._turn:
+                if clock() < self._down_until:
+                    raise StoreError(f"the store could not {doing}: it did not take the write before")
+                try:
+                    async with self._writer.begin() as connection:
+                        yield connection
+                except OperationalError as error:
+                    if getattr(error.orig, "sqlite_errorname", None) == "SQLITE_BUSY":  # other faults take no time
+                        self._down_until = clock() + DOWN_S
+                    raise
+
+    def _check_file(self, doing: str) -> None:
+        """Raises StoreError when the file is not the one that was opened: what is written would be lost."""
+        if self._file is not None and _file(self.engine) != self._file:
+            raise StoreError(f"the store could not {doing}: the database file was removed or replaced")
 
     async def empty_log(self) -> None:
         """Leave nothing of what was overwritten in SQLite's log, as far as no reader needs it now."""
@@ -90,6 +113,18 @@ class Database:
         with faults("verify the audit"):
             async with engine.begin() as connection:
                 yield connection
+
+
+def _file(engine: AsyncEngine) -> tuple[int, int] | None:
+    """Which file an engine's database is in, where it is in one; (0, 0) where that is gone."""
+    path = engine.url.database if engine.dialect.name == "sqlite" else None
+    if not path or path == ":memory:":
+        return None
+    try:
+        found = os.stat(path)
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
 
 
 @contextmanager
