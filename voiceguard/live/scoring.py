@@ -37,7 +37,7 @@ class Scoring:
     async def _score(self, request: ScoreRequested) -> None:
         task, loop, metrics = request.window.task, asyncio.get_running_loop(), self._context.metrics
         began = loop.time()
-        answer = await self._context.scheduler.score(request)
+        answer = await self._context.scheduler.score(request, self)
         metrics.windows.labels(task, getattr(answer, "reason", "scored")).inc()
         metrics.score_seconds.labels(task).observe(loop.time() - began)
         self._receive(answer)

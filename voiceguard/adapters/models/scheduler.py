@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ import structlog
 from numpy.typing import NDArray
 
 from voiceguard.adapters.logs import described
+from voiceguard.adapters.models.fair_queue import FairQueue
 from voiceguard.errors import ModelError
 from voiceguard.events import Samples, ScoreMissing, ScoreReceived, ScoreRequested, Task
 
@@ -31,7 +32,7 @@ log = structlog.get_logger()
 MAX_BATCH = 4
 """Windows per model run: past this, batching saves nothing on a CPU and only delays the first of the batch."""
 MAX_WAITING = 256
-"""Windows waiting per model; more are refused at once."""
+"""Windows waiting per model; past this the call with the most of them loses its newest."""
 
 
 @dataclass(eq=False)
@@ -44,7 +45,7 @@ class _Job:
 class _Lane:
     task: Task
     scorer: Scorer
-    queue: asyncio.Queue[_Job]
+    queue: FairQueue[_Job]
     worker: asyncio.Task[None] | None = None
 
 
@@ -60,7 +61,7 @@ class Scheduler:
         # A core that two models share gives both their scores late, one after the other only the second.
         self._pool = ThreadPoolExecutor(_cores(), "scorer")
         self._lanes = {
-            task: _Lane(task, scorer, asyncio.Queue(MAX_WAITING)) for task, scorer in scorers.items()
+            task: _Lane(task, scorer, FairQueue(MAX_WAITING)) for task, scorer in scorers.items()
         }
 
     async def __aenter__(self) -> Scheduler:
@@ -77,19 +78,21 @@ class Scheduler:
     @property
     def waiting(self) -> int:
         """Windows queued now, over all models."""
-        return sum(lane.queue.qsize() for lane in self._lanes.values())
+        return sum(len(lane.queue) for lane in self._lanes.values())
 
-    async def score(self, request: ScoreRequested) -> Answer:
-        """The window's score, or why there is none; never later than the deadline."""
+    async def score(self, request: ScoreRequested, owner: Hashable = None) -> Answer:
+        """The window's score, or why there is none; never later than the deadline.
+
+        `owner`: whose window it is. Owners are served in turn, so that a call with many windows delays no other's.
+        """
         task = request.window.task
         lane = self._lanes.get(task)
         if lane is None:
             return ScoreMissing(request.window_id, task, "model_missing")
         job = _Job(request, asyncio.get_running_loop().create_future())
-        try:
-            lane.queue.put_nowait(job)
-        except asyncio.QueueFull:
-            return ScoreMissing(request.window_id, task, "queue_full")
+        given_up = lane.queue.put(owner, job)
+        if given_up is not None and not given_up.answer.done():
+            given_up.answer.set_result(ScoreMissing(given_up.request.window_id, task, "queue_full"))
         try:
             return await asyncio.wait_for(job.answer, self._deadline_s)
         except TimeoutError:
@@ -98,9 +101,8 @@ class Scheduler:
     async def _work(self, lane: _Lane) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            jobs = [await lane.queue.get()]
-            while len(jobs) < MAX_BATCH and not lane.queue.empty():
-                jobs.append(lane.queue.get_nowait())
+            await lane.queue.wait()
+            jobs = lane.queue.take(MAX_BATCH)
             # Those whose deadline has passed were answered already: scoring them would only delay the living.
             jobs = [job for job in jobs if not job.answer.done()]
             if not jobs:
