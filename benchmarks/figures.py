@@ -20,6 +20,7 @@ def table(results: Path = RESULTS) -> str:
     rows = [
         *_detection(detection["models"]),
         *_speaker(speaker),
+        *_speech(results / "speech.json"),
         *_capacity(capacity),
         *_replay(results / "replay.json"),
     ]
@@ -51,6 +52,24 @@ def _detection(models: dict[str, Any]) -> list[tuple[str, str, str]]:
             ("its cost of a 4 s window, one core", f"{cost['front_end_ms'] + cost['model_ms']:.1f} ms"),
         ]
     return [(*row, "python -m benchmarks.detection") for row in rows]
+
+
+def _speech(path: Path) -> list[tuple[str, str, str]]:
+    if not path.exists():
+        return []
+    results = json.loads(path.read_text())
+    cost_ms = results["cpu_ms_per_second_of_audio"]
+    heard, false_s = results["genuine_speech_heard"], results["false_speech_s_per_minute"]
+    shares = ", ".join(f"{heard[name]:.3f}" for name in ("clean", "15 dB", "5 dB"))
+    loud = [f"{kind.replace('_', ' ')} {value:.1f}" for kind, value in false_s.items() if value > 1.0]
+    rows = [
+        ("genuine speech counted as net speech: clean, 15 dB, 5 dB", shares),
+        (f"kinds of noise, music, tones and modems with at most 1 s of false speech a minute, of {len(false_s)}",
+         f"{sum(value <= 1.0 for value in false_s.values())}"),
+        ("the others, seconds a minute", ", ".join(loud) or "none"),
+        ("cost of finding net speech, one second of audio, one core", f"{cost_ms:.1f} ms"),
+    ]
+    return [(*row, "python -m benchmarks.speech") for row in rows]
 
 
 def _speaker(results: dict[str, Any]) -> list[tuple[str, str, str]]:

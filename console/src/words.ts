@@ -29,11 +29,13 @@ const SOURCES: Record<string, [name: string, against: string, forFraud: string]>
   voiceprint: ["Enrolled voice", "The voice matches the enrolled customer", "The voice differs from the enrolled customer"],
   watchlist: ["Watch list", "Not on the watch list", "Resembles a voice on the watch list"],
   earlier_stream: ["Before the break", "Nothing spoke for fraud before the break", "What was heard before the stream broke still counts"],
+  held: ["Heard before", "Nothing holds", "What the same voice said before still counts: nothing has spoken against it"],
   linked_voice: ["Other calls", "Not heard on other customers' calls", "Resembles a voice of another customer's call"],
 };
 const MEDIA: Record<string, string> = {
   gap: "Audio lost", repeated: "Audio received twice", late: "Audio too late", paused: "Audio paused", resumed: "Audio resumed",
   stream_lost: "Connection lost, waiting for another", stream_resumed: "Connection back",
+  customer_ref_unreadable: "The platform's customer reference cannot be read: nobody is known", consent_unreadable: "The platform's consent cannot be read in full",
 };
 const ENDS: Record<string, string> = {
   stopped: "Call ended", vanished: "Connection lost", stalled: "No more audio came", protocol_error: "Closed after a protocol error", revoked: "Its key was revoked",

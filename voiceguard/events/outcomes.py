@@ -40,7 +40,7 @@ KnownSource = Literal["voiceprint", "watchlist", "linked_voice"]
 """What is known of voices from other calls."""
 EvidenceSource = Literal[
     "synthetic_voice", "synthetic_voice_verify", "speaker_change", "voiceprint", "watchlist", "linked_voice",
-    "earlier_stream",
+    "earlier_stream", "held",
 ]
 SOURCES: tuple[EvidenceSource, ...] = get_args(EvidenceSource)
 

@@ -71,6 +71,7 @@ _SYNTHETIC = Reason("synthetic_voice", "The voice may be synthetic.")
 _REASONS: Mapping[EvidenceSource, Reason] = {
     "synthetic_voice": _SYNTHETIC,
     "synthetic_voice_verify": _SYNTHETIC,
+    "held": _SYNTHETIC,
     "speaker_change": Reason("voice_changed", "More than one voice may have been heard."),
     "voiceprint": Reason("other_voice", "The voice is unlike the one that is enrolled already."),
     "watchlist": Reason("watchlist", "The voice is like one of the watch list."),

@@ -22,6 +22,9 @@ the latest takes the place of those before it, and it only ever adds. A voice li
 copies are like the customer too; and not to be on a list of fraudsters is no merit. Where the voice changed within the
 call, another voice than the customer's is no news: only what a voiceprint says beyond that counts.
 
+What once spoke for a synthetic voice holds until windows speak against it, and each band is left below where it is
+entered (`voiceguard.risk.hold`); what that adds is a source of its own, `held`.
+
 Nothing fades while nobody speaks. The log-odds of fraud are the prior's plus all contributions.
 """
 
@@ -32,6 +35,9 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from voiceguard.events import RATE_HZ, Band, Evidence, EvidenceSource, KnownSource, Risk, RiskState, Task, Window
+from voiceguard.risk.hold import Hold, Schmitt
+
+_ROUNDING = 1e-9
 
 FLOOR = -math.log(2.0)
 """Least contribution of a source, nats."""
@@ -63,6 +69,8 @@ class RiskOptions:
     """Share of frauds by people whose voices are on a list; the other frauds sound like anybody."""
     enough_speech_s: float = 4.0
     """Net speech below which no number is honest, seconds."""
+    margin: float = 0.25
+    """How far below its threshold a band is left, nats: half of what is undecided."""
     undecided: float = 0.5
     """Contributions that add up to less than this, nats either way, are inconclusive."""
 
@@ -115,6 +123,12 @@ class RiskModel:
         }
         self._said: deque[tuple[float, float]] = deque(maxlen=_SAID)
         """Net speech, seconds, and what both synthetic-voice detectors together had said up to there, nats."""
+        self._hold = Hold()
+        options = self.options
+        bands = options.elevated_from, options.high
+        self._bands = Schmitt(
+            tuple(_log_odds(share) - _log_odds(options.prior) + _ROUNDING for share in bands), options.margin
+        )
         self._missing: set[Task] = set()
         self._paused_at_s = -math.inf
         """Net speech at which the media were last paused."""
@@ -123,8 +137,14 @@ class RiskModel:
         """`llr`: ln p(x | spoof) / p(x | bona fide) of one window."""
         self._missing.discard("synthetic_voice")
         first, second = self._sources["synthetic_voice"], self._sources["synthetic_voice_verify"]
-        second.contribution *= first.add(llr, window)
-        self._said.append((window.end_net_s, first.contribution + second.contribution))
+        kept = first.add(llr, window)
+        second.contribution *= kept
+        total = first.contribution + second.contribution
+        self._said.append((window.end_net_s, total))
+        if window.end_net_s < self.options.enough_speech_s:
+            self._hold = Hold(total)
+        else:
+            self._hold.add(first.worth * (1.0 - kept), llr, total)
 
     def add_verify(self, llr: float, window: Window) -> None:
         """`llr`: the second opinion on one window, in place of what the running detector said of the same speech."""
@@ -135,6 +155,8 @@ class RiskModel:
         first.contribution, second.contribution = 0.0, next(before, 0.0)
         second.add(llr, window)
         self._said.append((window.end_net_s, second.contribution))
+        self._hold = Hold(second.contribution)
+        self._hold.second_opinion = max(0.0, second.contribution)
 
     def add_speaker(self, llr: float | None, window: Window) -> None:
         """`llr`: ln p(x | the voice changed) / p(x | same voice); None while there is nothing to compare with."""
@@ -162,6 +184,10 @@ class RiskModel:
     def _contributions(self) -> dict[EvidenceSource, float]:
         found = {name: source.contribution for name, source in self._sources.items()}
         found["voiceprint"] = max(0.0, found["voiceprint"] - max(0.0, found["speaker_change"]))
+        # The second opinion that was asked for stays visible, as far as it is what holds.
+        room = max(0.0, self._hold.held - found["synthetic_voice"] - found["synthetic_voice_verify"])
+        faded = max(0.0, self._hold.second_opinion - max(0.0, found["synthetic_voice_verify"]))
+        found["synthetic_voice_verify"] += min(room, faded)
         return found
 
     def add_missing(self, task: Task) -> None:
@@ -183,12 +209,19 @@ class RiskModel:
             for (name, source), contribution in zip(self._sources.items(), self._contributions().values(), strict=True)
             if source.windows
         )
-        shift = sum(item.contribution for item in evidence)
+        voice = sum(item.contribution for item in evidence if item.source.startswith("synthetic_voice"))
+        held = max(0.0, self._hold.held - voice) if self._hold.held > 0.0 else 0.0
+        shift = sum(item.contribution for item in evidence) + held
         if self.earlier > max(0.0, shift):
             rest = self.earlier - shift
             evidence, shift = (*evidence, Evidence("earlier_stream", rest, 1.0, rest, 1)), self.earlier
-        posterior = posterior_of(self.options.prior, shift)
         state = self._state(net_speech_s, shift, bool(self._sources["synthetic_voice"].windows))
+        if state in (RiskState.OK, RiskState.INCONCLUSIVE):
+            raised = self._bands.feed(shift)
+            held, shift = held + raised - shift, raised
+        if held > 0.0:
+            evidence = (*evidence, Evidence("held", held, 1.0, held, 1))
+        posterior = posterior_of(self.options.prior, shift)
         band = self._band(posterior)
         silent = state in (RiskState.NO_CONSENT, RiskState.INSUFFICIENT_SPEECH)
         # Who withdraws consent is not analysed any more, but does not become less suspect by it.
