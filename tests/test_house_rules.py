@@ -75,6 +75,7 @@ TESTED_ELSEWHERE = {
     "voiceguard/server/problems.py": "tests/server/api/test_actions.py",
     "voiceguard/server/access/principal.py": "tests/server/test_tenants.py",
     "voiceguard/adapters/store/grants.py": "tests/server/test_grant_revocation.py",
+    "voiceguard/server/access/fields.py": "tests/server/test_separation.py",
     "voiceguard/server/connections.py": "tests/server/access/test_revocation.py",
 }
 """Modules without a test file of their own name, and the one that covers them."""

@@ -115,7 +115,7 @@ class Call:
         self._policy = policy
         self._engine = ActionEngine(
             policy, call_id=started.call_id, entropy=entropy, shadow=shadow,
-            wrong_codes=earlier.wrong_codes if earlier else 0,
+            wrong_codes=earlier.wrong_codes if earlier else 0, second_approver=settings.desk.second_approver,
         )
         self._paused = False
         self._injection = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 from voiceguard.events import (
     ActionDecided,
     ActionRequested,
+    Asker,
     Band,
     CodeEntered,
     CodeToDeliver,
@@ -52,13 +54,19 @@ def changed(**parts: Any) -> str:
     return yaml.safe_dump(yaml.safe_load(TEXT) | parts, sort_keys=False)
 
 
+MACHINE = Asker()
+
+
 class Line:
     """Drives one engine as a call does, and remembers its outcomes and the last code that was sent."""
 
-    def __init__(self, policy: Policy = POLICY, shadow: Policy | None = None) -> None:
+    def __init__(
+        self, policy: Policy = POLICY, shadow: Policy | None = None, second_approver: Mapping[str, str] | None = None
+    ) -> None:
         counter = itertools.count(1)
         self.engine = ActionEngine(
-            policy, call_id="call-1", entropy=lambda size: (next(counter) * 7919).to_bytes(size, "big"), shadow=shadow
+            policy, call_id="call-1", entropy=lambda size: (next(counter) * 7919).to_bytes(size, "big"), shadow=shadow,
+            second_approver=second_approver or {},
         )
         self.drafts: list[ShadowRuled] = []
         self.now = NOW
@@ -84,8 +92,9 @@ class Line:
     def ask(
         self, action: str = "account_recovery", action_id: str = "a1",
         customer: CustomerFacts | None = CUSTOMER, parameters: dict[str, str] | None = None,
+        asker: Asker = MACHINE,
     ) -> list[ActionDecided]:
-        event = ActionRequested(action_id, action, parameters or {}, customer)
+        event = ActionRequested(action_id, action, parameters or {}, customer, asker)
         return self._note(self.engine.request(event, self.risk, **self._facts))
 
     def code(self, code: str, action_id: str = "a1") -> list[ActionDecided]:
@@ -102,8 +111,10 @@ class Line:
             decided for digit in digits for decided in self._note(self.engine.digit(digit, self.risk, **self._facts))
         ]
 
-    def person(self, verdict: Any, person: str = "ann", action_id: str = "a1") -> list[ActionDecided]:
-        event = HandoverAnswered(action_id, person, "agent", verdict, "I know the caller.")
+    def person(
+        self, verdict: Any, person: str = "ann", action_id: str = "a1", role: str = "agent"
+    ) -> list[ActionDecided]:
+        event = HandoverAnswered(action_id, person, role, verdict, "I know the caller.")
         return self._note(self.engine.answer_handover(event, self.risk, **self._facts))
 
     def turn(self, changed: Risk) -> list[ActionDecided]:

@@ -151,9 +151,10 @@ def test_context_holds_what_rules_may_name() -> None:
                  "evidence": {"synthetic_voice": 1.5}},
         "assurance": ["human", "otp"], "consent": False, "customer_known": True, "locked": False, "injection": True,
         "action": "payment", "tier": "money", "parameters": {"amount": "1"},
+        "principal": {"kind": "assistant"}, "prepared_by": "bot",
     } == context(
         at, assurance={"otp", "human"}, consent=False, customer_known=True, locked=False, injection=True,
-        action="payment", tier="money", parameters={"amount": "1"},
+        action="payment", tier="money", parameters={"amount": "1"}, principal_kind="assistant", prepared_by="bot",
     )
 
 

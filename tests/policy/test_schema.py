@@ -180,7 +180,7 @@ def test_wrong_value_is_refused_with_its_place_and_what_is_expected(
          "mismatched input '<EOF>'"),
         ((*RULE, "when"), "risky",
          "tiers.money.rules[0].when: no such name: risky (known: risk, assurance, consent, "
-         "customer_known, locked, injection, action, tier, parameters)"),
+         "customer_known, locked, injection, action, tier, parameters, principal, prepared_by)"),
         ((*RULE, "when"), "risk.bend == 'high'",
          "tiers.money.rules[0].when: no such name: risk.bend (known: risk.score, risk.band, risk.state, "
          "risk.net_speech_s, risk.evidence)"),

@@ -28,11 +28,11 @@ def test_final_states_lead_nowhere() -> None:
     assert {Input.OVERRULED} == set(TABLE[ActionState.ALLOWED])
 
 
-def test_only_ruling_a_code_or_an_approval_leads_to_allowed() -> None:
+def test_only_ruling_a_code_or_a_persons_word_leads_to_allowed() -> None:
     """No time-out, risk or lock-out allows anything."""
     inputs = {by for steps in TABLE.values() for by, states in steps.items() if ActionState.ALLOWED in states}
 
-    assert {Input.RULED, Input.CODE_RIGHT, Input.APPROVED} == inputs
+    assert {Input.RULED, Input.CODE_RIGHT, Input.APPROVED, Input.CONFIRMED} == inputs
 
 
 def test_every_decision_has_its_state() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,20 +38,22 @@ async def allowed(served: Served, api: httpx.AsyncClient, action: str = "account
     return dict((await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": code})).json())
 
 
-async def answer(served: Served, action_id: str, person: str, verdict: str = "approve") -> dict[str, Any]:
+async def answer(
+    served: Served, action_id: str, person: str, verdict: str = "approve", scopes: Iterable[str] = ("handover",)
+) -> dict[str, Any]:
     """A person's word, with a key of their own."""
-    key = await _key(served, person)
+    key = await _key(served, person, scopes)
     async with served.api(key) as api:
         said = await api.post(f"/v1/actions/{action_id}/handover", json={"verdict": verdict, "reason": "I know them."})
     decided: dict[str, Any] = said.json()
     return decided
 
 
-async def _key(served: Served, person: str) -> str:
+async def _key(served: Served, person: str, scopes: Iterable[str]) -> str:
     """A key for a person's word, made at the first."""
     keys = served.service.store.api_keys
     if person in [key["name"] for key in await keys.list()]:
         secret = await keys.rotate(person, grace_s=60.0, by="tests", now=1.0)
         assert secret is not None
         return secret
-    return await keys.create(person, ["handover"], by="tests", now=1.0)
+    return await keys.create(person, scopes, by="tests", now=1.0)

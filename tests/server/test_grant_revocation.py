@@ -40,6 +40,7 @@ def test_grant_dies_with_its_customer(what: str, tmp_path: Path) -> None:
                     for _ in range(3):
                         await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": wrong})
             told = await redeemed(api, grant)
+        assert "grant_revoked" in [one["kind"] for one in await store.calls.events("call-1")]
         return told, (await store.audit.verify(served.service.keys.verify, now=0.0)).faults
 
     assert ((409, "grant_spent"), []) == on(tmp_path, use)

@@ -36,5 +36,7 @@ def receipt(entry: Entry, previous: bytes) -> dict[str, Any]:
         },
         "control": {"tier": record["tier"], "step_up": None if challenge is None else challenge["acr"]},
         "human": record.get("person"),
+        "prepared_by": record.get("prepared_by"),
+        "confirmed_by": record.get("confirmed_by"),
         "place": {"chain": entry.chain, "seq": entry.seq, "sha256": entry.hash.hex()},
     }

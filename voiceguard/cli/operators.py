@@ -14,6 +14,7 @@ import pyotp
 from voiceguard.cli.shared import (
     duration,
     moment,
+    names,
     new_command,
     operator,
     positive,
@@ -27,7 +28,7 @@ from voiceguard.cli.shared import (
 )
 from voiceguard.errors import ConfigurationError
 from voiceguard.events.tenants import DEFAULT, kept_name
-from voiceguard.server.access.rules import SCOPES
+from voiceguard.server.access.rules import ASSISTANT_SCOPES, SCOPES
 
 
 def add(commands: Any) -> None:
@@ -43,6 +44,9 @@ def add(commands: Any) -> None:
     create.add_argument("--tenant", type=tenant_name, default=DEFAULT, help="the brand whose calls it reaches")
     create.add_argument("--owner", type=short, help="the person whose key it is: two keys of one person count as one")
     create.add_argument("--expires", type=duration, metavar="90d", help="days (d) or hours (h) that it is good for")
+    create.add_argument("--assistant", action="store_true", help="of an AI agent, which prepares what people confirm")
+    create.add_argument("--actions", type=names, help="tiers of actions that it may ask for, with commas; default all")
+    create.add_argument("--fields", type=names, help="fields that its answers may hold, with commas; not given: all")
     rotate = new_command(keys, "rotate", _keys_rotate, "make a new secret for a key and print it, once")
     rotate.add_argument("name")
     rotate.add_argument("--grace", type=positive, default=24.0, help="hours for which the old secret stays good")
@@ -81,11 +85,21 @@ def _models(options: argparse.Namespace) -> bool:
 
 
 def _keys_create(options: argparse.Namespace) -> bool:
+    from voiceguard.adapters.policy_files import read_policy
     from voiceguard.adapters.store.api_keys import KeyTerms
 
+    if options.assistant and not set(options.scope) <= set(ASSISTANT_SCOPES):
+        raise ConfigurationError(f"an assistant's key has no other scopes than {', '.join(ASSISTANT_SCOPES)}")
+    if options.actions is not None:
+        unknown = options.actions - set(read_policy(read_settings(options).policy_file).tiers)
+        if unknown:
+            raise ConfigurationError(f"the policy has no such tier: {', '.join(sorted(unknown))}")
     now = time.time()
-    expires_at = None if options.expires is None else now + options.expires
-    terms = KeyTerms(tenant=options.tenant, owner=options.owner, expires_at=expires_at)
+    terms = KeyTerms(
+        tenant=options.tenant, owner=options.owner, kind="assistant" if options.assistant else "machine",
+        actions=options.actions, fields=options.fields,
+        expires_at=None if options.expires is None else now + options.expires,
+    )
     print(_with_keys(options, lambda keys: keys.create(
         options.name, options.scope, by=operator(), now=now, terms=terms
     )))

@@ -30,6 +30,14 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
+def names(text: str) -> frozenset[str]:
+    """Names in snake_case with commas between."""
+    found = frozenset(part.strip() for part in text.split(","))
+    if any(re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name) is None for name in found):
+        raise argparse.ArgumentTypeError("names in snake_case with commas between are expected")
+    return found
+
+
 def tenant_name(text: str) -> str:
     """A tenant's name."""
     if tenants.NAME.fullmatch(text) is None:

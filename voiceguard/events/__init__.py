@@ -9,6 +9,7 @@ from __future__ import annotations
 from voiceguard.events.commands import (
     ActionOverruled,
     ActionRequested,
+    Asker,
     CodeEntered,
     ConsentChanged,
     CustomerFacts,
@@ -91,6 +92,7 @@ __all__ = [
     "CodeEntered",
     "CodeJudged",
     "CodeToDeliver",
+    "Asker",
     "ConsentChanged",
     "ConsentSaid",
     "CustomerFacts",

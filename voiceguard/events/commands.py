@@ -23,12 +23,23 @@ class CustomerFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for an action."""
+
+    kind: Literal["machine", "person", "assistant"] = "machine"
+    """An assistant is an AI agent: it prepares what a person has to confirm."""
+    name: str = ""
+    """The person, or the machine's key; two keys of one person have one name. Empty: not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class ActionRequested:
     action_id: str
     action: str
     parameters: Mapping[str, str]
     customer: CustomerFacts | None
     """None: nobody is claimed, or the store could not be asked; then nothing sensitive is allowed."""
+    asker: Asker = Asker()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,7 @@ class HandoverAnswered:
     action_id: str
     person: str
     role: str
-    verdict: Literal["accept", "approve", "refuse"]
+    verdict: Literal["accept", "confirm", "approve", "refuse"]
     reason: str
 
 

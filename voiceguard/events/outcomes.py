@@ -80,6 +80,8 @@ class ActionState(StrEnum):
     """Where an asked action stands; `voiceguard.policy.states.TABLE` says what leads from one to another."""
 
     REQUESTED = "requested"
+    PREPARED = "prepared"
+    """An assistant asked for it: it is ruled on once a person has confirmed it."""
     CHALLENGED = "challenged"
     HANDED_OVER = "handed_over"
     ALLOWED = "allowed"
@@ -151,6 +153,10 @@ class ActionDecided:
     grant: Grant | None = None
     person: str | None = None
     """Who approved or refused, where a person did."""
+    prepared_by: str | None = None
+    """The assistant that prepared it, where one did."""
+    confirmed_by: str | None = None
+    """Who confirmed what an assistant prepared."""
     lock_customer_until: float | None = None
     accepted_totp_step: int | None = None
     customer_ref: str | None = None

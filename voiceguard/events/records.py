@@ -30,6 +30,7 @@ RECORDED: Mapping[type, tuple[str, ...]] = {
     ActionDecided: (
         "action_id", "action", "tier", "decision", "state", "reasons", "rule", "risk", "parameters_sha256",
         "challenge", "grant", "person", "lock_customer_until", "accepted_totp_step",
+        "prepared_by", "confirmed_by",
     ),
     ShadowRuled: ("action_id", "action", "tier", "decision", "rule", "reasons", "policy", "live", "risk"),
     Risk: ("at_s", "net_speech_s", "score", "band", "state", "evidence"),

@@ -17,6 +17,7 @@ from voiceguard.events import (
     ActionDecided,
     ActionOverruled,
     ActionRequested,
+    Asker,
     CallEnded,
     CallInput,
     CallStarted,
@@ -46,7 +47,10 @@ from voiceguard.live.journal import Journal
 from voiceguard.live.recorder import Recorder
 from voiceguard.live.scoring import Scoring
 from voiceguard.live.voices import VoiceRequests, remember
+from voiceguard.policy.actions import awaits, one_person
 from voiceguard.privacy.consent import Kind, Standing
+
+MACHINE = Asker()
 
 MAX_ACTIONS = 200
 """What one call may ask for: each is kept until its end."""
@@ -181,14 +185,16 @@ class LiveCall:
             self._context.metrics.orphans.labels(orphan.tier).inc()
             self.journal.handovers(self.handovers)
 
-    async def request(self, action_id: str, action: str, parameters: Mapping[str, str]) -> None:
+    async def request(
+        self, action_id: str, action: str, parameters: Mapping[str, str], asker: Asker = MACHINE
+    ) -> None:
         """Look the customer up and ask for an action; a store that cannot be asked means an unknown customer.
 
         Raises PeerError, not fatal, for more actions than one call may ask for.
         """
         self.check_action_limit()
         customer: CustomerFacts | None = None
-        self.requested[action_id] = ActionRequested(action_id, action, parameters, None)
+        self.requested[action_id] = ActionRequested(action_id, action, parameters, None, asker)
         self.decisions.expect(action_id)
         if self.started.customer_ref is not None:
             try:
@@ -196,7 +202,7 @@ class LiveCall:
             except StoreError:
                 self._context.metrics.store_errors.inc()
         if action_id not in self.decisions.told:  # or it was overruled while the store looked
-            self.requested[action_id] = asked = ActionRequested(action_id, action, parameters, customer)
+            self.requested[action_id] = asked = ActionRequested(action_id, action, parameters, customer, asker)
             self.receive(asked)
 
     def check_action_limit(self) -> None:
@@ -221,8 +227,16 @@ class LiveCall:
     def answer(self, event: HandoverAnswered, *, is_person: bool = False) -> None:
         """A person's answer to a handover; who and why are recorded whatever comes of it.
 
-        Raises PeerError, not fatal, for an approval of an unattended handover: somebody has to take it first.
+        Raises PeerError, not fatal, for an answer that the action does not await, for an approval or confirmation of
+        what is unattended, for somebody has to take it first, and for an approval by who asked for it.
         """
+        decided = self.decisions.decided.get(event.action_id)
+        if decided is None or decided.state not in awaits(event.verdict):
+            raise PeerError("not_awaited", "this answer is not awaited for this action", fatal=False)
+        asked_by = {one_person(self.requested[event.action_id].asker.name), one_person(decided.confirmed_by or "")}
+        if event.verdict == "approve" and one_person(event.person) in asked_by:
+            self.recorder.add("own_request", {"action_id": event.action_id, "person": event.person})
+            raise PeerError("own_request", "who asked for an action does not approve it", fatal=False)
         self.handovers.answer(event, self._context.now(), is_person=is_person)
         self.receive(event)
 

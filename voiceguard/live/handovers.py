@@ -17,6 +17,10 @@ Record = Callable[..., None]
 """A kind of record and its facts, for the call's chain."""
 
 
+_WAITING = (ActionState.HANDED_OVER, ActionState.PREPARED)
+"""For a person."""
+
+
 @dataclass
 class Handover:
     """One action in people's hands. Times are Unix seconds."""
@@ -35,8 +39,10 @@ class Handover:
     approved_by: list[str] = field(default_factory=list)
     orphaned_at: float | None = None
     """Since when it is an orphan; None while it is not."""
+    prepared_by: str | None = None
+    """The assistant that prepared it: it waits to be confirmed, and then for the policy; None for a handover."""
     outcome: str | None = None
-    """approved, refused, or abandoned when the call ended first; None while it is open."""
+    """approved, confirmed, refused, or abandoned when the call ended first; None while it is open."""
 
     def shown(self) -> dict[str, Any]:
         """For the live feed."""
@@ -45,6 +51,7 @@ class Handover:
             "reasons": self.reasons, "offered_at": self.offered_at,
             "taken_by": [{"person": person, "at": at} for person, at in self.taken_by.items()],
             "approved_by": self.approved_by, "orphaned_at": self.orphaned_at, "outcome": self.outcome,
+            "prepared_by": self.prepared_by,
         }
 
 
@@ -63,38 +70,51 @@ class Handovers:
         """Somebody answers, which is recorded whatever comes of it: by a key their presence cannot be seen, and is
         believed.
 
-        Raises PeerError, not fatal, for an approval of an orphan.
+        Raises PeerError, not fatal, for an approval or confirmation of an orphan.
         """
         self.record("handover_answered", as_record(event))
         (self._machines.discard if is_person else self._machines.add)(event.person)
-        if event.verdict == "approve" and self.is_orphan(event.action_id, now):
+        if event.verdict in ("approve", "confirm") and self.is_orphan(event.action_id, now):
             raise PeerError("orphaned", "nobody holds this handover: take it over first", fatal=False)
 
     def decided(self, decided: ActionDecided, now: float) -> None:
         """A decision was told: it may open a handover, take it, count an approval or end it."""
         handover = self.by_action.get(decided.action_id)
-        if decided.state is ActionState.HANDED_OVER and (handover is None or handover.outcome is not None):
+        if handover is not None and handover.prepared_by is not None and handover.outcome is None:
+            self._confirmed_or_not(handover, decided, now)
+        if decided.state in _WAITING and (handover is None or handover.outcome is not None):
             handover = self.by_action[decided.action_id] = Handover(
                 decided.action_id, decided.action, decided.tier, decided.rule,
                 [{"code": reason.code, "text": reason.text} for reason in decided.reasons], now, now,
+                prepared_by=decided.prepared_by if decided.state is ActionState.PREPARED else None,
             )
             self.record("handover_offered", {
                 "action_id": decided.action_id, "source": decided.rule,
                 "reasons": [reason.code for reason in decided.reasons],
             })
+            if decided.rule != "accepted" and decided.confirmed_by is not None:
+                return  # who confirmed it has not approved it
         if handover is None or handover.outcome is not None:
             return
-        if decided.person is not None and decided.state is ActionState.HANDED_OVER:
+        if decided.person is not None and decided.state in _WAITING:
             handover.taken_by.setdefault(decided.person, now)
             handover.attended_at, handover.orphaned_at = now, None
             if decided.rule != "accepted" and decided.person not in handover.approved_by:
                 handover.approved_by.append(decided.person)
-        if decided.state is not ActionState.HANDED_OVER:
+        if decided.state not in _WAITING:
             handover.outcome = "approved" if decided.state is ActionState.ALLOWED else "refused"
             if decided.person is not None:
                 handover.taken_by.setdefault(decided.person, now)
             if handover.outcome == "approved" and decided.person not in (None, *handover.approved_by):
                 handover.approved_by.append(str(decided.person))
+            self._ended(handover)
+
+    def _confirmed_or_not(self, handover: Handover, decided: ActionDecided, now: float) -> None:
+        """A prepared action that waits no more was confirmed, or refused, by somebody."""
+        if decided.state is not ActionState.PREPARED:
+            handover.outcome = "refused" if decided.confirmed_by is None else "confirmed"
+            if decided.person is not None:
+                handover.taken_by.setdefault(decided.person, now)
             self._ended(handover)
 
     def is_orphan(self, action_id: str, now: float) -> bool:

@@ -6,7 +6,7 @@ Whatever the policy answers, a sensitive action becomes allowed in `_allow` alon
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from voiceguard.events import (
@@ -26,8 +26,8 @@ from voiceguard.events import (
     ShadowRuled,
     TimePassed,
 )
-from voiceguard.events.tenants import own_name
-from voiceguard.policy.actions import Action, Now
+from voiceguard.policy import actions
+from voiceguard.policy.actions import NOBODY, Action, Now
 from voiceguard.policy.challenges import Challenges, OpenChallenge
 from voiceguard.policy.grants import parameters_sha256
 from voiceguard.policy.keypad import PAUSE_S
@@ -41,13 +41,14 @@ class ActionEngine:
     """The actions asked for in one call. `now` is Unix seconds; `entropy(n)` gives n unpredictable bytes.
 
     An input for an action that does not await it changes nothing and returns nothing. `shadow`: a draft that is asked
-    beside the policy, and enforces nothing.
+    beside the policy, and enforces nothing. `second_approver`: tier to the role that one of two approvers must have.
     """
 
     def __init__(
         self, policy: Policy, *, call_id: str, entropy: Callable[[int], bytes], shadow: Policy | None = None,
-        wrong_codes: int = 0,
+        wrong_codes: int = 0, second_approver: Mapping[str, str] = NOBODY,
     ) -> None:
+        self._second_approver = second_approver
         self._policy, self._shadow = policy, shadow
         self._call_id = call_id
         self._entropy = entropy
@@ -89,7 +90,10 @@ class ActionEngine:
         tier = self._policy.actions.get(event.action, "unknown")
         action = Action(event, parameters_sha256(event.parameters), tier)
         self._actions[event.action_id] = action
-        return self._rule(action, Input.RULED, Now(risk, consent, injection, now))
+        at, demanded = Now(risk, consent, injection, now), self._policy.tiers.get(tier)
+        if event.asker.kind == "assistant" and demanded is not None and demanded.sensitive:
+            return [self._move(action, Input.PREPARED, ActionState.PREPARED, "prepared", actions.HAS_PREPARED, at=at)]
+        return self._rule(action, Input.RULED, at)
 
     def enter_code(self, event: CodeEntered, risk: Risk, *, consent: bool, injection: bool, now: float) -> Outcomes:
         """Try a code: right, the policy is asked again with it; wrong, a try is gone."""
@@ -138,23 +142,21 @@ class ActionEngine:
     def answer_handover(
         self, event: HandoverAnswered, risk: Risk, *, consent: bool, injection: bool, now: float
     ) -> Outcomes:
-        """A person's word. An approval counts once per person and is ruled on; accepting says only who took it."""
-        action = self._actions.get(event.action_id)
-        person = event.person.strip().casefold()
-        if action is None or action.state is not ActionState.HANDED_OVER or not person:
+        """A person's word. An approval counts once per person, of another than who asked, and is ruled on, and so is
+        what an assistant prepared and a person confirms; accepting says only who took it."""
+        action, person = self._actions.get(event.action_id), actions.one_person(event.person)
+        if action is None or not person or action.state not in actions.awaits(event.verdict):
             return []
         at = Now(risk, consent, injection, now)
+        if event.verdict == "confirm":
+            action.confirmed_by = event.person
+            return self._rule(action, Input.CONFIRMED, at, person=event.person)
         if event.verdict == "approve":
-            action.approved_by.add(person)
-            action.assurance.update(("human", "second_human")[: len(action.approved_by)])
+            if not actions.approve(action, event, self._second_approver.get(action.tier)):
+                return []
             return self._rule(action, Input.APPROVED, at, person=event.person)
-        if event.verdict == "refuse":
-            reason = Reason("refused_by_person", "A person refused it.")
-            by, to, rule = Input.REFUSED, ActionState.DENIED, "refused"
-        else:
-            reason = Reason("accepted_by_person", "A person took it over.")
-            by, to, rule = Input.ACCEPTED, ActionState.HANDED_OVER, "accepted"
-        return [self._move(action, by, to, rule, (reason,), at=at, person=event.person)]
+        by, to, rule, reason = actions.ANSWERED["refuse" if event.verdict == "refuse" else "accept"]
+        return [self._move(action, by, to or action.state, rule, (reason,), at=at, person=event.person)]
 
     def risk_changed(self, risk: Risk, *, consent: bool, injection: bool, now: float) -> Outcomes:
         """A pending challenge that the policy would now hand over or deny does not wait for its code."""
@@ -180,7 +182,7 @@ class ActionEngine:
             action = self._actions[asked.action_id] = Action(asked, parameters_sha256(asked.parameters), tier)
         if action.last is not None and action.state in (ActionState.DENIED, ActionState.EXPIRED, ActionState.LAPSED):
             return [action.last]
-        action.assurance, action.approved_by = set(), set()
+        action.assurance, action.approved_by, action.approver_roles = set(), set(), set()
         at = Now(risk, consent=False, injection=False, now=now)
         settled = self._settle(action, at)
         if action.state is ActionState.DENIED:
@@ -215,12 +217,11 @@ class ActionEngine:
         ruling = policy.decide(event.action, context(
             at.risk, assurance=action.assurance, consent=at.consent, customer_known=event.customer is not None,
             locked=self._challenges.is_locked(event.customer, at.now), injection=at.injection, action=event.action,
-            tier=action.tier, parameters=event.parameters,
+            tier=action.tier, parameters=event.parameters, principal_kind=event.asker.kind,
+            prepared_by=action.prepared_by or "",
         ))
-        if ruling.rule == "customer_locked" and event.customer is not None and event.customer.wrong_in:
-            named = ", ".join(map(own_name, event.customer.wrong_in))
-            text = f"Codes of this customer were wrong in these calls: {named}."
-            ruling = replace(ruling, reasons=(*ruling.reasons, Reason("wrong_codes_in", text)))
+        if ruling.rule == "customer_locked":
+            ruling = replace(ruling, reasons=(*ruling.reasons, *actions.wrong_calls(action)))
         return ruling
 
     def _beside(self, action: Action, at: Now, live: Ruling) -> Outcomes:
@@ -242,6 +243,9 @@ class ActionEngine:
     ) -> Outcomes:
         """Ask the policy with the assurance now held, and follow it."""
         ruling = self._ruling(action, at)
+        if ruling.decision is Decision.HANDOVER:
+            reasons = (*ruling.reasons, *actions.lacked_role(action, self._second_approver.get(action.tier)))
+            ruling = replace(ruling, reasons=reasons)
         return [*self._follow(action, ruling, by, at, person, totp_step, code), *self._beside(action, at, ruling)]
 
     def _follow(
@@ -251,8 +255,8 @@ class ActionEngine:
         if ruling.decision is Decision.ALLOW:
             return [self._allow(action, by, ruling, at, person=person, totp_step=totp_step, code=code)]
         if ruling.decision is Decision.STEP_UP:
-            if by is Input.RULED:
-                return self._challenge(action, ruling, at)
+            if by in (Input.RULED, Input.CONFIRMED):
+                return self._challenge(action, by, ruling, at, person)
             # A code was given or a person spoke, and the policy still wants a code: only a person can settle that.
             state = ActionState.HANDED_OVER
         else:
@@ -287,31 +291,27 @@ class ActionEngine:
         reasons: tuple[Reason, ...] = (Reason(event.code, event.text),)
         if event.is_denied:
             return self._move(action, Input.OVERRULED, ActionState.DENIED, event.code, reasons, at=at)
-        if not self._is_for_people(action):
+        if not actions.is_for_people(action, self._policy.tiers.get(action.tier)):
             reasons += (Reason("nobody_decides", "No person could allow this either, so it is denied."),)
             return self._move(action, Input.OVERRULED, ActionState.DENIED, "fail_closed", reasons, at=at)
         return self._move(action, Input.OVERRULED, ActionState.HANDED_OVER, "fail_closed", reasons, at=at)
 
-    def _is_for_people(self, action: Action) -> bool:
-        """Whether people alone could allow it: never for a customer whom nobody knows."""
-        tier, is_known = self._policy.tiers.get(action.tier), action.event.customer is not None
-        return tier is not None and (not tier.sensitive or (is_known and tier.is_for_people))
-
     # ── challenges ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _challenge(self, action: Action, ruling: Ruling, at: Now) -> Outcomes:
+    def _challenge(self, action: Action, by: Input, ruling: Ruling, at: Now, person: str | None) -> Outcomes:
         issued = self._challenges.issue(action.event, action.sha256, at.now)
         if issued is None:
             reason = Reason("no_step_up", "No code can be asked of this customer, so a person decides.")
             return [self._move(
-                action, Input.RULED, ActionState.HANDED_OVER, ruling.rule, (reason, *ruling.reasons), at=at
+                action, by, ActionState.HANDED_OVER, ruling.rule, (reason, *ruling.reasons), at=at, person=person
             )]
         for _, other in self._challenged():  # what was keyed in for it is not the beginning of its code any more
             if other.keys.tried is None:
                 other.keys.clear()
         self._keyed = None
         action.challenge, codes = issued
-        return [self._move(action, Input.RULED, ActionState.CHALLENGED, ruling.rule, ruling.reasons, at=at), *codes]
+        decided = self._move(action, by, ActionState.CHALLENGED, ruling.rule, ruling.reasons, at=at, person=person)
+        return [decided, *codes]
 
     def _try(self, action: Action, code: str, at: Now, *, is_final: bool = True, compared: int = 1) -> Outcomes:
         """Compare a code; a wrong one counts where it is final."""
@@ -373,9 +373,7 @@ class ActionEngine:
 
     def _challenged(self) -> list[tuple[Action, OpenChallenge]]:
         """The actions whose code is awaited, oldest first."""
-        return [
-            (action, action.challenge) for action in self._actions.values() if action.challenge is not None
-        ]
+        return [(action, action.challenge) for action in self._actions.values() if action.challenge is not None]
 
     # ── the table ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -394,7 +392,9 @@ class ActionEngine:
             action_id=action.event.action_id, action=action.event.action, tier=action.tier, decision=DECISION_OF[to],
             state=to, reasons=reasons, rule=rule, risk=at.risk, parameters_sha256=action.sha256,
             challenge=challenge, grant=grant, person=person, lock_customer_until=lock_customer_until,
-            accepted_totp_step=accepted_totp_step, code=code,
+            accepted_totp_step=accepted_totp_step, code=code, prepared_by=action.prepared_by,
+            confirmed_by=action.confirmed_by,
             customer_ref=None if action.event.customer is None else action.event.customer.customer_ref,
         )
         return action.last
+

@@ -123,9 +123,11 @@ class Policy:
 
 def context(
     risk: Risk, *, assurance: Iterable[str], consent: bool, customer_known: bool, locked: bool, injection: bool,
-    action: str, tier: str, parameters: Mapping[str, str],
+    action: str, tier: str, parameters: Mapping[str, str], principal_kind: str = "machine", prepared_by: str = "",
 ) -> dict[str, Any]:
-    """The names that rules see. `risk.score` is -1 where the risk has none."""
+    """The names that rules see. `risk.score` is -1 where the risk has none. `principal.kind` is person, machine or
+    assistant; `prepared_by` names the assistant whose action a person confirmed, and is empty where none prepared it.
+    """
     return {
         "risk": {
             "score": -1 if risk.score is None else risk.score,
@@ -142,6 +144,8 @@ def context(
         "action": action,
         "tier": tier,
         "parameters": dict(parameters),
+        "principal": {"kind": principal_kind},
+        "prepared_by": prepared_by,
     }
 
 

@@ -32,6 +32,7 @@ Assurance = Literal["otp", "human", "second_human"]
 RISK_FIELDS = ("score", "band", "state", "net_speech_s", "evidence")
 NAMES = (
     "risk", "assurance", "consent", "customer_known", "locked", "injection", "action", "tier", "parameters",
+    "principal", "prepared_by",
 )
 """Every name that a rule may use."""
 

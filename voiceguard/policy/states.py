@@ -22,6 +22,8 @@ class Input(StrEnum):
     REFUSED = "refused"
     OVERRULED = "overruled"
     """A fault outside of the call, or what is on record."""
+    PREPARED = "prepared"
+    CONFIRMED = "confirmed"
 
 
 _OVERRULED = {Input.OVERRULED: frozenset({ActionState.HANDED_OVER, ActionState.DENIED})}
@@ -30,6 +32,15 @@ TABLE: Mapping[ActionState, Mapping[Input, frozenset[ActionState]]] = MappingPro
         Input.RULED: frozenset(
             {ActionState.ALLOWED, ActionState.CHALLENGED, ActionState.HANDED_OVER, ActionState.DENIED}
         ),
+        Input.PREPARED: frozenset({ActionState.PREPARED}),
+        **_OVERRULED,
+    },
+    ActionState.PREPARED: {
+        Input.ACCEPTED: frozenset({ActionState.PREPARED}),
+        Input.CONFIRMED: frozenset(
+            {ActionState.ALLOWED, ActionState.CHALLENGED, ActionState.HANDED_OVER, ActionState.DENIED}
+        ),
+        Input.REFUSED: frozenset({ActionState.DENIED}),
         **_OVERRULED,
     },
     ActionState.CHALLENGED: {
@@ -55,6 +66,7 @@ TABLE: Mapping[ActionState, Mapping[Input, frozenset[ActionState]]] = MappingPro
 """Where each input may lead from each state; an input that a state does not list changes nothing."""
 
 DECISION_OF: Mapping[ActionState, Decision] = MappingProxyType({
+    ActionState.PREPARED: Decision.HANDOVER,
     ActionState.CHALLENGED: Decision.STEP_UP,
     ActionState.HANDED_OVER: Decision.HANDOVER,
     ActionState.ALLOWED: Decision.ALLOW,

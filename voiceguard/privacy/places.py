@@ -46,7 +46,7 @@ EVENTS: Final = _in_memory("event", {
     "CustomerFacts": "customer_ref totp_secret last_totp_step locked_until wrong_in:call_id",
     "ActionOverruled": "asked code:reasons text:reasons is_denied:decision",
     "CodeJudged": "is_right:decision compared:count",
-    "ActionRequested": "action_id action parameters customer",
+    "ActionRequested": "action_id action parameters customer asker", "Asker": "kind name:person",
     "CodeEntered": "action_id code",
     "HandoverAnswered": "action_id person role verdict:decision reason",
     "VoiceAsked": "purpose author",
@@ -66,7 +66,8 @@ EVENTS: Final = _in_memory("event", {
     "Grant": "jti call_id customer_ref action parameters_sha256 expires_at",
     "RiskChanged": "risk",
     "ActionDecided": "action_id action tier decision state reasons rule risk parameters_sha256 challenge grant:jti "
-                     "person lock_customer_until accepted_totp_step customer_ref code:decision",
+                     "person lock_customer_until accepted_totp_step customer_ref code:decision prepared_by:person "
+                     "confirmed_by:person",
     "ShadowRuled": "action_id action tier decision rule reasons policy live:decision risk",
     "CodeToDeliver": "action_id customer_ref action code expires_at",
     "TextFlagged": "channel at_s rules masked_text",
@@ -137,6 +138,7 @@ RECORDS: Final = (
         "grant_revoked": "action_id jti reason:cause",
         "handover_offered": "action_id source:rule reasons", "handover_orphaned": "action_id taken_by alone_s",
         "handover_shown": "action_id person fields lines",
+        "own_request": "action_id person",
         "handover_ended": "action_id outcome taken_by approved_by", "verdict": "verdict author",
         "voice_taken": "at_s refusals", "spectrogram_shown": "person seconds",
         "consent_given": "consent_id purpose source:kind wording author expires_at",
@@ -188,7 +190,7 @@ MESSAGES: Final = (
         "live event": "kind at_s action_id action tier decision state reasons rule challenge person channel text rules "
                       "since_s llr source entry_id media:kind ms verdict author given withdrawn",
         "live handover": "action_id action tier source:rule reasons offered_at:at taken_by approved_by orphaned_at:at "
-                         "outcome",
+                         "outcome prepared_by:person",
     }, "WS /v1/live", _DESK),
 )
 
@@ -210,10 +212,12 @@ ANSWERS: Final = _in_memory("answer", {
     "Consents": "consents", "ConsentGiven": "consent_id expires_at",
     "ReceiptProduced": "action decision state reasons risk grant_jti", "ReceiptControl": "tier step_up",
     "ReceiptPlace": "chain:call_id seq sha256",
-    "Receipt": "call_id action_id at system data produced control human place", "Receipts": "receipts",
+    "Receipt": "call_id action_id at system data produced control human "
+               "prepared_by:person confirmed_by:person place", "Receipts": "receipts",
     "Policy": "version sha256 actions:tiers tiers", "PolicyTier": "assurance verify",
     "SaidLine": "at_s channel text",
-    "Handover": "action_id call_id parameters said customer_ref customer_known consent instructions_heard",
+    "Handover": "action_id call_id parameters said customer_ref customer_known consent instructions_heard "
+                "prepared_by:person",
     "Spectrogram": "seconds hop_s top_hz bands frames levels", "ListEntry": "entry_id",
     "Enrolled": "voiceprint_id net_speech_s windows",
     "Voiceprint": "voiceprint_id customer_ref call_id author created_at model net_speech_s windows ended_at ended_by "

@@ -46,6 +46,7 @@ from voiceguard.policy import Policy, lint
 from voiceguard.server import answers, forwarding, health, live_socket, problems, streams
 from voiceguard.server.access import oidc, sign_in, users
 from voiceguard.server.access.authenticate import authorise
+from voiceguard.server.access.fields import with_named_fields
 from voiceguard.server.access.rules import Role
 from voiceguard.server.api import actions, calls, consents, labels, registrations, screen, voices
 from voiceguard.server.connections import LOOK_S, Connections
@@ -146,6 +147,7 @@ def create_app(
     )
     app.state.census = census
     _mount(app)
+    app.add_middleware(with_named_fields)
     app.add_middleware(guarded_by_limits, settings=settings)
     return app
 

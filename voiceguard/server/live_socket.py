@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 import orjson
@@ -13,6 +13,7 @@ from voiceguard.adapters.store import StoreError
 from voiceguard.errors import AuthenticationError
 from voiceguard.live.feed import Follower, Hub
 from voiceguard.server.access.authenticate import authenticate, authenticate_person, bearer
+from voiceguard.server.access.fields import cut
 from voiceguard.server.access.principal import Principal
 from voiceguard.server.access.revocation import closed_on_revocation
 from voiceguard.server.access.rules import topics_for
@@ -48,7 +49,8 @@ async def follow(websocket: WebSocket) -> None:
     )
     risk = service.settings.risk
     thresholds = {"elevated": 100.0 * risk.elevated_from, "high": 100.0 * risk.high}
-    writer, revoked = asyncio.create_task(_write(websocket, hub, follower, thresholds)), asyncio.Event()
+    writer = asyncio.create_task(_write(websocket, hub, follower, thresholds, principal.terms.fields))
+    revoked = asyncio.Event()
     tasks = {asyncio.create_task(_until_gone(websocket)), writer, asyncio.create_task(revoked.wait())}
     try:
         with closed_on_revocation(service, principal, ("WS", "/v1/live"), revoked.set):
@@ -91,12 +93,15 @@ async def _until_gone(websocket: WebSocket) -> None:
         pass
 
 
-async def _write(websocket: WebSocket, hub: Hub, follower: Follower, thresholds: Mapping[str, float]) -> None:
+async def _write(
+    websocket: WebSocket, hub: Hub, follower: Follower, thresholds: Mapping[str, float], fields: Collection[str] | None
+) -> None:
     messages = [{**follower.snapshot(hub.calls.values()), "thresholds": thresholds}]
     while True:
         for message in messages:
             async with asyncio.timeout(SLOW_S):
-                await websocket.send_text(orjson.dumps(message).decode())
+                shown = message if fields is None else cut(message, {"type", *fields})
+                await websocket.send_text(orjson.dumps(shown).decode())
         await asyncio.sleep(PAUSE_S)
         await follower.wake.wait()
         messages = follower.take(hub.calls)

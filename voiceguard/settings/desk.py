@@ -20,6 +20,10 @@ class DeskOptions:
     """Hours for which a set-up link is good."""
     orphan_s: float = field(default=60.0, metadata={"gt": 0})
     """Seconds that a handover may be without a person before the alarm; an orphan allows nothing."""
+    second_approver: dict[str, str] = field(default_factory=lambda: {"money": "supervisor"})
+    """Tier to the role that one of two approvers must have, agent or supervisor; an empty table: any two persons."""
+    actions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Role to the tiers of actions that it asks for and decides; a role that is not named has all."""
 
 
 @dataclass(frozen=True)

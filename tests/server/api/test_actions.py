@@ -291,7 +291,7 @@ def test_money_wants_two_persons(tmp_path: Path) -> None:
                 for _ in range(2):
                     body = {"verdict": "approve", "reason": "I know them."}
                     outcomes.append((await ann.post(f"/v1/actions/{asked['action_id']}/handover", json=body)).json())
-            outcomes.append(await answer(served, asked["action_id"], "bob"))
+            outcomes.append(await answer(served, asked["action_id"], "bob", scopes=("handover", "supervise")))
             return [(one["decision"], one["reasons"][0]["code"]) for one in outcomes]
 
     assert [("handover", "second_approval_needed")] * 2 + [("allow", "approved_by_two")] == on(

@@ -47,6 +47,8 @@ class Decisions:
             await chains.append(connection, call_id, [{**hidden, "kind": "decision", "consents": rested_on}])
             if decided.grant is not None:
                 await connection.execute(insert(tables.grants).values(call_id=call_id, **grant_row(record)))
+            if decided.lock_customer_until is not None and decided.customer_ref is not None:
+                await grants.revoke_of_customer(connection, decided.customer_ref, "locked_out", at)
         return decided
 
     async def redeem_grant(self, jti: str, now: float, customer_ref: str | None = None) -> bool:

@@ -16,7 +16,7 @@ from voiceguard.adapters.oidc import ProviderError, roles_of
 from voiceguard.adapters.store import Store
 from voiceguard.errors import AuthenticationError
 from voiceguard.server.access.principal import Principal
-from voiceguard.server.access.rules import NOBODY, ROUTES, Role, may
+from voiceguard.server.access.rules import ASSISTANTS, NOBODY, ROUTES, Role, may
 from voiceguard.server.access.sessions import CSRF_HEADER, is_own_origin, signed_in, touch
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
@@ -53,6 +53,8 @@ async def authenticate(store: Store, secret: str | None, path: str) -> Principal
     if principal is None:
         raise AuthenticationError("a valid API key is needed")
     rule = ROUTES["WS", path]
+    if principal.kind == "assistant":
+        raise AuthenticationError("an assistant opens no stream")
     if not may(rule, principal.scopes, ()):
         raise AuthenticationError(f"this API key lacks the scope {rule.scope}")
     return principal
@@ -90,6 +92,8 @@ async def authorise(connection: HTTPConnection) -> None:
             raise Problem(403, "forbidden", "Your role does not allow this.")
     else:
         principal = await _bearer_of(service, secret)
+        if principal.kind == "assistant" and (method, connection.scope["route"].path) not in ASSISTANTS:
+            raise Problem(403, "forbidden", "An assistant may not do this: a person or the platform has to.")
         if not may(rule, principal.scopes, principal.roles):
             challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{rule.scope or ""}"'}
             raise Problem(403, "forbidden", f"This API key lacks the scope {rule.scope}.", challenge)

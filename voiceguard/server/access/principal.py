@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -61,6 +62,13 @@ class Principal:
     def tenant(self) -> str | None:
         """Whose calls and customers are reached; None: those of all tenants."""
         return self.terms.tenant if self.session is None else self.session.tenant
+
+    def may_act(self, tier: str, of_roles: Mapping[str, Collection[str]]) -> bool:
+        """Whether actions of this tier are theirs to ask for and to decide. `of_roles`: role to its tiers; a role that
+        is not named there has all."""
+        if self.session is None:
+            return self.terms.actions is None or tier in self.terms.actions
+        return any(role not in of_roles or tier in of_roles[role] for role in self.roles)
 
     def kept(self, name: str) -> str:
         """The name under which this call or customer is kept. Whoever reaches all tenants gives kept names."""

@@ -124,6 +124,12 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
 })
 """Method (WS for a websocket) and path to who may."""
 
+ASSISTANTS: Final = frozenset({
+    ("POST", "/v1/calls/{call_id}/actions"), ("GET", "/v1/actions/{action_id}"), ("POST", "/v1/screen"),
+})
+"""What the key of an AI agent opens, whatever its scopes: it asks and prepares, and proves or approves nothing."""
+ASSISTANT_SCOPES: Final = ("actions", "screen")
+
 TOPICS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType({
     "calls": frozenset(_DESK),  # that there is one, since when, and how it ended
     "customer": frozenset({Role.AGENT, Role.SUPERVISOR, Role.ANALYST}),  # whom the caller claims to be

@@ -198,6 +198,8 @@ class Receipt(TypedDict):
     produced: ReceiptProduced
     control: ReceiptControl
     human: str | None
+    prepared_by: str | None
+    confirmed_by: str | None
     place: ReceiptPlace
 
 
@@ -242,6 +244,7 @@ class Handover(TypedDict):
     customer_known: bool
     consent: list[str]
     instructions_heard: bool
+    prepared_by: str | None
 
 
 class Spectrogram(TypedDict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -14,7 +14,7 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import Field
 
 from voiceguard.errors import AuthenticationError, PeerError
-from voiceguard.events import ActionState, CodeEntered, HandoverAnswered
+from voiceguard.events import ActionState, Asker, CodeEntered, HandoverAnswered
 from voiceguard.events.tenants import DEFAULT, kept_name, tenant_of
 from voiceguard.live.call import LiveCall
 from voiceguard.live.decisions import LATE
@@ -56,7 +56,7 @@ class EnteredCode(Body):
 class Answer(Body):
     """A person's word on a handover."""
 
-    verdict: Literal["accept", "approve", "refuse"]
+    verdict: Literal["accept", "confirm", "approve", "refuse"]
     reason: Annotated[str, Field(min_length=1, max_length=500)]
 
 
@@ -79,6 +79,7 @@ async def ask(
     for the platform, which reads it from the action.
     """
     call = await service.registry.live(call_id)
+    check_tier(service, who, body.action)
     digest = hashlib.sha256(orjson.dumps(body.model_dump(), option=orjson.OPT_SORT_KEYS)).hexdigest()
     key = who.name, who.is_person, idempotency_key or secrets.token_hex(16)
     try:
@@ -116,7 +117,9 @@ async def name_customer(
 @router.get("/v1/actions/{action_id}", response_model=answers.Decision)
 async def action(action_id: str, service: ServiceOf, who: PrincipalOf, response: Response) -> dict[str, Any]:
     """The latest decision on an action of a live call, for platforms whose stream cannot carry it."""
-    told = service.registry.holding(action_id, who.tenant).decisions.told
+    call = service.registry.holding(action_id, who.tenant)
+    check_tier(service, who, call.requested[action_id].action)
+    told = call.decisions.told
     if action_id not in told:
         raise UnknownAction("This action is not decided yet.")
     return _answered(told[action_id], response, who)
@@ -127,7 +130,7 @@ async def enter_code(
     action_id: str, body: EnteredCode, service: ServiceOf, who: PrincipalOf, response: Response
 ) -> dict[str, Any]:
     """Try a one-time code."""
-    call = _awaiting(service, who, action_id, ActionState.CHALLENGED, "No code is awaited for this action.")
+    call = _awaiting(service, who, action_id, (ActionState.CHALLENGED,), "No code is awaited for this action.")
     decision = call.decisions.next(action_id)
     call.receive(CodeEntered(action_id, body.code))
     return _answered(await _decision(service, call, action_id, decision), response, who)
@@ -137,8 +140,10 @@ async def enter_code(
 async def answer_handover(
     action_id: str, body: Answer, service: ServiceOf, who: PrincipalOf, response: Response
 ) -> dict[str, Any]:
-    """A person accepts, approves or refuses a handed-over action, with a reason; each person is a key of its own."""
-    call = _awaiting(service, who, action_id, ActionState.HANDED_OVER, "No person's answer is awaited for this action.")
+    """A person accepts, approves or refuses a handed-over action, or confirms what an assistant prepared, with a
+    reason; each person is a key of its own. Who asked for an action, or confirmed it, does not approve it."""
+    waiting = (ActionState.HANDED_OVER, ActionState.PREPARED)
+    call = _awaiting(service, who, action_id, waiting, "No person's answer is awaited for this action.")
     role = "supervisor" if who.is_supervisor else "agent"
     decision = call.decisions.next(action_id)
     try:
@@ -163,6 +168,7 @@ async def redeem(body: SignedGrant, service: ServiceOf, who: PrincipalOf) -> dic
         raise Problem(400, "grant_invalid", "This grant is not ours, was changed, or has expired.") from error
     if claims.get("tenant", DEFAULT) != who.tenant:
         raise Problem(404, "unknown_grant", "No such grant.")
+    check_tier(service, who, claims["action"])
     if body.parameters is not None and parameters_sha256(body.parameters) != claims["parameters_sha256"]:
         raise Problem(409, "other_parameters", "This grant was given for other parameters.")
     call = service.registry.calls.get(who.kept(claims["call_id"]))
@@ -206,7 +212,8 @@ async def _ask(service: WebContext, call: LiveCall, body: AskedAction, by: Princ
     if by.is_person:
         call.recorder.add("asked_by_person", {"action_id": action_id, "action": body.action, "person": by.name})
     decision = call.decisions.next(action_id)
-    return await _decision(service, call, action_id, decision, call.request(action_id, body.action, body.parameters))
+    asking = call.request(action_id, body.action, body.parameters, Asker(by.kind, by.human))
+    return await _decision(service, call, action_id, decision, asking)
 
 
 async def _decision(
@@ -227,20 +234,30 @@ async def _decision(
         raise Problem(409, "call_over", "The call ended before a decision.") from None
 
 
+def check_tier(service: WebContext, who: Principal, action: str) -> None:
+    """Raises Problem where neither key nor role opens the tier of this action."""
+    tier = service.live.rules.actions.get(action, "unknown")
+    if not who.may_act(tier, service.settings.desk.actions):
+        raise Problem(403, "action_forbidden", f"Actions of the tier {tier} are not for this key or role.")
+
+
 def _answered(decision: dict[str, Any], response: Response, who: Principal) -> dict[str, Any]:
     """The decision as this asker may see it: a grant goes to machines alone, never to a person's browser, nor to a
     person's own key."""
     if decision.get("challenge"):
         # RFC 9110 section 11.6.1 lets any answer say that credentials would change it.
         response.headers["WWW-Authenticate"] = challenge_header(decision["challenge"]["acr"])
-    hidden = ("type", "grant") if who.is_person or who.terms.owner is not None else ("type",)
+    hidden = ("type", "grant") if who.kind != "machine" or who.terms.owner is not None else ("type",)
     return who.shown({key: value for key, value in decision.items() if key not in hidden})
 
 
-def _awaiting(service: WebContext, who: Principal, action_id: str, state: ActionState, otherwise: str) -> LiveCall:
+def _awaiting(
+    service: WebContext, who: Principal, action_id: str, states: Collection[ActionState], otherwise: str
+) -> LiveCall:
     call = service.registry.holding(action_id, who.tenant)
+    check_tier(service, who, call.requested[action_id].action)
     if action_id not in call.decisions.decided:
         raise UnknownAction("This action is not decided yet.")
-    if call.decisions.decided[action_id].state is not state:
+    if call.decisions.decided[action_id].state not in states:
         raise Problem(409, "not_awaited", otherwise)
     return call

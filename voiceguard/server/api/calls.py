@@ -16,6 +16,7 @@ from voiceguard.live.registry import UnknownAction
 from voiceguard.server import answers
 from voiceguard.server.access.authenticate import CheckedRoute
 from voiceguard.server.access.principal import KeptCall, PrincipalOf
+from voiceguard.server.api.actions import check_tier
 from voiceguard.server.api.spectrogram import described, spectrogram
 from voiceguard.server.api.voices import ask_voice
 from voiceguard.server.problems import Problem
@@ -53,6 +54,7 @@ async def context(action_id: str, service: ServiceOf, principal: PrincipalOf, re
     """What somebody who took a handover needs to decide it, and no more: personal data is masked, and what was shown
     to whom is recorded."""
     call = service.registry.holding(action_id, principal.tenant)
+    check_tier(service, principal, call.requested[action_id].action)
     handover = call.handovers.by_action.get(action_id)
     if handover is None:
         raise UnknownAction("No live call has handed this action over.")
@@ -70,6 +72,7 @@ async def context(action_id: str, service: ServiceOf, principal: PrincipalOf, re
         "customer_ref": call.started.customer_ref, "customer_known": asked.customer is not None,
         "consent": sorted(call.started.consent),
         "instructions_heard": any(event["kind"] == "flag" for event in view.events),
+        "prepared_by": handover.prepared_by,
     }
     call.recorder.add("handover_shown", {
         "action_id": action_id, "person": principal.name, "fields": sorted(shown), "lines": len(said),

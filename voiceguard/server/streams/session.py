@@ -13,6 +13,7 @@ import structlog
 
 from voiceguard.errors import AuthenticationError, PeerError
 from voiceguard.events import (
+    Asker,
     CallEnded,
     CallStarted,
     ConsentSaid,
@@ -229,11 +230,20 @@ class Session:
         if self._call is None:
             raise PeerError("not_started", "the call has not started")
         if isinstance(event, IntentDeclared):
-            await self._call.request(secrets.token_hex(16), event.action, event.parameters)
+            await self._ask(event)
         elif isinstance(event, ConsentSaid):
             await self._call.hear_consent(event)
         else:
             self._call.receive(event)
+
+    async def _ask(self, event: IntentDeclared) -> None:
+        assert self._call is not None
+        who = self._transport.principal
+        tier = self._service.live.rules.actions.get(event.action, "unknown")
+        if who is not None and not who.may_act(tier, {}):
+            raise PeerError("action_forbidden", "actions of this tier are not for this key", fatal=False)
+        asker = Asker("machine", "" if who is None else who.human)
+        await self._call.request(secrets.token_hex(16), event.action, event.parameters, asker)
 
     async def _start(self, started: CallStarted) -> None:
         if self._admit is not None:
