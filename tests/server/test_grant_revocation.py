@@ -101,7 +101,7 @@ def test_no_route_gives_a_person_a_grant(as_key: bool, tmp_path: Path) -> None:
                     for action in ("mfa_reset", "balance_enquiry"):
                         asked = (await api.post("/v1/calls/call-1/actions", json={"action": action})).json()
                         names = {"call_id": "call-1", "action_id": asked["action_id"], "customer_ref": "customer-1",
-                                 "entry_id": "x"}
+                                 "entry_id": "x", "consent_id": "x"}
                         for code in served.phone.codes[-1:] if action == "mfa_reset" else ():
                             await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": code.code})
                         told |= await everything(page, names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,7 @@ def test_assistant_opens_what_it_may_and_nothing_else(tmp_path: Path) -> None:
             for (method, path), rule in ROUTES.items():
                 if method == "WS" or rule.is_open:
                     continue
-                place = path.format(call_id="c", action_id="a", customer_ref="x", entry_id="e")
+                place = re.sub(r"{\w+}", "x", path)
                 if (await bot.request(method, place, json={})).json().get("code") != "forbidden":
                     passed.add((method, path))
         for path in ("/v1/stream/native", "/v1/live"):

@@ -29,8 +29,8 @@ BODIES: dict[str, Any] = {
 }
 """Of routes that name one thing; a new route without its body here answers 422 and fails the test."""
 NAMING = sorted((method, path) for method, path in ROUTES if "{" in path)
-LISTS = sorted((method, path) for method, path in ROUTES if path in (
-    "/v1/calls", "/v1/verdicts", "/v1/watchlist", "/v1/keys", "/v1/people",
+LISTS = sorted((method, path) for method, path in ROUTES if method == "GET" and path in (
+    "/v1/calls", "/v1/verdicts", "/v1/watchlist", "/v1/keys", "/v1/people", "/v1/consents",
 ))
 
 
@@ -54,8 +54,13 @@ async def two_tenants(folder: Path, tenant: str, other: str) -> AsyncIterator[tu
                 Voice(np.eye(192, dtype=np.float32)[0], 9.0, 3), Listing("heard before"), call_id=kept, author="ann",
                 now=served.service.now(),
             )
+            consent = await served.service.store.consents.give(
+                "transcript", source="api", wording="v1", author="ann", now=served.service.now(), expires_at=None,
+                customer_ref=kept_name(tenant, "customer-1"), call_id=None,
+            )
             yield served, own, foreign, {
                 "call_id": "call-1", "action_id": asked["action_id"], "customer_ref": "customer-1", "entry_id": entry,
+                "consent_id": consent,
             }
 
 
@@ -92,7 +97,7 @@ def test_list_holds_own_tenant_alone(tmp_path: Path) -> None:
     mine, theirs = asyncio.run(run())
     for path, mark in {
         "/v1/calls": "call-1", "/v1/verdicts": "known", "/v1/watchlist": "heard before", "/v1/keys": "key-brand-a",
-        "/v1/people": "amy",
+        "/v1/people": "amy", "/v1/consents": "customer-1",
     }.items():
         assert mark in mine[path] and mark not in theirs[path], path
         assert "~" not in mine[path], path

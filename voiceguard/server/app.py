@@ -147,7 +147,6 @@ def create_app(
     )
     app.state.census = census
     _mount(app)
-    app.add_middleware(with_named_fields)
     app.add_middleware(guarded_by_limits, settings=settings)
     return app
 
@@ -167,6 +166,7 @@ def _mount(app: FastAPI) -> None:
     app.add_api_route("/metrics", health.metrics, response_class=PlainTextResponse)
     app.add_api_route("/.well-known/jwks.json", health.jwks, response_model=answers.KeySet)
     app.mount("/console", StaticFiles(directory=PAGE, html=True), name="console")
+    app.add_middleware(with_named_fields)
 
 
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
