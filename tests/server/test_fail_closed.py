@@ -185,7 +185,7 @@ def test_fault_that_no_person_could_settle_is_a_denial(tmp_path: Path, monkeypat
             monkeypatch.setattr(served.service.store.decisions, "record", refuse)
             return await ask(api, "account_recovery")
 
-    denied = on(tmp_path, use, policy_file=tmp_path / "policy.yaml")
+    denied = on(tmp_path, use, policy_file=tmp_path / "policy.yaml", unsafe_policy=True)
     assert ("deny", ["not_recorded", "nobody_decides"]) == (
         denied["decision"], [reason["code"] for reason in denied["reasons"]]
     )
