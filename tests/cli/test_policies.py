@@ -88,7 +88,7 @@ LOW = risk_body(
      "refund (money): allow, by rule code_and_low_risk"),
     ({"action": "refund", **KNOWN, "risk": LOW | {"band": "high"}}, "refund (money): handover, by rule high_risk"),
     ({"action": "password_reset", **KNOWN, "locked": True},
-     "password_reset (credentials): deny, by rule customer_locked"),
+     "password_reset (credentials): handover, by rule customer_locked"),
     ({"action": "nothing"}, "nothing (unknown): deny, by rule unknown_action"),
 ])
 def test_explains_a_decision(asked: Any, answer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
