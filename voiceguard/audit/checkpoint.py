@@ -114,7 +114,8 @@ def verify_checkpoint(
 ) -> list[Fault]:
     """Everything that contradicts one checkpoint whose signature is good.
 
-    `hash_at(chain, seq)`: the stored hash there, None when there is none. Chains may have grown since.
+    `hash_at(chain, seq)`: the stored hash there, None when there is none, b"" where retention deleted it. Chains may
+    have grown since.
     """
     said = json.loads(checkpoint)
     faults: list[Fault] = []
@@ -126,6 +127,6 @@ def verify_checkpoint(
         stored = hash_at(chain, count - 1) if count else genesis(chain)
         if stored is None:
             faults.append(Fault(chain, count - 1, "truncated", f"a checkpoint saw {count} records"))
-        elif stored.hex() != digest:
+        elif stored and stored.hex() != digest:
             faults.append(Fault(chain, count - 1, "changed", "a checkpoint saw another record here"))
     return faults

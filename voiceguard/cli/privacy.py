@@ -1,4 +1,4 @@
-"""Commands of data protection: dataflow, consent."""
+"""Commands of data protection: dataflow, consent, retention, hold."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,71 @@ def add(commands: Any) -> None:
         command.add_argument("--customer", type=short, metavar="REF")
         command.add_argument("--call", type=short, metavar="ID")
         take_config(command)
+
+    retention = commands.add_parser("retention", help="how long data is kept").add_subparsers(required=True)
+    plan = new_command(retention, "plan", _retention_plan, "what is due by the settings, kind by kind; changes nothing")
+    run = new_command(retention, "run", _retention_run, "end what is due and not held")
+    hold = commands.add_parser("hold", help="legal holds").add_subparsers(required=True)
+    add = new_command(hold, "add", _hold_add, "keep a call or customer from retention and erasure; prints its id")
+    add.add_argument("--customer", type=short, metavar="REF")
+    add.add_argument("--call", type=short, metavar="ID")
+    add.add_argument("--reason", type=short, required=True)
+    release = new_command(hold, "release", _hold_release, "end a hold")
+    release.add_argument("hold_id")
+    for command in (add, release):
+        command.add_argument("--by", type=short, default=operator(), metavar="NAME", help="who does it, for the audit")
+    for command in (plan, run, add, release, new_command(hold, "list", _hold_list, "every hold there ever was")):
+        take_config(command)
+
+
+def _retention_plan(options: argparse.Namespace) -> bool:
+    from voiceguard.privacy.retention import RULES
+
+    settings = read_settings(options)
+    found = asyncio.run(with_store(settings, lambda store: store.retention.plan(settings.retention, time.time())))
+    due = {one.kind: one for one in found}
+    for kind, rule in RULES.items():
+        days = f"{getattr(settings.retention, rule.days):g} days" if rule.days else "-"
+        now = f"{due[kind].due - due[kind].held} due, {due[kind].held} held" if kind in due else ""
+        print(f"{kind:14} {days:>10}  {rule.ends}  {now}".rstrip())
+    return True
+
+
+def _retention_run(options: argparse.Namespace) -> bool:
+    settings, ended = read_settings(options), Counter[str]()
+
+    async def run(store: Any) -> None:
+        while found := await store.retention.sweep(settings.retention, time.time()):
+            ended.update(found)
+
+    asyncio.run(with_store(settings, run))
+    print(", ".join(f"{number} of kind {kind}" for kind, number in sorted(ended.items())) or "nothing was due")
+    return True
+
+
+def _hold_add(options: argparse.Namespace) -> bool:
+    if options.customer is None and options.call is None:
+        raise ConfigurationError("--customer or --call says what is held")
+    print(_with_retention(options, lambda retention: retention.hold(
+        reason=options.reason, author=options.by, now=time.time(), call_id=options.call, customer_ref=options.customer
+    )))
+    return True
+
+
+def _hold_release(options: argparse.Namespace) -> bool:
+    return bool(_with_retention(options, lambda retention: retention.release(
+        options.hold_id, author=options.by, now=time.time()
+    )))
+
+
+def _hold_list(options: argparse.Namespace) -> bool:
+    for hold in _with_retention(options, lambda retention: retention.holds()):
+        print(json.dumps(hold))
+    return True
+
+
+def _with_retention(options: argparse.Namespace, use: Callable[[Any], Any]) -> Any:
+    return asyncio.run(with_store(read_settings(options), lambda store: use(store.retention)))
 
 
 def _consent_list(options: argparse.Namespace) -> bool:

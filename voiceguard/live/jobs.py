@@ -16,6 +16,8 @@ from voiceguard.live.gallery import REFRESH_S
 from voiceguard.live.registry import Registry
 
 CHECKPOINT_S = 60.0
+SWEEP_REST_S = 0.02
+"""Between two batches of a sweep, so that the calls' own records come first."""
 CLAIMS_S = 2.0
 """Period in which a worker says that it lives; dead ones are found in the same."""
 LEASE_PERIODS = 3
@@ -86,6 +88,16 @@ async def end_lost_calls(registry: Registry) -> None:
         await context.store.workers.forget(worker)
 
 
+async def sweep_retention(registry: Registry) -> None:
+    """End what is due by the retention settings, a few calls at a time, so that no live call waits. Raises StoreError.
+    """
+    context = registry.context
+    ended = {"": 1}
+    while ended:
+        await asyncio.sleep(SWEEP_REST_S)
+        ended = await context.store.retention.sweep(context.settings.retention, context.now())
+
+
 CHECKPOINT = Job("audit checkpoint", CHECKPOINT_S, "cluster", checkpoint)
 JOBS: Sequence[Job] = (
     Job("time-outs", 0.25, "process", time_outs),
@@ -94,6 +106,7 @@ JOBS: Sequence[Job] = (
     Job("claims", CLAIMS_S, "process", keep_claims),
     Job("lost calls", CLAIMS_S, "cluster", end_lost_calls),
     CHECKPOINT,
+    Job("retention", 3600.0, "cluster", sweep_retention),
     Job("expired sessions", CHECKPOINT_S, "cluster", delete_expired_sessions),
 )
 

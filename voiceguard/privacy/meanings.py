@@ -64,7 +64,7 @@ _ROWS: Final[tuple[tuple[Kind, str, str, str], ...]] = (
      "lock_customer_until call record step_up grant_jti jti exp iss aud events refusals redeemed"),
     ("personal", "what people found out about a call", FRAUD, "verdict note end_reason reason"),
     ("personal", "who did it, for the audit", ACCOUNT,
-     "person asker author by human role reviewed_by ended_by taken_by approved_by"),
+     "hold_id person asker author by human role reviewed_by ended_by taken_by approved_by"),
     ("personal", "who may sign in, and when they did", SECURITY,
      "name roles issuer signed_in_at disabled_at ends_at seen_at people until failures "
      "tries guesser setup_expires address last_totp_step accepted_totp_step"),

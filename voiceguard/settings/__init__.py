@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from voiceguard.events import tenants
 from voiceguard.ingest import IngestOptions
+from voiceguard.privacy.retention import RetentionOptions
 from voiceguard.risk import EnrolmentOptions, RiskOptions
 from voiceguard.settings.audit import AuditOptions
 from voiceguard.settings.desk import DeskOptions, OidcOptions
@@ -127,6 +128,7 @@ class Settings(BaseSettings):
     oidc: OidcOptions = Field(default_factory=OidcOptions, description="Who vouches for people besides this service.")
     enrolment: EnrolmentOptions = Field(default_factory=EnrolmentOptions, description="What makes a voiceprint.")
     audit: AuditOptions = Field(default_factory=AuditOptions, description="Who witnesses the audit's checkpoints.")
+    retention: RetentionOptions = Field(default_factory=RetentionOptions, description="For how long data is kept.")
     linking: LinkingOptions = Field(default_factory=LinkingOptions, description="The same voice on several customers.")
 
     @classmethod

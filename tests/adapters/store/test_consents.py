@@ -68,7 +68,7 @@ def test_withdrawn_enrolment_erases_voice_and_key_at_once(tmp_path: Path) -> Non
             "enrol", source="desk", author="pri", reason="asked", now=103.0, customer_ref="customer-1"
         )
         (history,) = await voices.voiceprint_history("customer-1")
-        faults = await store.audit.verify(lambda *_: True)
+        faults = (await store.audit.verify(lambda *_: True, now=104.0)).faults
         return await voices.voiceprint("customer-1"), history["end_reason"], faults, await store.consents.list()
 
     voice, reason, faults, (entry,) = on(tmp_path / "db", use, CIPHER)

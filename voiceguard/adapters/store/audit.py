@@ -17,6 +17,7 @@ from voiceguard.adapters.store.audit_check import (
     check_checkpoints,
     check_counts,
     check_mark,
+    check_sweeps,
     explains,
     is_text,
 )
@@ -133,6 +134,8 @@ class Audit:
                     continue
                 last, odd = chain, 0
                 await self._verify_chain(chain, now, seen)
+        async with self._database.snapshot() as connection:
+            seen.faults += await connection.run_sync(check_sweeps, CHAIN)
         async with self._database.snapshot() as connection:
             for mark in marks:
                 found = await connection.run_sync(check_mark, mark, seen.restored)

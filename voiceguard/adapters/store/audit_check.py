@@ -11,9 +11,18 @@ from typing import Any, NamedTuple, TypeGuard
 from sqlalchemy import Column, Connection, Integer, LargeBinary, Table, cast, func, select, union
 from sqlalchemy.sql.elements import ColumnElement
 
-from voiceguard.adapters.store.tables import actions, audit_events, calls, chain_heads, checkpoints, grants
+from voiceguard.adapters.store.tables import (
+    actions,
+    audit_events,
+    calls,
+    chain_heads,
+    checkpoints,
+    grants,
+    swept_chains,
+)
 from voiceguard.audit.chain import Entry, Fault, Head, genesis, verify
-from voiceguard.audit.checkpoint import Mark, checkpoint_hash, verify_checkpoint
+from voiceguard.audit.checkpoint import Mark, checkpoint_hash, merkle_root, verify_checkpoint
+from voiceguard.audit.record import canonical
 from voiceguard.events.tenants import tenant_of
 
 PAGE = 200
@@ -83,7 +92,8 @@ def check_checkpoints(
         ).one_or_none()
         confirmed += head == (last, seq + 1)
         place = audit_events.c.chain == chain, audit_events.c.seq == seq
-        return connection.execute(select(_binary(audit_events.c.hash)).where(*place)).scalar_one_or_none()
+        stored = connection.execute(select(_binary(audit_events.c.hash)).where(*place)).scalar_one_or_none()
+        return _swept_hash(connection, chain, seq) if stored is None else stored
 
     faults: list[Fault] = []
     count, newest, last, previous = 0, None, 0, b""
@@ -192,6 +202,8 @@ def check_chain(connection: Connection, chain: str, now: float) -> ChainSeen:
         _integer(chain_heads.c.count), _binary(chain_heads.c.hash), _integer(chain_heads.c.signed_count),
         _integer(chain_heads.c.signed_in),
     ).where(chain_heads.c.chain == chain)).one_or_none()
+    if not entries and head is not None and _swept_hash(connection, chain, head[0] - 1) == head[1]:
+        return ChainSeen([], head[0])
     found = verify(entries, Head(chain, 0, genesis(chain)) if head is None else Head(chain, *head[:2]))
     if found:
         return ChainSeen(found, len(entries))
@@ -208,6 +220,39 @@ def check_chain(connection: Connection, chain: str, now: float) -> ChainSeen:
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError):
         seen.faults.append(Fault(chain, 0, "changed", "a record does not have the form of its kind"))
     return seen
+
+
+def _swept_hash(connection: Connection, chain: str, seq: int) -> bytes | None:
+    """What retention kept of a record that it deleted: the last one's hash, b"" of one before, None of any other."""
+    row = connection.execute(
+        select(_integer(swept_chains.c.count), _binary(swept_chains.c.hash)).where(swept_chains.c.chain == chain)
+    ).one_or_none()
+    if row is None or seq >= row[0]:
+        return None
+    return row[1] if seq == row[0] - 1 else b""
+
+
+def check_sweeps(connection: Connection, own_chain: str) -> list[Fault]:
+    """Chains whose records are gone, and no record of the service's own chain says that retention deleted them."""
+    said: dict[str, Any] = {}
+    own = select(_binary(audit_events.c.record)).where(audit_events.c.chain == own_chain)
+    for record in connection.execute(own).scalars():
+        if b'"calls_swept"' in record:
+            entry = json.loads(record)
+            said[entry["sweep"]] = entry["root"]
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in connection.execute(select(swept_chains)).mappings():
+        rows.setdefault(row["sweep"], []).append(dict(row))
+    return [
+        Fault(chains[0]["chain"], 0, "removed", f"no sweep is on record that deleted these {len(chains)} chains")
+        for sweep, chains in rows.items() if said.get(sweep) != swept_root(chains)
+    ]
+
+
+def swept_root(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Merkle root, hex, of swept chains: what the record of their sweep names."""
+    leaves = sorted([row["chain"], row["count"], row["hash"].hex()] for row in rows)
+    return merkle_root([canonical(leaf) for leaf in leaves]).hex()
 
 
 def _is_restore(record: Mapping[str, Any]) -> bool:

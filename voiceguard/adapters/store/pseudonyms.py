@@ -19,11 +19,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voiceguard.adapters.store import call_words, chains, grants
+from voiceguard.adapters.store.database import StoreError
 from voiceguard.adapters.store.tables import (
     call_keys,
     calls,
     customers,
     heard_voices,
+    holds,
     sent_codes,
     subjects,
     verdicts,
@@ -88,6 +90,9 @@ async def erase(connection: AsyncConnection, ref: str, *, author: str, reason: s
     if subject is None and known is None:
         return None
     names = [] if subject is None else [subject]
+    held = select(holds.c.hold_id).where(holds.c.released_at.is_(None), holds.c.customer.in_(names))
+    if (await connection.execute(held.limit(1))).one_or_none() is not None:
+        raise StoreError("a legal hold keeps this customer: release it first")
     # A call id that was used again belongs to its newest customer; the keys remember the earlier ones.
     theirs = union(
         select(calls.c.call_id).where(calls.c.customer_ref.in_(names)),

@@ -19,6 +19,7 @@ from voiceguard.adapters.store.decisions import Decisions
 from voiceguard.adapters.store.labels import Labels
 from voiceguard.adapters.store.nonces import Nonces
 from voiceguard.adapters.store.registrations import Registrations
+from voiceguard.adapters.store.retention import Retention
 from voiceguard.adapters.store.users import Users
 from voiceguard.adapters.store.workers import Workers
 
@@ -33,6 +34,7 @@ class Store:
         self.database = database
         self.calls = Calls(database)
         self.consents = Consents(database)
+        self.retention = Retention(database)
         self.decisions = Decisions(database)
         self.audit = Audit(database)
         self.customers = Customers(database)

@@ -32,6 +32,7 @@ calls = Table(
     Column("end_reason", String),
     Column("tenant", String, nullable=False, server_default="default"),
     Index("ix_calls_started_at", "started_at"),
+    Index("ix_calls_ended_at", "ended_at"),
     Index("ix_calls_tenant_started_at", "tenant", "started_at"),
 )
 
@@ -204,6 +205,27 @@ call_keys = Table(
     Column("key", Text, nullable=False),  # encrypted: of what records hold of this call in words
     Index("ix_call_keys_call_id", "call_id"),
     Index("ix_call_keys_subject", "subject"),
+)
+
+holds = Table(
+    "holds", metadata,
+    Column("hold_id", String, primary_key=True),
+    Column("call_id", String),
+    Column("customer", String),  # the random name in subjects
+    Column("reason", String, nullable=False),
+    Column("author", String, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("released_at", Double),
+    Column("released_by", String),
+)
+
+swept_chains = Table(
+    "swept_chains", metadata,
+    Column("chain", String, ForeignKey("calls.call_id"), primary_key=True),
+    Column("count", Integer, nullable=False),  # as the chain's head has them: its records are gone
+    Column("hash", LargeBinary, nullable=False),
+    Column("sweep", String, nullable=False),  # a record in the service's own chain holds the root of its chains
+    Index("ix_swept_chains_sweep", "sweep"),
 )
 
 nonces = Table(
