@@ -1,7 +1,6 @@
 """Measure the speaker encoder and what stands on it on the development set: ``python -m benchmarks.speaker``.
 
-Parts can be named to measure them alone. Times, which are ``cost`` and the search of ``watch-list``, want a machine
-that does nothing else.
+Parts can be named to measure them alone. The search of ``watch-list`` wants a machine that does nothing else.
 """
 
 from __future__ import annotations
