@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import math
+import os
 import re
 import time
 import tomllib
@@ -16,6 +17,7 @@ from typing import Any
 from voiceguard.errors import ConfigurationError
 from voiceguard.events import tenants
 from voiceguard.settings import Settings
+from voiceguard.settings.catalogue import unknown_variables
 
 
 def short(text: str) -> str:
@@ -103,14 +105,22 @@ def take_config(parser: argparse.ArgumentParser) -> None:
 
 
 def read_settings(options: argparse.Namespace, **given: Any) -> Settings:
-    """The command line wins over the environment, and that over the file."""
-    values: dict[str, Any] = {}
-    if getattr(options, "config", None):
-        try:
-            values = tomllib.loads(options.config.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ConfigurationError(f"{options.config.name}: {error}") from error
+    """The command line wins over the environment, and that over the file. Raises ConfigurationError for a variable
+    that names no setting: a misspelt one would be ignored."""
+    values = config_file(options)
+    if unknown := unknown_variables(os.environ):
+        raise ConfigurationError("; ".join(unknown))
     return Settings(**values).model_copy(update={name: value for name, value in given.items() if value is not None})
+
+
+def config_file(options: argparse.Namespace) -> dict[str, Any]:
+    """What stands in the file of `--config`; nothing without one. Raises ConfigurationError where it is no TOML."""
+    if not getattr(options, "config", None):
+        return {}
+    try:
+        return tomllib.loads(options.config.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigurationError(f"{options.config.name}: {error}") from error
 
 
 def operator() -> str:

@@ -34,6 +34,7 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
+from voiceguard.errors import ConfigurationError
 from voiceguard.events import RATE_HZ, Band, Evidence, EvidenceSource, KnownSource, Risk, RiskState, Task, Window
 from voiceguard.risk.hold import Hold, Schmitt
 
@@ -49,7 +50,10 @@ _TOLERANCE_S = 0.01
 @dataclass(frozen=True)
 class RiskOptions:
     """How evidence becomes risk. Prior and costs are those of ASVspoof 5, track 1: one call in twenty is spoofed, and
-    letting one through costs ten times what stopping a genuine caller costs. So 0.64 nats make the risk high."""
+    letting one through costs ten times what stopping a genuine caller costs. So 0.64 nats make the risk high.
+
+    Raises ConfigurationError for a value out of its range.
+    """
 
     prior: float = 0.05
     """Share of fraud among callers who ask for sensitive things."""
@@ -73,6 +77,18 @@ class RiskOptions:
     """How far below its threshold a band is left, nats: half of what is undecided."""
     undecided: float = 0.5
     """Contributions that add up to less than this, nats either way, are inconclusive."""
+
+    def __post_init__(self) -> None:
+        for name in ("prior", "high", "listed_share"):
+            if not 0.0 < getattr(self, name) < 1.0:
+                raise ConfigurationError(f"risk.{name} must lie between 0 and 1")
+        if self.elevated is not None and not 0.0 < self.elevated <= self.high:
+            raise ConfigurationError("risk.elevated must lie above 0 and not above risk.high")
+        for name in ("synthetic_memory_s", "synthetic_worth", "speaker_memory_s", "speaker_worth", "enough_speech_s"):
+            if not 0.0 < getattr(self, name) < math.inf:
+                raise ConfigurationError(f"risk.{name} must be above 0")
+        if not 0.0 <= self.undecided < math.inf:
+            raise ConfigurationError("risk.undecided must not be below 0")
 
     @property
     def elevated_from(self) -> float:

@@ -6,6 +6,7 @@ from dataclasses import field
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic.dataclasses import dataclass
@@ -144,7 +145,12 @@ class Settings(BaseSettings):
     @classmethod
     def _without_slash(cls, origin: str | None) -> str | None:
         # An origin has no path (RFC 6454), but is often written with its slash.
-        return origin.rstrip("/") if origin else None
+        if not origin:
+            return None
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https", "ws", "wss") or not parts.netloc or parts.path.strip("/"):
+            raise ValueError("must be a scheme and a host, as https://voice.example.com")
+        return origin.rstrip("/")
 
     @field_validator("trusted_proxies")
     @classmethod

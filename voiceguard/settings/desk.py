@@ -33,9 +33,11 @@ class OidcOptions:
     issuer: str = ""
     """As in its discovery document."""
     client_id: str = ""
+    """This service's name at the provider."""
     client_secret: SecretStr | None = None
     """None for a public client; PKCE is used either way."""
     scope: str = "openid profile email"
+    """Scopes that the sign-in asks for."""
     name_claim: str = "email"
     """Claim that is a person's name in records."""
     roles_claim: str = "groups"
