@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.server.pair import ask, two, until
 from tests.services import PostgresServer, RedisServer, postgres, redis
@@ -133,3 +134,22 @@ def test_people_of_another_worker_are_present_for_a_few_seconds() -> None:
 def shown(hub: Hub) -> list[Any]:
     """What a follower of everything sees."""
     return [{**view.since(0, 0), "speech": [tuple(pair) for pair in view.speech]} for view in hub.calls.values()]
+
+
+def test_metrics_of_a_machine_are_those_of_all_its_workers(
+    tmp_path: Path, database: PostgresServer, bus: RedisServer
+) -> None:
+    async def run() -> list[Any]:
+        async with two(tmp_path, database, bus) as (one, other):
+            workers = {served.service.live.bus.worker for served in (one, other)}
+            clusters = [served.service.registry.cluster for served in (one, other)]
+            await until(lambda: all(cluster is not None and cluster.neighbours() for cluster in clusters))
+            async with one.call("metrics-1"), other.api() as api:
+                text = (await api.get("/metrics")).text
+            live = {
+                sample.labels["worker"]: sample.value for family in text_string_to_metric_families(text)
+                for sample in family.samples if sample.name == "voiceguard_calls_live"
+            }
+            return [set(live) == workers, live[one.service.live.bus.worker], sum(live.values())]
+
+    assert [True, 1.0, 1.0] == asyncio.run(run())

@@ -56,6 +56,7 @@ class LocalBus:
 
     is_alone = True
     is_up = True
+    dropped = 0
 
     def __init__(self) -> None:
         self.worker = secrets.token_hex(8)

@@ -8,6 +8,7 @@ others keep a mirror of these views. A worker that starts, or missed something, 
 from __future__ import annotations
 
 import asyncio
+import platform
 from typing import Any
 
 import structlog
@@ -15,6 +16,7 @@ import structlog
 from voiceguard.adapters.logs import described
 from voiceguard.adapters.store import StoreError
 from voiceguard.live.context import LiveContext
+from voiceguard.live.feed import ELSEWHERE_S
 
 FEED, PEOPLE, HELLO, LOST, VOICES = "feed", "people", "hello", "lost", "voices"
 """Topics: news of a call; who is at the desk; send me everything; a worker is dead; voice lists have changed."""
@@ -35,7 +37,9 @@ class Cluster:
         self._own = self._hub.join(is_own=True)
         self._refreshing: asyncio.Task[None] | None = None
         self._bus.on_notice(FEED, self._mirror)
-        self._bus.on_notice(PEOPLE, self._hub.seen_elsewhere)
+        self._bus.on_notice(PEOPLE, self._seen)
+        self._seen_at: dict[str, tuple[float, str]] = {}
+        """Other worker to the loop's time of its last word, and its machine."""
         self._bus.on_notice(HELLO, lambda _, __: self._hub.restart(self._own))
         self._bus.on_notice(LOST, lambda _, body: self._hub.lose_worker(body["worker"]))
         self._bus.on_notice(VOICES, lambda _, __: self._refresh_voices())
@@ -47,10 +51,21 @@ class Cluster:
             tasks.create_task(self._publish_calls())
             tasks.create_task(self._publish_people())
 
+    def neighbours(self) -> list[str]:
+        """The other workers on this machine, by what they said lately."""
+        now, here = asyncio.get_running_loop().time(), platform.node()
+        return [
+            worker for worker, (at, machine) in self._seen_at.items() if now - at < ELSEWHERE_S and machine == here
+        ]
+
     def lose_worker(self, worker: str) -> None:
         """Tell everybody that this worker is dead and its calls are lost."""
         self._hub.lose_worker(worker)
         self._bus.publish(LOST, {"worker": worker})
+
+    def _seen(self, worker: str, body: Any) -> None:
+        self._seen_at[worker] = asyncio.get_running_loop().time(), body["machine"]
+        self._hub.seen_elsewhere(worker, body["people"])
 
     def _start_anew(self) -> None:
         """Notices may have been missed in both directions."""
@@ -80,5 +95,6 @@ class Cluster:
 
     async def _publish_people(self) -> None:
         while True:
-            self._bus.publish(PEOPLE, sorted(self._hub.people(here=True)))
+            people = sorted(self._hub.people(here=True))
+            self._bus.publish(PEOPLE, {"machine": platform.node(), "people": people})
             await asyncio.sleep(PEOPLE_S)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from collections.abc import Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
 
 class Metrics:
@@ -41,7 +45,38 @@ class Metrics:
             "voiceguard_provider_sign_ins_refused", "Sign-ins by the identity provider that were refused.",
             registry=registry,
         )
+        self.bus_up = Gauge("voiceguard_bus_up", "1 while the other workers can be reached.", registry=registry)
+        self.bus_dropped = Gauge("voiceguard_bus_dropped", "Messages between workers that were lost or refused.",
+                                 registry=registry)
         self.store_errors = Counter("voiceguard_store_errors", "Writes that the store refused.", registry=registry)
         self.job_errors = Counter("voiceguard_job_errors", "Turns of jobs that failed.", ["job"], registry=registry)
         self.worker_errors = Counter("voiceguard_worker_errors", "Faults that a worker survived.", ["worker"],
                                      registry=registry)
+
+    def text(self) -> str:
+        """Prometheus text format."""
+        return generate_latest(self.registry).decode()
+
+
+class _OfWorkers:
+    """The metrics of several workers, each with the worker's name as a label."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+
+    def collect(self) -> Iterator[Metric]:
+        families: dict[str, Metric] = {}
+        for worker, text in self._texts.items():
+            for family in text_string_to_metric_families(text):
+                merged = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+                merged.samples.extend(
+                    sample._replace(labels={**sample.labels, "worker": worker}) for sample in family.samples
+                )
+        yield from families.values()
+
+
+def merged(texts: Mapping[str, str]) -> str:
+    """One text of several workers' metrics; `texts`: worker to its own text."""
+    registry = CollectorRegistry()
+    registry.register(_OfWorkers(texts))
+    return generate_latest(registry).decode()

@@ -79,13 +79,9 @@ def create_app(
     `detectors`, `deliver` and `now` stand in for the shipped models, the configured delivery and the wall clock.
     Raises ConfigurationError for a policy or a model that cannot be used: a guard that cannot guard must not start.
     """
-    if settings.otp_webhook_url is not None and settings.otp_webhook_secret is None:
-        raise ConfigurationError("otp_webhook_secret is needed to sign what otp_webhook_url gets")
+    _check(settings)
     policy = _read_policy(settings)
     shadow = read_policy(settings.shadow_policy_file) if settings.shadow_policy_file else None
-    strange = set(settings.oidc.roles.values()) - set(Role)
-    if strange:
-        raise ConfigurationError(f"oidc.roles names roles that there are not: {', '.join(sorted(strange))}")
     metrics = Metrics()
     census = Census(settings, lambda reason: metrics.connections_refused.labels(reason).inc())
     metrics.strangers.set_function(lambda: census.strangers)
@@ -131,6 +127,7 @@ def create_app(
                     live, registry, jobs, detectors.reader, census, oidc=provider, connections=connections
                 )
                 bus.on_question(forwarding.HTTP, partial(forwarding.answer, app))
+                bus.on_question(health.METRICS, partial(health.own_metrics, context))
                 async with audiosocket(context):
                     log.info("service started", **_described(settings, live))
                     yield
@@ -149,6 +146,14 @@ def create_app(
     _mount(app)
     app.add_middleware(guarded_by_limits, settings=settings)
     return app
+
+
+def _check(settings: Settings) -> None:
+    if settings.otp_webhook_url is not None and settings.otp_webhook_secret is None:
+        raise ConfigurationError("otp_webhook_secret is needed to sign what otp_webhook_url gets")
+    strange = set(settings.oidc.roles.values()) - set(Role)
+    if strange:
+        raise ConfigurationError(f"oidc.roles names roles that there are not: {', '.join(sorted(strange))}")
 
 
 def _mount(app: FastAPI) -> None:

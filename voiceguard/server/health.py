@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
+from voiceguard.live.metrics import merged
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
+
+METRICS = "metrics"
+"""The question to another worker: your metrics."""
+NEIGHBOUR_S = 2.0
+"""Time that another worker has to tell its metrics; without an answer they are left out."""
 
 
 async def healthz() -> dict[str, Any]:
@@ -30,11 +37,26 @@ async def readyz(request: Request) -> dict[str, Any]:
 
 
 async def metrics(request: Request) -> Response:
-    """Prometheus text format."""
+    """Prometheus text format: of every worker on this machine, each under its name as a label, where there are more."""
     service: WebContext = request.app.state.service
+    bus, cluster = service.live.bus, service.registry.cluster
+    text = await own_metrics(service)
+    if cluster is not None:
+        texts = {bus.worker: text}
+        asked = {worker: bus.ask(worker, METRICS, None, NEIGHBOUR_S) for worker in cluster.neighbours()}
+        answers = await asyncio.gather(*asked.values(), return_exceptions=True)
+        texts |= {worker: answer for worker, answer in zip(asked, answers, strict=True) if isinstance(answer, str)}
+        text = merged(texts)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+async def own_metrics(service: WebContext, _: Any = None) -> str:
+    """The metrics of this worker alone."""
     for quantity, index in service.live.drift.index().items():
         service.metrics.drift.labels(quantity).set(index)
-    return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    service.metrics.bus_up.set(service.live.bus.is_up)
+    service.metrics.bus_dropped.set(service.live.bus.dropped)
+    return service.metrics.text()
 
 
 async def jwks(request: Request, response: Response) -> dict[str, Any]:
