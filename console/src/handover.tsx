@@ -21,13 +21,14 @@ export function HandoverCard({ handover, person, decides, people }: Props) {
   const id = handover.action_id;
   const taken = handover.taken_by.some((taker) => taker.person === person);
   const approved = handover.approved_by.includes(person);
+  const prepared = handover.prepared_by !== null;
   const orphan = handover.orphaned_at !== null;
   const { busy, error, run } = useRequest();
   const [reason, setReason] = useState("");
   const [context, setContext] = useState<Context | null>(null);
   const waiting = useSeconds(handover.outcome === null) - handover.offered_at;
 
-  const answer = (verdict: "accept" | "approve" | "refuse", why: string) => run(async () => {
+  const answer = (verdict: "accept" | "confirm" | "approve" | "refuse", why: string) => run(async () => {
     await ask("POST", `v1/actions/${id}/handover`, { verdict, reason: why });
     setReason("");
   });
@@ -37,14 +38,15 @@ export function HandoverCard({ handover, person, decides, people }: Props) {
 
   const holders = handover.taken_by.map((taker) => `${taker.person} since ${timeOfDay(taker.at)}`).join(", ");
   return (
-    <article class="card handover" data-action={id} data-orphan={orphan} aria-label={`Handover: ${plain(handover.action)}`}>
-      <h3>{capital(plain(handover.action))} {approved ? "waits for a second person" : "waits for a person"}</h3>
-      {orphan && <p class="alarm" role="alert">Nobody holds this handover. Until somebody takes it, no approval counts.</p>}
+    <article class="card handover" data-action={id} data-orphan={orphan} aria-label={`${prepared ? "Prepared action" : "Handover"}: ${plain(handover.action)}`}>
+      <h3>{capital(plain(handover.action))} {prepared ? "waits to be confirmed" : approved ? "waits for a second person" : "waits for a person"}</h3>
+      {orphan && <p class="alarm" role="alert">Nobody holds this handover. Until somebody takes it, no answer counts.</p>}
       <ul class="reasons">{handover.reasons.map((each: Reason) => <li key={each.code}>{each.text}</li>)}</ul>
       <dl class="facts">
+        {prepared && <div><dt>Prepared by</dt><dd>{handover.prepared_by}, an assistant</dd></div>}
         <div><dt>From</dt><dd>rule {plain(handover.source)}, tier {plain(handover.tier)}</dd></div>
         <div><dt>With</dt><dd>{holders || "nobody yet"}</dd></div>
-        <div><dt>Approved by</dt><dd>{handover.approved_by.join(", ") || "nobody yet"}{people > 1 ? ` (of ${people} needed)` : ""}</dd></div>
+        {!prepared && <div><dt>Approved by</dt><dd>{handover.approved_by.join(", ") || "nobody yet"}{people > 1 ? ` (of ${people} needed)` : ""}</dd></div>}
         <div><dt>Waiting</dt><dd>{clock(waiting)}</dd></div>
       </dl>
       {context && taken && <Shown context={context} />}
@@ -57,12 +59,12 @@ export function HandoverCard({ handover, person, decides, people }: Props) {
       {decides && taken && !approved && (
         <form onSubmit={(event) => {
           event.preventDefault();
-          answer((event.submitter as HTMLButtonElement).value as "approve" | "refuse", reason.trim());
+          answer((event.submitter as HTMLButtonElement).value as "confirm" | "approve" | "refuse", reason.trim());
         }}>
           <label for={`reason-${id}`}>Reason, kept in the audit</label>
           <textarea id={`reason-${id}`} rows={2} maxLength={500} required value={reason} onInput={(event) => setReason(event.currentTarget.value)} />
           <div class="buttons">
-            <button type="submit" value="approve" disabled={busy}>Approve</button>
+            <button type="submit" value={prepared ? "confirm" : "approve"} disabled={busy}>{prepared ? "Confirm" : "Approve"}</button>
             <button type="submit" value="refuse" class="refuse" disabled={busy}>Refuse</button>
           </div>
         </form>

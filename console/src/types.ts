@@ -55,7 +55,9 @@ export interface Handover {
   taken_by: { person: string; at: number }[];
   approved_by: string[];
   orphaned_at: number | null;
-  outcome: "approved" | "refused" | "abandoned" | null;
+  /** The assistant that prepared it, where a person has to confirm it first. */
+  prepared_by: string | null;
+  outcome: "approved" | "confirmed" | "refused" | "abandoned" | null;
 }
 
 export type Point = [at_s: number, score: number | null, state: State, band: Band];

@@ -22,6 +22,7 @@ from tests.server.browsing import (
 )
 from tests.server.desk import Someone
 from tests.server.serving import Served, said, serving, speak
+from voiceguard.adapters.store.api_keys import KeyTerms
 from voiceguard.server.access.password_policy import token_digest
 
 pytestmark = [pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM), pytest.mark.timeout(300)]
@@ -183,6 +184,31 @@ def test_handover_refused_and_unanswered(tmp_path: Path) -> None:
     in_page(tmp_path, case)
 
 
+def test_prepared_action_is_confirmed_at_the_desk(tmp_path: Path) -> None:
+    """It says which assistant prepared it and what is asked for, and whoever took it confirms it."""
+
+    async def case(served: Served, page: Page) -> None:
+        secret = await served.service.store.api_keys.create(
+            "booking-bot", ["actions"], by="tests", now=1.0, terms=KeyTerms(kind="assistant")
+        )
+        async with await high_call(served, page), served.api(secret) as bot:
+            body = {"action": "plan_change", "parameters": {"plan": "gold"}}
+            asked = (await bot.post("/v1/calls/call-1/actions", json=body)).json()
+            card = page.locator(".handover")
+            await expect(card.locator("h3")).to_have_text("Plan change waits to be confirmed")
+            await expect(card).to_contain_text("booking-bot, an assistant")
+            await page.get_by_role("button", name="Take it over").click()
+            await expect(card.get_by_label("What it is about")).to_contain_text("gold")
+            await page.get_by_label("Reason, kept in the audit").fill("The caller wants it")
+            await page.get_by_role("button", name="Confirm", exact=True).click()
+            await expect(card.locator("h3")).to_have_text("Plan change waits for a person")
+            call = served.service.registry.calls["call-1"]
+            decided = call.decisions.decided[asked["action_id"]]
+        assert ("booking-bot", "ann", "handed_over") == (decided.prepared_by, decided.confirmed_by, decided.state)
+
+    in_page(tmp_path, case)
+
+
 def test_orphan_alarms_everybody(tmp_path: Path) -> None:
     """A handover that nobody takes is named on top of the page and first in the list, until somebody takes it."""
 
@@ -191,7 +217,7 @@ def test_orphan_alarms_everybody(tmp_path: Path) -> None:
             await intend(socket, "account_recovery")
             await expect(page.locator(".bar .alarm")).to_have_text("A handover is with nobody")
             await expect(item(page)).to_contain_text("Account recovery: nobody holds this handover")
-            await expect(page.locator(".handover .alarm")).to_contain_text("no approval counts")
+            await expect(page.locator(".handover .alarm")).to_contain_text("no answer counts")
             await page.get_by_role("button", name="Take it over").click()
             await expect(page.locator(".alarm")).to_have_count(0)
 

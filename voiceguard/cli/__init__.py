@@ -11,7 +11,19 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from voiceguard.cli import audit, bench, config, live, operators, people, policies, privacy, recordings, voices
+from voiceguard.cli import (
+    access,
+    audit,
+    bench,
+    config,
+    live,
+    operators,
+    people,
+    policies,
+    privacy,
+    recordings,
+    voices,
+)
 from voiceguard.cli.shared import printable
 from voiceguard.errors import VoiceguardError
 from voiceguard.settings import first_fault
@@ -41,6 +53,6 @@ def _say_error(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="voiceguard", description="Stops voice fraud on calls while they last.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (live, recordings, bench, policies, audit, operators, people, voices, privacy, config):
+    for group in (live, recordings, bench, policies, audit, operators, people, voices, privacy, config, access):
         group.add(commands)
     return parser
