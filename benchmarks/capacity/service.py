@@ -38,6 +38,7 @@ def server(core: int, calls: int, command: Sequence[str] = VOICEGUARD) -> Iterat
         common = {
             **os.environ, "OMP_NUM_THREADS": "1", "VOICEGUARD_DATA_DIR": folder,
             "VOICEGUARD_TWILIO__STREAM_SECRET": secrets.token_hex(32), "VOICEGUARD_MAX_CALLS": str(calls + 1),
+            "VOICEGUARD_LIMITS__STREAMS_PER_KEY": str(calls + 1),
         }
         scopes = [word for scope in ("stream", "live", "metrics") for word in ("--scope", scope)]
         create = [*VOICEGUARD, "keys", "create", "capacity", *scopes]

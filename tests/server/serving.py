@@ -28,7 +28,7 @@ from voiceguard.events.tenants import DEFAULT, kept_name
 from voiceguard.server.access import rules
 from voiceguard.server.app import create_app
 from voiceguard.server.context import WebContext
-from voiceguard.settings import Settings
+from voiceguard.settings import LimitOptions, Settings
 from voiceguard.simulator.demo import listening
 from voiceguard.speech import WindowSpec
 
@@ -147,7 +147,9 @@ async def serving(
     """
     voice, phone = voice or Voice(), Phone()
     # A lost stream ends its call at once, unless a test is about what comes after.
-    chosen = Settings(**{"data_dir": folder, "port": 0, "reconnect_s": 0.0, **settings})
+    # Audio comes as fast as it goes, too.
+    fast = LimitOptions(speed=10_000.0)
+    chosen = Settings(**{"data_dir": folder, "port": 0, "reconnect_s": 0.0, "limits": fast, **settings})
     clock: dict[str, Any] = {} if now is None else {"now": now}
     deliver = None if configured_delivery else phone.deliver
     app = create_app(chosen, detectors=detectors or voice.detectors(), deliver=deliver, **clock)

@@ -67,7 +67,8 @@ ALLOWED_IN: Final[Mapping[str, tuple[State, ...]]] = {
 CODES: Final[Mapping[str, int]] = {
     "unknown_type": 405, "stalled": 408, "out_of_order": 409, "wrong_stream": 409, "call_exists": 409,
     "gap_too_long": 409, "too_big": 413, "bad_audio": 415, "unsupported_media": 415, "too_many_calls": 429,
-    "too_slow": 429, "store_unavailable": 503, "bad_json": 400, "bad_message": 400,
+    "too_many_streams": 429, "too_fast": 429, "too_slow": 429, "store_unavailable": 503, "bad_json": 400,
+    "bad_message": 400,
 }
 """Our errors in the protocol's own codes, as `disconnect` names them in its `info`; any other is a 500."""
 

@@ -68,20 +68,21 @@ def _wording(started: CallStarted) -> str:
 class LiveCall:
     """One call from its start to its end; `voiceguard.live.registry` opens it.
 
-    `owner`: the protocol and key that its first stream came with. `send` takes the messages for the stream and must not
-    block. `on_replaced` is called when another stream takes over, `on_closed` when the record is complete.
+    `owner`: the protocol and key that its first stream came with. `payer`: on whose quota it goes. `send` takes the
+    messages for the stream and must not block. `on_replaced` is called when another stream takes over, `on_closed` when
+    the record is complete.
     """
 
     def __init__(
         self, context: LiveContext, started: CallStarted, core: Call, owner: str,
         send: Callable[[Mapping[str, Any]], None], on_replaced: Callable[[], None],
-        on_closed: Callable[[LiveCall, str], None],
+        on_closed: Callable[[LiveCall, str], None], payer: str = "",
     ) -> None:
         call_id = started.call_id
         self.started = started
         self.core = core
         """The call itself, which another stream of it may go on with after this one ended."""
-        self.owner = owner
+        self.owner, self.payer = owner, payer
         self.lost_at: float | None = None
         """Unix seconds since when the call has no stream; None while it has one."""
         self.requested: dict[str, ActionRequested] = {}

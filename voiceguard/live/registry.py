@@ -25,6 +25,8 @@ from voiceguard.live.earlier import RecordedCall, read_recorded
 from voiceguard.live.messages import started_body
 from voiceguard.privacy.consent import Kind, Standing
 
+SHARE = 0.75
+"""Of all calls, what one key may have where no setting says otherwise."""
 FOLLOWED_S = 10.0
 """Age of a change of consent, by another machine's clock, that is still looked at."""
 
@@ -65,6 +67,9 @@ class Registry:
         self.context = context
         self.calls: dict[str, LiveCall] = {}
         """Call id to the call, while it is live."""
+        limits, most = context.settings.limits, context.settings.max_calls
+        self._most_of_payer = limits.streams_per_key or math.ceil(most * SHARE)
+        self._most_of_tenant = limits.streams_per_tenant or most
         self._ended: OrderedDict[str, Ended] = OrderedDict()
         """Calls that ended within `resume_s`, oldest first."""
         self._closing: set[asyncio.Task[None]] = set()
@@ -84,18 +89,19 @@ class Registry:
 
     async def open(
         self, started: CallStarted, send: Callable[[Mapping[str, Any]], None], *, owner: str = "",
-        on_replaced: Callable[[], None] = lambda: None,
+        payer: str = "", on_replaced: Callable[[], None] = lambda: None,
     ) -> LiveCall:
         """Take a stream in: of a new call, or of one that is live or ended lately, which then goes on.
 
-        `owner`: the protocol and key that the stream came with. `on_replaced` is called when another stream of the
-        call takes over. Raises PeerError for a call of another owner or customer, and when no more calls can be taken.
+        `owner`: the protocol and key that the stream came with. `payer`: on whose quota the call goes. `on_replaced` is
+        called when another stream of the call takes over. Raises PeerError for a call of another owner or customer, and
+        when no more calls can be taken, of all or of this payer or tenant.
         """
         context, call_id = self.context, started.call_id
         if (closing := self.calls.get(call_id)) is not None and closing.is_closing:
             await closing.close(CallEnded("stopped"))  # under way: the stream goes on with the call that ended
-        if not self.goes_on(call_id) and self.is_full:
-            raise _full()
+        if not self.goes_on(call_id):
+            self._check_room(call_id, payer)
         if call_id not in self.calls:
             await self.claims.take(started, owner)
         agreed = await self._agreed(started)
@@ -111,8 +117,7 @@ class Registry:
             live.attach(started, send, on_replaced)
             await live.recorder.flush()
             return live
-        if self.is_full:
-            raise _full()
+        self._check_room(call_id, payer)
         if ended is not None:
             started = _goes_on(_unless_withdrawn(started, agreed), ended.started, owner, ended.owner)
             started, core = _unless_withdrawn(started, agreed), ended.core
@@ -129,11 +134,27 @@ class Registry:
                 started = replace(started, customer_ref=_same_customer(started.customer_ref, recorded.customer_ref))
             core = context.new_call(started, known, None if recorded is None else recorded.earlier)
         send(started_body(call_id, context.models, context.policy))
-        call = self.calls[call_id] = LiveCall(context, started, core, owner, send, on_replaced, self._forget)
+        call = self.calls[call_id] = LiveCall(
+            context, started, core, owner, send, on_replaced, self._forget, payer
+        )
         context.hub.start(call.view)
         context.metrics.calls_live.inc()
         await call.start(agreed, refused)
         return call
+
+    def _check_room(self, call_id: str, payer: str) -> None:
+        """Raises PeerError when no further call can be taken, of all or of this payer or tenant."""
+        if self.is_full:
+            raise PeerError("too_many_calls", "no more calls can be taken now", close_code=1013)
+        tenant, calls = tenant_of(call_id), self.calls
+        of_payer = sum(call.payer == payer for call in calls.values())
+        of_tenant = sum(tenant_of(other) == tenant for other in calls)
+        for whose, count, most in (
+            ("key", of_payer, self._most_of_payer), ("tenant", of_tenant, self._most_of_tenant)
+        ):
+            if count >= most:
+                text = f"this {whose} may have {most} calls at once: try again when one of them has ended"
+                raise PeerError("too_many_streams", text, close_code=1013)
 
     def goes_on(self, call_id: str) -> bool:
         """Whether a further stream of this call would go on with it."""
@@ -271,10 +292,6 @@ class Registry:
         self.context.hub.end(call.started.call_id, reason)
         self.context.metrics.calls_live.dec()
         self.context.metrics.calls.labels(reason).inc()
-
-
-def _full() -> PeerError:
-    return PeerError("too_many_calls", "no more calls can be taken now", close_code=1013)
 
 
 def _unless_withdrawn(started: CallStarted, agreed: Standing) -> CallStarted:

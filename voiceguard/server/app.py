@@ -57,6 +57,7 @@ from voiceguard.server.port.census import BACKLOG, Census
 from voiceguard.server.port.http import BoundedHttp
 from voiceguard.server.port.tls import tls_context
 from voiceguard.server.port.websocket import BoundedWebSocket
+from voiceguard.server.quotas import ActionQuotas
 from voiceguard.server.streams.audiosocket import audiosocket
 from voiceguard.settings import Settings
 
@@ -124,7 +125,8 @@ def create_app(
             revocations = Job("revocations", LOOK_S, "process", lambda _: connections.look(store, now()))
             async with Jobs(registry, (*JOBS, revocations)) as jobs:
                 context = app.state.service = WebContext(
-                    live, registry, jobs, detectors.reader, census, oidc=provider, connections=connections
+                    live, registry, jobs, detectors.reader, census, ActionQuotas(settings.limits), oidc=provider,
+                    connections=connections,
                 )
                 bus.on_question(forwarding.HTTP, partial(forwarding.answer, app))
                 bus.on_question(health.METRICS, partial(health.own_metrics, context))

@@ -18,6 +18,7 @@ from voiceguard.live.metrics import Metrics
 from voiceguard.live.registry import Registry
 from voiceguard.server.connections import Connections
 from voiceguard.server.port.census import Census
+from voiceguard.server.quotas import ActionQuotas
 from voiceguard.server.strangers import Strangers
 from voiceguard.settings import Settings
 from voiceguard.text.reader import Reader
@@ -34,6 +35,8 @@ class WebContext:
     """Reads texts: wishes, orders and personal data."""
     census: Census
     """Who is connected."""
+    actions: ActionQuotas
+    """Who may ask for how many actions."""
     oidc: Provider | None = None
     """The identity provider that vouches for people, where one is configured."""
     connections: Connections = field(default_factory=Connections)

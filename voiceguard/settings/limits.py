@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LimitOptions:
-    """Bounds on peers that have proved nothing yet, and on what lies unread."""
+    """Bounds on peers that have proved nothing yet, on what lies unread, and on what one key may take."""
 
     request_line_bytes: int = field(default=8192, metadata={"ge": 256})
     """Longest request line; a longer one is answered 414."""
@@ -30,6 +30,23 @@ class LimitOptions:
     """Connections of peers that no stream or live feed was opened for yet; descriptors may allow fewer."""
     connections_per_address: int = field(default=64, metadata={"ge": 1})
     """The same of one IPv4 address or one IPv6 network of 64 bits; trusted proxies are not counted."""
+
+
+    speed: float = field(default=2.0, metadata={"ge": 1.0})
+    """Times real time at which a stream's audio is read; a stream that sends it faster is slowed."""
+    burst_s: float = field(default=10.0, metadata={"gt": 0})
+    """Seconds of audio that a stream may be ahead before it is slowed."""
+    slowed_s: float = field(default=60.0, metadata={"gt": 0})
+    """Seconds for which a stream may send too fast without letting up before it is closed as `too_fast`."""
+    streams_per_key: int | None = field(default=None, metadata={"ge": 1})
+    """Live calls that one key, or one platform without a key, may have at a worker; None: three quarters of
+    `max_calls`."""
+    streams_per_tenant: int | None = field(default=None, metadata={"ge": 1})
+    """The same of all keys of one tenant; None: `max_calls`."""
+    actions_per_minute: int = field(default=600, metadata={"ge": 1})
+    """Actions that one key or person may ask for in a minute, at a worker."""
+    tenant_actions_per_minute: int | None = field(default=None, metadata={"ge": 1})
+    """The same of all keys and people of one tenant; None: no limit."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from voiceguard.analysis.callsets.callset import LabelledCall, Transcript, read_
 from voiceguard.analysis.replay.voices import Recorder
 from voiceguard.events import CodeToDeliver
 from voiceguard.server.app import create_app, server_config
-from voiceguard.settings import Settings, TwilioOptions
+from voiceguard.settings import LimitOptions, Settings, TwilioOptions
 from voiceguard.simulator.desk import keep_calling, seat
 from voiceguard.simulator.player import Player
 from voiceguard.simulator.protocols import LINES
@@ -148,7 +148,10 @@ async def run(callset: Path, *, speed: float = 1.0, keep: bool = False, say: Cal
         call.read()
     secret = secrets.token_urlsafe(32)
     with tempfile.TemporaryDirectory(prefix="voiceguard-demo-") as folder:
-        settings = Settings(data_dir=Path(folder), port=0, twilio=TwilioOptions(stream_secret=SecretStr(secret)))
+        settings = Settings(
+            data_dir=Path(folder), port=0, twilio=TwilioOptions(stream_secret=SecretStr(secret)),
+            limits=LimitOptions(speed=2.0 * max(1.0, speed)),
+        )
         phones = Phones(say)
         detectors = load_detectors(settings)
         app = create_app(settings, deliver=phones.deliver, detectors=detectors)

@@ -71,7 +71,7 @@ def test_broken_call_is_recorded(tmp_path: Path, sent: str | bytes, code: str, c
                 await socket.send(sent)
                 await refused(socket, code, close_code)
             records = await recorded(served, "call-1", "protocol_error")
-            assert {"started", "risk", "decision", "ended"} == {record["kind"] for record in records}
+            assert {"started", "consent_given", "risk", "decision", "ended"} == {record["kind"] for record in records}
 
     asyncio.run(run())
 

@@ -26,6 +26,7 @@ from voiceguard.server.access.authenticate import CheckedRoute
 from voiceguard.server.access.principal import KeptCall, Principal, PrincipalOf
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
+from voiceguard.server.quotas import TooManyActions
 from voiceguard.server.schemas import Body, Identifier, ServiceOf, Short
 
 router = APIRouter(route_class=CheckedRoute)
@@ -85,11 +86,15 @@ async def ask(
     try:
         if key not in call.answers:
             call.check_action_limit()
+            service.actions.ask(who.name, tenant_of(call_id), asyncio.get_running_loop().time())
             call.answers[key] = digest, asyncio.create_task(_ask(service, call, body, who))
         asked, answer = call.answers[key]
         if asked != digest:
             raise Problem(422, "idempotency_key_reused", "This Idempotency-Key was used with another body.")
         return _answered(await asyncio.shield(answer), response, who)
+    except TooManyActions as error:
+        again = {"Retry-After": str(error.retry_s)}
+        raise Problem(429, error.code, f"{str(error).capitalize()}.", again) from None
     except PeerError as error:
         raise Problem(429, error.code, f"{error}.") from None
 

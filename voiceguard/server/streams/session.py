@@ -31,6 +31,7 @@ from voiceguard.server.access.revocation import closed_on_revocation
 from voiceguard.server.context import WebContext
 from voiceguard.server.port.census import Connection
 from voiceguard.server.streams.outbox import Outbox
+from voiceguard.server.streams.pace import Pace
 
 log = structlog.get_logger()
 
@@ -103,6 +104,7 @@ class Session:
         self._ends_by_closing = ends_by_closing
         self._outbox = Outbox()
         self._call: LiveCall | None = None
+        self._pace: Pace | None = None
         self._is_replaced = False
         self._is_revoked = self._is_starting = False
         self._limit = asyncio.timeout(None)
@@ -165,6 +167,8 @@ class Session:
                         await self._end(event)
                         return 1000
                     await self._handle(event)
+                if self._pace is not None and (wait := self._pace.wait_s(events, asyncio.get_running_loop().time())):
+                    await asyncio.sleep(wait)  # nothing is read meanwhile, so that the peer's own buffers fill
             except PeerError as error:
                 await self._report(error)
             if self._outbox.overflowed and not last:
@@ -242,6 +246,7 @@ class Session:
         tier = self._service.live.rules.actions.get(event.action, "unknown")
         if who is not None and not who.may_act(tier, {}):
             raise PeerError("action_forbidden", "actions of this tier are not for this key", fatal=False)
+        self._service.actions.ask(self._payer, self._transport.tenant, asyncio.get_running_loop().time())
         asker = Asker("machine", "" if who is None else who.human)
         await self._call.request(secrets.token_hex(16), event.action, event.parameters, asker)
 
@@ -260,12 +265,20 @@ class Session:
         self._is_starting = True
         try:
             self._call = await self._service.registry.open(
-                started, self._tell, owner=self._transport.owner, on_replaced=self._replace
+                started, self._tell, owner=self._transport.owner, payer=self._payer,
+                on_replaced=self._replace,
             )
+            self._pace = Pace(self._service.settings.limits, started, asyncio.get_running_loop().time())
         finally:
             self._is_starting = False
         if self._is_revoked:
             raise _revoked()
+
+    @property
+    def _payer(self) -> str:
+        """On whose quota the stream goes: its key's, or that of the platform that proves itself."""
+        who = self._transport.principal
+        return self._transport.owner if who is None else who.name
 
     async def _end(self, ended: CallEnded) -> None:
         call, self._call = self._call, None
