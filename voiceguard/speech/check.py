@@ -27,6 +27,8 @@ _BANDS = 16
 _LAGS = slice(18, 134)
 """Pitch periods in samples: 60 to 444 Hz."""
 _FLOOR = np.float32(1e-7)
+_TO_DB = np.float32(10 / np.log(10))
+"""numpy's natural logarithm of float32 runs on vectors, its decimal one does not."""
 _TAPER = np.hanning(_WINDOW).astype(np.float32)
 _HARMONIC = np.float32(0.5)
 """Autocorrelation from which a frame is voiced."""
@@ -64,17 +66,18 @@ class FrameMeasures:
 
     def feed(self, samples: Floats) -> None:
         """Take frames, (160 + 160 * frames,), the frame before the first one included."""
-        windows = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::FRAME_SAMPLES] * _TAPER
+        halves = samples.reshape(-1, FRAME_SAMPLES)
+        windows = np.concatenate((halves[:-1], halves[1:]), axis=1) * _TAPER
         spectrum = fft.rfft(windows, _FFT, axis=1)
         power = spectrum.real**2 + spectrum.imag**2
         power[:, : _LOW_BIN - 2] = 0
         power[:, _HIGH_BIN:] = 0
         correlation = fft.irfft(power, _FFT, axis=1)
         band = power[:, _LOW_BIN:_HIGH_BIN] * np.float32(1 / _FFT) + _FLOOR
-        levels = 10 * np.log10(band)
+        levels = _TO_DB * np.log(band)
         new = np.empty((len(windows), COLUMNS), np.float32)
-        new[:, :_BANDS] = 10 * np.log10(band @ _TO_BANDS)
-        new[:, _LEVEL] = 10 * np.log10(band.mean(axis=1))
+        new[:, :_BANDS] = _TO_DB * np.log(band @ _TO_BANDS)
+        new[:, _LEVEL] = _TO_DB * np.log(band.mean(axis=1))
         lags = correlation[:, _LAGS] / (correlation[:, :1] + 1e-6) * _LAG_GAIN
         peaks = lags.argmax(axis=1)
         new[:, _HARMONICITY] = lags[np.arange(len(lags)), peaks]
@@ -101,30 +104,45 @@ def block_measures(columns: Floats, net: NDArray[np.bool_], block: int) -> Float
     spoken, own, own_net = columns[net], columns[-block:], net[-block:]
     own_spoken = own[own_net]
     level, voiced = columns[:, _LEVEL], columns[:, _HARMONICITY] > _HARMONIC
-    steps = np.abs(np.diff(columns, axis=0, prepend=columns[:1]))
+    steps = np.zeros_like(columns)
+    np.abs(np.subtract(columns[1:], columns[:-1], out=steps[1:]), out=steps[1:])
     glides = steps[1:, _PERIOD][voiced[1:] & voiced[:-1]]
-    mean, spread = spoken.mean(axis=0), spoken.std(axis=0)
-    own_mean, own_spread = own_spoken.mean(axis=0), own_spoken.std(axis=0)
-    pitch = spoken[:, _PERIOD][spoken[:, _HARMONICITY] > _HARMONIC]
-    sorted_level, harmonicity = np.sort(level), np.sort(spoken[:, _HARMONICITY])
+    still, leaps = np.count_nonzero(glides < _STILL), np.count_nonzero(glides >= _LEAP)
+    (mean, spread), (own_mean, own_spread) = _moments(spoken), _moments(own_spoken)
+    harmonicity = spoken[:, _HARMONICITY]
+    pitch = spoken[:, _PERIOD][harmonicity > _HARMONIC]
+    sorted_level, harmonicity = np.sort(level), np.sort(harmonicity)
     low, middle, high = (sorted_level[round(share * (len(level) - 1))] for share in _QUANTILES)
-    parts = [
-        mean[:_BANDS] - mean[:_BANDS].mean(), spread, columns[:, : _LEVEL + 2].std(axis=0),
-        steps[:, :_LEVEL].mean(axis=0), _modulation(columns), mean[_BANDS + 3 :],
-        own_mean[:_BANDS] - own_mean[:_BANDS].mean(), own_spread, own_mean[_HARMONICITY:],
-        steps[-block:, : _LEVEL + 1].mean(axis=0),
+    parts: list[Floats | list[float]] = [
+        mean[:_BANDS] - _mean(mean[:_BANDS]), spread, _moments(columns[:, : _LEVEL + 2])[1],
+        _mean(steps[:, :_LEVEL]), _modulation(columns), mean[_BANDS + 3 :],
+        own_mean[:_BANDS] - _mean(own_mean[:_BANDS]), own_spread, own_mean[_HARMONICITY:],
+        _mean(steps[-block:, : _LEVEL + 1]),
         [
             middle - low, high - middle, sorted_level[-1] - high, own_mean[_LEVEL] - mean[_LEVEL],
             *(harmonicity[round(share * (len(harmonicity) - 1))] for share in _QUANTILES),
-            len(pitch) / len(spoken), pitch.std() if len(pitch) else 0.0, pitch.mean() if len(pitch) else 0.0,
-            (glides < _STILL).mean() if len(glides) else 0.0,
-            ((glides >= _STILL) & (glides < _LEAP)).mean() if len(glides) else 0.0,
-            glides.mean() if len(glides) else 1.0,
+            len(pitch) / len(spoken), float(_moments(pitch)[1]) if len(pitch) else 0.0,
+            float(_mean(pitch)) if len(pitch) else 0.0,
+            still / len(glides) if len(glides) else 0.0,
+            (len(glides) - still - leaps) / len(glides) if len(glides) else 0.0,
+            float(_mean(glides)) if len(glides) else 1.0,
             len(columns) / CONTEXT_FRAMES, len(spoken) / len(columns), len(own_spoken) / len(own),
             len(spoken) / CONTEXT_FRAMES,
         ],
     ]
-    return np.concatenate(parts).astype(np.float32)
+    return np.concatenate(parts, dtype=np.float32)
+
+
+def _mean(rows: Floats) -> Floats:
+    """Means along the first axis, (columns,)."""
+    return np.asarray(np.add.reduce(rows, axis=0) / np.float32(len(rows)))
+
+
+def _moments(rows: Floats) -> tuple[Floats, Floats]:
+    """Means and standard deviations along the first axis, each (columns,)."""
+    mean = _mean(rows)
+    beside = rows - mean
+    return mean, np.sqrt(_mean(np.square(beside, out=beside)))
 
 
 _QUANTILES = 0.1, 0.5, 0.9
@@ -134,18 +152,16 @@ _STILL, _LEAP = 0.012, 0.12
 
 def _modulation(columns: Floats) -> Floats:
     """Shares of the modulation power of four groups of bands in five ranges of modulation frequency, log10."""
-    groups = columns[:, :_BANDS].reshape(len(columns), 4, -1).mean(axis=2)
-    spectrum = fft.rfft(groups - groups.mean(axis=0), _MODULATION_POINTS, axis=0)
+    groups = columns[:, :_BANDS] @ _TO_GROUPS
+    spectrum = fft.rfft((groups - _mean(groups)).T, _MODULATION_POINTS)
     power = spectrum.real**2 + spectrum.imag**2
-    sums = np.stack([power[low:high].sum(axis=0) for low, high in _MODULATION_BINS]) + 1e-3
-    shares: Floats = np.log10(sums / sums.sum(axis=0)).astype(np.float32).ravel()
-    return shares
+    sums = (np.add.reduceat(power[:, : _MODULATION_BINS[-1]], _MODULATION_BINS[:-1], axis=1) + np.float32(1e-3)).T
+    return np.asarray(np.log10(sums / np.add.reduce(sums, axis=0)).ravel())
 
 
-_MODULATION_BINS = [
-    (round(low * _MODULATION_POINTS / 50), round(high * _MODULATION_POINTS / 50))
-    for low, high in zip(_MODULATION_HZ[:-1], _MODULATION_HZ[1:], strict=True)
-]
+_MODULATION_BINS = [round(edge * _MODULATION_POINTS / 50) for edge in _MODULATION_HZ]
+_TO_GROUPS = np.kron(np.eye(4, dtype=np.float32), np.full((_BANDS // 4, 1), 4 / _BANDS, np.float32))
+"""(bands, 4): means of four neighbours."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ a block that fell short counts after all when the belief is there within a few s
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
 
@@ -71,7 +72,8 @@ class Gate:
         own = self._without_echo(held) if held else []
         if not own:
             return []
-        power = float(np.mean([frame.samples @ frame.samples for frame in own])) / FRAME_SAMPLES
+        samples = np.concatenate([frame.samples for frame in own])
+        power = float(samples @ samples) / len(samples)
         if self._check is not None and self._belief is not None:
             own = self._belief.feed(own, self._check.log_odds(self.measures(held)))
         if own:
@@ -85,11 +87,10 @@ class Gate:
         first = [] if len(frames) > new else [np.zeros(FRAME_SAMPLES, np.float32)]
         self._measures.feed(np.concatenate([*first, *(frame.samples for frame in frames)]))
         self._unmeasured = 0
-        columns, starts = self._measures.columns, set(self._net)
-        context = list(self._context)[-len(columns) :]
-        net = np.array([frame.start_sample in starts for frame in context])
-        block = sum(frame.start_sample >= held[0].start_sample for frame in context)
-        return block_measures(columns, net, block)
+        columns, counted = self._measures.columns, set(self._net)
+        starts = [frame.start_sample for frame in list(self._context)[-len(columns) :]]
+        net = np.array([start in counted for start in starts])
+        return block_measures(columns, net, len(starts) - bisect_left(starts, held[0].start_sample))
 
     def _without_echo(self, held: list[Frame]) -> list[Frame]:
         """The frames that are not the agent's voice; all of them where only the caller's channel comes."""

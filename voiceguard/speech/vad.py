@@ -79,7 +79,10 @@ class Vad:
         Samples beyond [-1, 1], infinite ones included, are clipped; NaN counts as zero.
         """
         samples = np.minimum(np.maximum(samples, np.float32(-1)), np.float32(1))
-        if len(self._rest):
+        if not len(self._rest):
+            if len(samples) == FRAME_SAMPLES:  # as platforms send it; the array is a copy already
+                return [self._frame(samples)]
+        else:
             samples = np.concatenate((self._rest, samples))
         whole = len(samples) // FRAME_SAMPLES * FRAME_SAMPLES
         frames = [self._frame(samples[at : at + FRAME_SAMPLES].copy()) for at in range(0, whole, FRAME_SAMPLES)]
@@ -109,7 +112,8 @@ class Vad:
         voiced = self._vad.is_speech(pcm, RATE_HZ)
         if self._out_of_band.feed(samples, energy):
             samples = in_band(self._before, samples)
-            energy, voiced = float(samples @ samples), self._band_vad.is_speech(_to_pcm(samples), RATE_HZ)
+            energy = float(samples @ samples)
+            voiced = self._band_vad.is_speech(_to_pcm(np.clip(samples, -1, 1)), RATE_HZ)
         self._recent.append(samples)
         self._energies.append(energy)
         in_echo = self._echo_frames > 0
@@ -163,13 +167,16 @@ _TAPER = np.hanning(_STEADY_FRAMES * FRAME_SAMPLES).astype(np.float32)
 
 
 def _to_pcm(samples: Samples) -> bytes:
-    return (np.clip(samples, -1, 1) * np.float32(32767)).astype(np.int16).tobytes()
+    return (samples * np.float32(32767)).astype(np.int16).tobytes()
 
 
 def _is_dtmf(samples: Samples, energy: float) -> bool:
     """One row and one column tone hold the energy; the products are what Goertzel's recursion gives."""
-    parts: list[float] = (_DTMF_BASIS @ samples).tolist()
+    products = _DTMF_BASIS @ samples
+    least = _DTMF_SHARE * energy * FRAME_SAMPLES / 2
+    if float(products @ products) < 0.99 * least:  # all tones together hold too little, rounding considered
+        return False
+    parts: list[float] = products.tolist()
     power = [real * real + imaginary * imaginary for real, imaginary in zip(parts[:24], parts[24:], strict=True)]
     row, column = max(power[:12]), max(power[12:])
-    held = row + column >= _DTMF_SHARE * energy * FRAME_SAMPLES / 2
-    return held and row <= _DTMF_TWIST * column and column <= _DTMF_TWIST * row
+    return row + column >= least and row <= _DTMF_TWIST * column and column <= _DTMF_TWIST * row

@@ -85,7 +85,7 @@ class Windower:
     def heard_lately(self) -> Samples:
         """A copy of what the ring holds, oldest first, (n,)."""
         kept = min(self.net_samples - self._forgotten, len(self._ring))
-        return np.roll(self._ring, -self.net_samples)[len(self._ring) - kept :].copy()
+        return self._last(kept)
 
     def forget(self) -> None:
         """Drop the buffered speech; the next windows hold only what comes after it."""
@@ -95,6 +95,11 @@ class Windower:
 
     def _window(self, spec: WindowSpec, length: int, back: int = 0) -> Window:
         """`length` samples that end `back` samples ago."""
-        samples = np.roll(self._ring, -self.net_samples)[len(self._ring) - back - length : len(self._ring) - back]
         end_net = self.net_samples - back
-        return Window(spec.task, samples.copy(), end_net / RATE_HZ, self._end_sample / RATE_HZ)
+        return Window(spec.task, self._last(length, back), end_net / RATE_HZ, self._end_sample / RATE_HZ)
+
+    def _last(self, length: int, back: int = 0) -> Samples:
+        """A copy of `length` samples that end `back` samples ago, oldest first."""
+        start = (self.net_samples - back - length) % len(self._ring)
+        whole = self._ring[start : start + length]
+        return whole.copy() if len(whole) == length else np.concatenate((whole, self._ring[: length - len(whole)]))
