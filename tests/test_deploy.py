@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from voiceguard.adapters.logs import FIELDS
 from voiceguard.live.metrics import Metrics
 from voiceguard.settings.catalogue import unknown_variables
 
@@ -85,3 +86,12 @@ def test_image_installs_the_run_time_lock_alone_and_runs_as_nobody_special() -> 
     assert "--require-hashes -r requirements/run.lock" in text
     assert "dev.lock" not in text
     assert re.search(r"^USER 10001$", text, re.MULTILINE)
+
+
+def test_operations_page_lists_every_metric_and_log_field() -> None:
+    page = (DEPLOY.parent / "docs" / "operations.md").read_text(encoding="utf-8")
+    for family in Metrics().registry.collect():
+        name = family.name + ("_total" if family.type == "counter" else "")
+        assert f"| `{name}` | {family.type} | {family.documentation} |" in page
+    for field in FIELDS:
+        assert f"`{field}`" in page, field

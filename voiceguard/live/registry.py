@@ -70,6 +70,8 @@ class Registry:
         limits, most = context.settings.limits, context.settings.max_calls
         self._most_of_payer = limits.streams_per_key or math.ceil(most * SHARE)
         self._most_of_tenant = limits.streams_per_tenant or most
+        self.is_draining = False
+        """Whether the process stops soon and takes no new calls."""
         self._ended: OrderedDict[str, Ended] = OrderedDict()
         """Calls that ended within `resume_s`, oldest first."""
         self._closing: set[asyncio.Task[None]] = set()
@@ -85,7 +87,7 @@ class Registry:
     @property
     def is_full(self) -> bool:
         """Whether no more calls are taken now."""
-        return len(self.calls) >= self.context.settings.max_calls
+        return self.is_draining or len(self.calls) >= self.context.settings.max_calls
 
     async def open(
         self, started: CallStarted, send: Callable[[Mapping[str, Any]], None], *, owner: str = "",

@@ -51,6 +51,7 @@ from voiceguard.server.access.rules import Role
 from voiceguard.server.api import actions, calls, consents, labels, registrations, screen, voices
 from voiceguard.server.connections import LOOK_S, Connections
 from voiceguard.server.context import WebContext
+from voiceguard.server.draining import draining
 from voiceguard.server.forwarding import forward_to_owner
 from voiceguard.server.middleware import HEADERS, guarded_by_limits
 from voiceguard.server.port.census import BACKLOG, Census
@@ -130,7 +131,7 @@ def create_app(
                 )
                 bus.on_question(forwarding.HTTP, partial(forwarding.answer, app))
                 bus.on_question(health.METRICS, partial(health.own_metrics, context))
-                async with audiosocket(context):
+                async with draining(registry, settings.drain_s), audiosocket(context):
                     log.info("service started", **_described(settings, live))
                     yield
                 await _close_all(registry)

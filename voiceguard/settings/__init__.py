@@ -100,6 +100,7 @@ class Settings(BaseSettings):
     hold_s: float = Field(3600.0, gt=0, description="Seconds without a message after which a stream is closed.")
     reconnect_s: float = Field(30.0, ge=0, description="Seconds that a call stays open when its stream is lost.")
     resume_s: float = Field(600.0, ge=0, description="Seconds after its end in which a call goes on where it was.")
+    drain_s: float = Field(0.0, ge=0, description="Seconds that calls may go on after SIGTERM, without new ones.")
     score_deadline_s: float = Field(2.0, gt=0, description="Seconds after which a window's score counts as missing.")
     decision_timeout_s: float = Field(5.0, gt=0, description="Seconds a decision may take before a human decides.")
     codes_per_hour: int = Field(10, ge=1, description="One-time codes sent to one customer within an hour, at most.")
