@@ -24,6 +24,7 @@ TESTED_ELSEWHERE = {
     "voiceguard/events/voices.py": "tests/test_call_voices.py",
     "voiceguard/events/wire.py": "tests/test_call.py",
     "voiceguard/errors.py": "tests/cli/test_mistakes.py",
+    "voiceguard/settings/webhooks.py": "tests/adapters/delivery/test_address.py",
     "voiceguard/settings/audit.py": "tests/adapters/test_audit_seal.py",
     "voiceguard/settings/desk.py": "tests/server/access/test_sign_in.py",
     "voiceguard/settings/limits.py": "tests/server/port/test_http.py",

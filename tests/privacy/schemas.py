@@ -23,6 +23,7 @@ from voiceguard.adapters.delivery.otp import WebhookDelivery
 from voiceguard.adapters.logs import FIELDS
 from voiceguard.adapters.store.tables import metadata
 from voiceguard.events import CodeToDeliver
+from voiceguard.events.published import PUBLISHED
 from voiceguard.live.feed import CallView
 from voiceguard.live.handovers import Handover
 from voiceguard.live.metrics import Metrics
@@ -40,6 +41,7 @@ def found() -> dict[str, set[str]]:
     places = {
         **_events(), **_tables(), **_records(), **_messages(), "log line": set(FIELDS), "metric labels": _labels(),
         "webhook code delivery": _delivered(),
+        **{f"webhook {one.type}": {"call_id", *one.fields} for one in PUBLISHED.values()},
     }
     for schemas in doors().values():
         for name, fields in schemas.items():

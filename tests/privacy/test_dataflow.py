@@ -74,7 +74,7 @@ def test_secrets_and_voices_leave_by_named_doors_only() -> None:
     assert {
         "answer Decision: grant", "answer Registered: uuid", "answer Session: csrf", "answer SetUpBegun: secret",
         "answer SetUpBegun: uri", "answer SetUpBegun: qr", "answer SetUpFinished: recovery_codes",
-        "message decision: grant", "webhook code delivery: code",
+        "message decision: grant", "webhook code delivery: code", "answer WebhookMade: secret",
     } == leaving
 
 

@@ -23,6 +23,7 @@ from voiceguard.cli import (
     privacy,
     recordings,
     voices,
+    webhooks,
 )
 from voiceguard.cli.shared import printable
 from voiceguard.errors import VoiceguardError
@@ -53,6 +54,8 @@ def _say_error(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="voiceguard", description="Stops voice fraud on calls while they last.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (live, recordings, bench, policies, audit, operators, people, voices, privacy, config, access):
+    for group in (
+        live, recordings, bench, policies, audit, operators, people, voices, privacy, config, access, webhooks,
+    ):
         group.add(commands)
     return parser

@@ -48,6 +48,8 @@ class Metrics:
         self.bus_up = Gauge("voiceguard_bus_up", "1 while the other workers can be reached.", registry=registry)
         self.bus_dropped = Gauge("voiceguard_bus_dropped", "Messages between workers that were lost or refused.",
                                  registry=registry)
+        self.webhooks = Counter("voiceguard_webhook_tries", "Messages to subscribers that were tried.", ["outcome"],
+                                registry=registry)
         self.store_errors = Counter("voiceguard_store_errors", "Writes that the store refused.", registry=registry)
         self.job_errors = Counter("voiceguard_job_errors", "Turns of jobs that failed.", ["job"], registry=registry)
         self.worker_errors = Counter("voiceguard_worker_errors", "Faults that a worker survived.", ["worker"],

@@ -42,6 +42,11 @@ DOORS: Final = {
     "POST /v1/setup/finish": "SetUpFinished",
     "GET /v1/people": "People Person",
     "GET /v1/keys": "Keys Key",
+    "GET /v1/webhooks": "Webhooks Webhook",
+    "POST /v1/webhooks": "WebhookMade",
+    "GET /v1/webhooks/{webhook_id}/deliveries": "Deliveries Delivery",
+    "POST /v1/webhooks/{webhook_id}/test": "WebhookTested",
+    "POST /v1/webhooks/{webhook_id}/replay": "Replayed",
     "GET /healthz": "Health",
     "GET /readyz": "Readiness",
     "GET /.well-known/jwks.json": "KeySet",
@@ -55,5 +60,6 @@ COMMANDS: Final = {
     "command keys list": "Key",
     "command users list": "Person",
     "command consent list": "Consent",
+    "command webhooks list": "Webhook Delivery",
 }
 """A command to the answers that it prints."""

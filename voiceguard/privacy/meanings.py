@@ -39,6 +39,8 @@ _ROWS: Final[tuple[tuple[Kind, str, str, str], ...]] = (
      "timestamp where error route data_dir database passed_over unreadable"),
     ("internal", "runs machines' access", "",
      "scopes key_id last_used_at old_until grace_s key_name nonce oidc is_set_up tenant"),
+    ("internal", "tells subscribers of events", "",
+     "webhook_id url event_types delivery delivery_id message_id"),
     ("internal", "says what decided: policy, rule, model", "",
      "policy models model rules rule tier tiers sha256 hash assurance verify acr system control "
      "place"),

@@ -123,6 +123,10 @@ TABLES: Final = (
     Place("table workers", "worker seen_at:at", "short_lived", "workers"),
     Place("table live_calls", "call_id worker at", "short_lived", "live_calls"),
     Place("table leases", "job worker until:at", "short_lived", "leases"),
+    Place("table webhooks", "webhook_id tenant url events:event_types fields secret created_at author", "account",
+          "webhooks; secret encrypted by customer-data.key"),
+    Place("table outbox", "delivery_id webhook_id message_id call_id type body:message at state:delivery next_at:at "
+          "tries:count status cause ended_at", "delivery", "outbox", "", "webhooks"),
     Place("table attempts", "key:guesser failures at until", "short_lived", "attempts"),
 )
 
@@ -157,6 +161,7 @@ RECORDS: Final = (
         "key_rotated": "name:key_name grace_s by",
         "key_revoked": "name:key_name by", "calls_swept": "sweep:hash count root:hash",
         "retention_ended": "kinds:count", "hold_added": "hold_id by", "hold_released": "hold_id by",
+        "webhook_added": "webhook_id url tenant events:event_types fields by", "webhook_removed": "webhook_id by",
         "restored": "by reason kept_checkpoint kept_records lost grants_revoked sessions_ended",
     }, "account", "auditor"),
 )
@@ -168,6 +173,7 @@ BODIES: Final = _in_memory("body", {
     "NamedCustomer": "customer_ref", "EnteredCode": "code", "Answer": "verdict:decision reason",
     "SignedGrant": "grant parameters", "Proposal": "reason", "Suspicion": "reason expires_days review_days",
     "Review": "days",
+    "Subscription": "url events:event_types fields", "Again": "since:at",
     "Found": "verdict note", "Text": "direction text:raw_text call_id facts",
     "Credentials": "name password code:token", "SetUp": "token", "FinishedSetUp": "token password code:token",
 })
@@ -237,6 +243,11 @@ ANSWERS: Final = _in_memory("answer", {
     "Person": "name roles created_at disabled_at signed_in_at issuer is_set_up tenant", "People": "people",
     "Key": "name:key_name scopes created_at last_used_at old_until expires_at tenant kind owner:person "
            "actions:tiers fields", "Keys": "keys:key_name",
+    "Webhook": "webhook_id tenant url events:event_types fields created_at author waiting:count delivered:count "
+               "dead:count",
+    "Webhooks": "webhooks:webhook_id", "WebhookMade": "webhook_id secret", "Replayed": "count",
+    "Delivery": "delivery_id message_id call_id type at state:delivery next_at:at tries:count status cause ended_at",
+    "Deliveries": "deliveries:delivery", "WebhookTested": "message_id state:delivery status cause",
     "Health": "status", "Readiness": "status calls:count policy", "KeySet": "keys",
 })
 
@@ -248,6 +259,13 @@ OUTSIDE: Final = (
           "counted in memory, names nobody", "admin metrics", "GET /metrics"),
     Place("webhook code delivery", "customer_ref action action_id code expires_at tenant", "", "", "customer",
           "otp_webhook_url"),
+    *(Place(f"webhook {name}", f"call_id {fields}".strip(), "", "", "subscriber", "webhooks") for name, fields in {
+        "call.started": "", "call.ended": "reason:cause",
+        "decision.made": "action_id action tier decision state rule policy",
+        "handover.offered": "action_id source:rule reasons", "handover.orphaned": "action_id alone_s",
+        "handover.ended": "action_id outcome", "grant.redeemed": "action_id jti",
+        "grant.revoked": "action_id jti reason:cause", "verdict.given": "verdict",
+    }.items()),
     Place("file voiceguard.db", "", "call", "data_dir; the tables above", "operator"),
     Place("file audit-mark.json", "type number hash issued_at chains records signature", "audit_hashes",
           "data_dir, and audit.witness_file", "operator", "audit.witness_url"),

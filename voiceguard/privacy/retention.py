@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 Kind = Literal[
     "call", "verdict", "voiceprint", "consent", "watchlist", "heard_voice", "customer", "session", "short_lived",
+    "delivery",
     "account", "audit_hashes", "log", "key",
 ]
 
@@ -45,6 +46,7 @@ RULES: Final[Mapping[Kind, Rule]] = {
     "customer": Rule("a customer", "erased when somebody asks: voiceguard audit erase"),
     "session": Rule("a sign-in", "deleted when it is idle for desk.session_idle_s or older than session_absolute_s"),
     "short_lived": Rule("nonces, registrations, wrong guesses, leases", "deleted when they expire"),
+    "delivery": Rule("messages to subscribers", "deleted webhooks.kept_days after they arrived or were given up"),
     "account": Rule("people and keys", "deleted or disabled by whoever runs the service; their acts stay on record"),
     "audit_hashes": Rule("counts and hashes of chains", "kept: they name nobody"),
     "log": Rule("log lines", "the operator's own rotation"),

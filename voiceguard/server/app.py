@@ -24,6 +24,7 @@ from starlette.staticfiles import StaticFiles
 from voiceguard.adapters.audit_seal import audit_seal
 from voiceguard.adapters.bus import open_bus, running
 from voiceguard.adapters.delivery.otp import ConsoleDelivery, NoDelivery, WebhookDelivery
+from voiceguard.adapters.delivery.outbox import Sender
 from voiceguard.adapters.folder_claim import claimed
 from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.logs import described
@@ -48,7 +49,7 @@ from voiceguard.server.access import oidc, sign_in, users
 from voiceguard.server.access.authenticate import authorise
 from voiceguard.server.access.fields import with_named_fields
 from voiceguard.server.access.rules import Role
-from voiceguard.server.api import actions, calls, consents, labels, registrations, screen, voices
+from voiceguard.server.api import actions, calls, consents, labels, registrations, screen, voices, webhooks
 from voiceguard.server.connections import LOOK_S, Connections
 from voiceguard.server.context import WebContext
 from voiceguard.server.draining import draining
@@ -66,6 +67,9 @@ PAGE = Path(__file__).with_name("page")
 PROVIDER_TIMEOUT_S = 5.0
 CLOSING_S = 3.0
 """For the last records of all calls when the service stops."""
+SENDER_S = 3.0
+"""Period of the sender of webhooks: its longest turn, twelve seconds, must not make it late."""
+OLD_DELIVERIES_S = 3600.0
 Deliver = Callable[[CodeToDeliver], Awaitable[None]]
 """Brings a one-time code to the customer; raises VoiceguardError when it cannot."""
 
@@ -105,10 +109,7 @@ def create_app(
                 Scheduler(detectors.scorers, deadline_s=settings.score_deadline_s)
             )
             delivery = deliver or _delivery(settings, stack)
-            provider = None
-            if settings.oidc.issuer:
-                client = await stack.enter_async_context(httpx.AsyncClient(timeout=PROVIDER_TIMEOUT_S))
-                provider = Provider(settings.oidc, client, now)
+            provider = await _provider(settings, stack, now)
             live = LiveContext(
                 settings=settings, store=store, scheduler=scheduler, keys=keys, seal=seal, deliver=delivery,
                 new_call=lambda started, known, earlier: Call(
@@ -124,10 +125,12 @@ def create_app(
                 await stack.enter_async_context(running(registry.cluster.run(), "cluster"))
             connections = Connections()
             revocations = Job("revocations", LOOK_S, "process", lambda _: connections.look(store, now()))
-            async with Jobs(registry, (*JOBS, revocations)) as jobs:
+            sender = Sender(store, settings.webhooks, now, count=lambda outcome: metrics.webhooks.labels(outcome).inc())
+            stack.push_async_callback(sender.aclose)
+            async with Jobs(registry, (*JOBS, revocations, *_sending(sender))) as jobs:
                 context = app.state.service = WebContext(
-                    live, registry, jobs, detectors.reader, census, ActionQuotas(settings.limits), oidc=provider,
-                    connections=connections,
+                    live, registry, jobs, detectors.reader, census, ActionQuotas(settings.limits), sender,
+                    oidc=provider, connections=connections,
                 )
                 bus.on_question(forwarding.HTTP, partial(forwarding.answer, app))
                 bus.on_question(health.METRICS, partial(health.own_metrics, context))
@@ -164,7 +167,7 @@ def _mount(app: FastAPI) -> None:
     problems.install(app)
     forwarding.install(app)
     app.add_exception_handler(Exception, _fault)
-    for part in (actions, voices, labels, calls, sign_in, oidc, users, registrations, screen, consents):
+    for part in (actions, voices, labels, calls, sign_in, oidc, users, registrations, screen, consents, webhooks):
         app.include_router(part.router)
     for path, endpoint in streams.ROUTES.items():
         app.add_api_websocket_route(path, endpoint)
@@ -220,6 +223,20 @@ def _delivery(settings: Settings, stack: AsyncExitStack) -> Deliver:
     webhook = WebhookDelivery(settings.otp_webhook_url, settings.otp_webhook_secret.get_secret_value())
     stack.push_async_callback(webhook.aclose)
     return webhook.deliver
+
+
+async def _provider(settings: Settings, stack: AsyncExitStack, now: Callable[[], float]) -> Provider | None:
+    if not settings.oidc.issuer:
+        return None
+    client = await stack.enter_async_context(httpx.AsyncClient(timeout=PROVIDER_TIMEOUT_S))
+    return Provider(settings.oidc, client, now)
+
+
+def _sending(sender: Sender) -> tuple[Job, ...]:
+    return (
+        Job("webhooks", SENDER_S, "cluster", lambda _: sender.turn()),
+        Job("old deliveries", OLD_DELIVERIES_S, "cluster", lambda _: sender.forget()),
+    )
 
 
 def _described(settings: Settings, live: LiveContext) -> dict[str, Any]:

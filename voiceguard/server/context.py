@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from voiceguard.adapters.delivery.outbox import Sender
 from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.oidc import Provider
 from voiceguard.adapters.passwords import Passwords
@@ -37,6 +38,8 @@ class WebContext:
     """Who is connected."""
     actions: ActionQuotas
     """Who may ask for how many actions."""
+    sender: Sender
+    """Tells subscribers of events."""
     oidc: Provider | None = None
     """The identity provider that vouches for people, where one is configured."""
     connections: Connections = field(default_factory=Connections)

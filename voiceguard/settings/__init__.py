@@ -30,12 +30,13 @@ from voiceguard.settings.platforms import (
     TwilioOptions,
     VonageOptions,
 )
+from voiceguard.settings.webhooks import WebhookOptions
 from voiceguard.speech import SpeechOptions
 
 __all__ = [
     "AsteriskOptions", "AudioHookKey", "AudioHookOptions", "AudioSocketOptions", "AuditOptions", "DeskOptions",
     "LimitOptions", "LinkingOptions", "OidcOptions", "PlivoOptions", "Settings", "SignalWireOptions", "TelnyxOptions",
-    "TlsOptions", "TwilioOptions", "VonageOptions", "first_fault",
+    "TlsOptions", "TwilioOptions", "VonageOptions", "WebhookOptions", "first_fault",
 ]
 
 
@@ -131,6 +132,7 @@ class Settings(BaseSettings):
     enrolment: EnrolmentOptions = Field(default_factory=EnrolmentOptions, description="What makes a voiceprint.")
     audit: AuditOptions = Field(default_factory=AuditOptions, description="Who witnesses the audit's checkpoints.")
     retention: RetentionOptions = Field(default_factory=RetentionOptions, description="For how long data is kept.")
+    webhooks: WebhookOptions = Field(default_factory=WebhookOptions, description="Who may be told of events.")
     linking: LinkingOptions = Field(default_factory=LinkingOptions, description="The same voice on several customers.")
 
     @classmethod

@@ -15,6 +15,10 @@ class Receiver:
 
     status: int = 204
     location: str | None = None
+    length: str = "0"
+    """What it says of its body, and then sends none."""
+    before: list[int] = field(default_factory=list)
+    """Statuses of the first answers."""
     release: Event = field(default_factory=Event)
     received: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     url: str = ""
@@ -31,10 +35,10 @@ def receiving() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.received.append((self.path, dict(self.headers), body))
             receiver.release.wait()
-            self.send_response(receiver.status)
+            self.send_response(receiver.before.pop(0) if receiver.before else receiver.status)
             if receiver.location is not None:
                 self.send_header("Location", receiver.location)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", receiver.length)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:

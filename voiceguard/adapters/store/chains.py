@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from voiceguard.adapters.store import outbox
 from voiceguard.adapters.store.audit_check import action_row, call_row
 from voiceguard.adapters.store.database import Refused, StoreError, put
 from voiceguard.adapters.store.tables import actions, audit_events, calls, chain_heads
@@ -17,7 +18,8 @@ from voiceguard.events.tenants import tenant_of
 
 
 async def append(connection: AsyncConnection, chain: str, records: Sequence[Mapping[str, Any]]) -> None:
-    """Put records, each with `kind` and `at`, on the end of a chain; the first one ever is of kind `started`.
+    """Put records, each with `kind` and `at`, on the end of a chain; the first one ever is of kind `started`. What
+    they tell subscribers goes into the outbox.
 
     Raises StoreError for a chain that has not started, and for what has no canonical form.
     """
@@ -37,6 +39,7 @@ async def append(connection: AsyncConnection, chain: str, records: Sequence[Mapp
             await put(connection, actions, {"call_id": chain, "action_id": record["action_id"]}, action_row(record))
     await connection.execute(insert(audit_events), rows)
     await put(connection, chain_heads, {"chain": chain}, {"count": count + len(rows), "hash": previous})
+    await outbox.publish(connection, chain, records)
 
 
 def _canonical(record: Mapping[str, Any]) -> bytes:

@@ -18,9 +18,11 @@ from voiceguard.adapters.store.database import Cipher, Database, connect, connec
 from voiceguard.adapters.store.decisions import Decisions
 from voiceguard.adapters.store.labels import Labels
 from voiceguard.adapters.store.nonces import Nonces
+from voiceguard.adapters.store.outbox import Outbox
 from voiceguard.adapters.store.registrations import Registrations
 from voiceguard.adapters.store.retention import Retention
 from voiceguard.adapters.store.users import Users
+from voiceguard.adapters.store.webhooks import Webhooks
 from voiceguard.adapters.store.workers import Workers
 
 
@@ -44,6 +46,8 @@ class Store:
         self.api_keys = ApiKeys(database)
         self.registrations = Registrations(database)
         self.workers = Workers(database)
+        self.webhooks = Webhooks(database)
+        self.outbox = Outbox(database)
 
     @classmethod
     @asynccontextmanager

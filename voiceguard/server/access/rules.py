@@ -115,6 +115,13 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
     ("GET", "/v1/oidc/callback"): PUBLIC,
     ("GET", "/v1/people"): _rule("people", Role.AUDITOR, Role.ADMIN),
     ("GET", "/v1/keys"): _rule("people", Role.AUDITOR, Role.ADMIN),
+    # who is told of events
+    ("GET", "/v1/webhooks"): _rule("webhooks", Role.AUDITOR, Role.ADMIN),
+    ("POST", "/v1/webhooks"): _rule("webhooks", Role.ADMIN),
+    ("DELETE", "/v1/webhooks/{webhook_id}"): _rule("webhooks", Role.ADMIN),
+    ("GET", "/v1/webhooks/{webhook_id}/deliveries"): _rule("webhooks", Role.AUDITOR, Role.ADMIN),
+    ("POST", "/v1/webhooks/{webhook_id}/test"): _rule("webhooks", Role.ADMIN),
+    ("POST", "/v1/webhooks/{webhook_id}/replay"): _rule("webhooks", Role.ADMIN),
     # the service itself
     ("GET", "/metrics"): _rule("metrics", Role.ADMIN),
     ("GET", "/healthz"): PUBLIC,

@@ -33,6 +33,15 @@ from voiceguard.server.answers.decisions import (
     SaidLine,
     Spectrogram,
 )
+from voiceguard.server.answers.outcomes import (
+    Deliveries,
+    Delivery,
+    Replayed,
+    Webhook,
+    WebhookMade,
+    Webhooks,
+    WebhookTested,
+)
 from voiceguard.server.answers.people import (
     Health,
     Key,
@@ -67,10 +76,11 @@ from voiceguard.server.answers.voices import (
 
 __all__ = [
     "Call", "Calls", "Challenge", "Consent", "ConsentGiven", "Consents", "DecidedAction", "Decision",
-    "Enrolled", "Evidence", "GrantClaims", "Handover", "Health", "KeptVerdict", "KeptVoice", "Key", "KeySet",
-    "Keys", "ListEntry", "NamedCustomer", "People", "Person", "Policy", "PolicyTier", "Problem", "Readiness",
-    "Reason", "Receipt", "ReceiptConsent", "ReceiptControl", "ReceiptData", "ReceiptPlace", "ReceiptProduced",
-    "ReceiptSystem", "Receipts", "RecordedCall", "Redeemed", "Registered", "Risk", "RiskLevel", "SaidLine",
-    "Screened", "Session", "SetUpBegun", "SetUpFinished", "SignedIn", "Spectrogram", "Verdict", "Verdicts",
-    "Voiceprint", "Voiceprints", "Watchlist", "WatchlistEntry",
+    "Deliveries", "Delivery", "Enrolled", "Evidence", "GrantClaims", "Handover", "Health", "KeptVerdict",
+    "KeptVoice", "Key", "KeySet", "Keys", "ListEntry", "NamedCustomer", "People", "Person", "Policy",
+    "PolicyTier", "Problem", "Readiness", "Reason", "Receipt", "ReceiptConsent", "ReceiptControl",
+    "ReceiptData", "ReceiptPlace", "ReceiptProduced", "ReceiptSystem", "Receipts", "RecordedCall", "Redeemed",
+    "Registered", "Replayed", "Risk", "RiskLevel", "SaidLine", "Screened", "Session", "SetUpBegun",
+    "SetUpFinished", "SignedIn", "Spectrogram", "Verdict", "Verdicts", "Voiceprint", "Voiceprints", "Watchlist",
+    "WatchlistEntry", "Webhook", "WebhookMade", "WebhookTested", "Webhooks",
 ]
