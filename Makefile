@@ -31,12 +31,18 @@ check: venv
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/python -m pytest -n auto --dist loadfile --durations=25 --durations-min=1
+	$(BIN)/python -m pytest -n auto --dist loadfile -rs --durations=25 --durations-min=1
 
 # The core's rooms: pure functions, no port, no browser, no process.
 CORE := $(addprefix tests/,ingest codecs speech detectors text risk policy audit measures privacy) $(wildcard tests/test_call*.py)
 test-core: venv
 	$(BIN)/python -m pytest -n auto --dist loadfile --durations=10 --durations-min=1 $(CORE)
+
+# Several workers on a PostgreSQL and a Redis of their own, which this machine has to have; `make test` skips these without them.
+SERVICES := $(addprefix tests/,adapters/test_postgres.py adapters/test_bus.py live/test_claims.py live/test_cluster.py \
+  server/test_forwarding.py server/test_workers.py)
+test-services: venv
+	SERVICES=required $(BIN)/python -m pytest -n 2 --dist loadfile $(SERVICES)
 
 # Real telephony programs, where this machine has them; those that it lacks are named as skipped.
 test-peers: venv

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 import pytest
@@ -64,12 +64,19 @@ class PostgresServer:
         return [master, *master.children(recursive=True)]
 
 
+def absent(program: str) -> NoReturn:
+    """Skip a test of a program that this machine lacks; fail it where `make test-services` demands them."""
+    if os.environ.get("SERVICES") == "required":
+        pytest.fail(f"no {program} on this machine")
+    pytest.skip(f"no {program} on this machine")
+
+
 @contextmanager
 def postgres() -> Iterator[PostgresServer]:
     """A database server of its own, on a socket and no port; skips the test where PostgreSQL is not installed."""
     programs = postgres_programs()
     if programs is None:
-        pytest.skip("no PostgreSQL on this machine")
+        absent("PostgreSQL")
     as_user: dict[str, Any] = {"user": OWNER, "group": OWNER, "extra_groups": []} if os.getuid() == 0 else {}
     with tempfile.TemporaryDirectory(prefix="voiceguard-pg-") as folder:
         if as_user:
@@ -129,7 +136,7 @@ def redis() -> Iterator[RedisServer]:
     """A Redis of its own on a free port; skips the test where none is installed."""
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None:
-        pytest.skip("no Redis on this machine")
+        absent("Redis")
     with tempfile.TemporaryDirectory(prefix="voiceguard-redis-") as folder:
         server = RedisServer(program, folder)
         server.start()
