@@ -41,10 +41,11 @@ async def someone(served: Served, name: str = "ann", roles: Iterable[str] = ("ag
     """A person who has set up password and authenticator, and has one recovery code."""
     people, now, token = served.service.store.users, served.service.now(), secrets.token_hex(8)
     await people.add(name, roles, setup=token, expires=now + 60, by="test", now=now)
-    person = await people.setting_up(token, new_secret=pyotp.random_base32(), now=now)
+    person = await people.begin_set_up(token, new_secret=pyotp.random_base32(), now=now)
     assert person is not None and person.totp_secret is not None
     await people.set_up(
-        token, password_hash=_hashed(), totp_step=-1, codes=[recovery_digest(RECOVERY)], now=now
+        token, secret=person.totp_secret, password_hash=_hashed(), totp_step=-1, codes=[recovery_digest(RECOVERY)],
+        now=now,
     )
     return Someone(name, person.totp_secret)
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from voiceguard.cli.shared import iso_time, new_command, positive, read_settings, read_store, take_config
+from voiceguard.cli.shared import iso_time, new_command, positive, read_settings, read_store, take_config, take_outside
 from voiceguard.errors import ConfigurationError
 
 
@@ -31,6 +31,7 @@ def add(commands: Any) -> None:
         help="genuine callers that may be handed over, of 1,000 who ask for something sensitive; the report says which "
         "threshold keeps to it",
     )
+    take_outside(replay)
     take_config(replay)
 
     drift = new_command(
@@ -70,7 +71,8 @@ def _replay(options: argparse.Namespace) -> bool:
 
     began = time.monotonic()
     wish = Wish(
-        options.callset, options.report, tuple(options.policy), options.engine, options.jobs, options.budget
+        options.callset, options.report, tuple(options.policy), options.engine, options.jobs, options.budget,
+        allow_outside=options.allow_outside,
     )
     found = replay_callset(wish, read_settings(options))
     calls = found["calls"]

@@ -9,7 +9,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-from voiceguard.cli.shared import new_command, port, positive, read_settings, take_config, with_store, workers
+from voiceguard.cli.shared import (
+    new_command,
+    port,
+    positive,
+    read_settings,
+    take_config,
+    take_outside,
+    with_store,
+    workers,
+)
 from voiceguard.ingest.platforms import PLATFORMS
 
 
@@ -27,6 +36,7 @@ def add(commands: Any) -> None:
     demo.add_argument("--speed", type=positive, default=1.0, help="times real pace")
     demo.add_argument("--keep", action="store_true", help="leave the server up afterwards")
     demo.add_argument("--callset", type=Path, default=Path("samples"), help="folder or file of labelled calls")
+    take_outside(demo)
 
     load = new_command(commands, "loadtest", _loadtest, "stream many paced calls to a server and measure it")
     load.add_argument("--url", required=True, help="ws://host:port")
@@ -34,6 +44,7 @@ def add(commands: Any) -> None:
     load.add_argument("--calls", type=int, default=50)
     load.add_argument("--seconds", type=positive, default=30.0)
     load.add_argument("--callset", type=Path, default=Path("samples"), help="whose audio is streamed, over and over")
+    take_outside(load)
     load.add_argument("--json", action="store_true")
     take_config(load)
 
@@ -59,7 +70,9 @@ def _serve(options: argparse.Namespace) -> bool:
 def _demo(options: argparse.Namespace) -> bool:
     from voiceguard.simulator.demo import run
 
-    return asyncio.run(run(options.callset, speed=options.speed, keep=options.keep))
+    return asyncio.run(run(
+        options.callset, speed=options.speed, keep=options.keep, allow_outside=options.allow_outside
+    ))
 
 
 def _loadtest(options: argparse.Namespace) -> bool:
@@ -68,6 +81,7 @@ def _loadtest(options: argparse.Namespace) -> bool:
     report = run(
         options.url, protocol=options.protocol, calls=options.calls, seconds=options.seconds, callset=options.callset,
         key=os.environ.get("VOICEGUARD_API_KEY", ""), settings=read_settings(options),
+        allow_outside=options.allow_outside,
     )
     print(json.dumps(report, indent=2) if options.json else as_text(report))
     return True

@@ -104,6 +104,14 @@ def take_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, help="TOML file of settings; VOICEGUARD_* in the environment wins")
 
 
+def take_outside(parser: argparse.ArgumentParser) -> None:
+    """`--allow-outside`, for `read_callset`."""
+    parser.add_argument(
+        "--allow-outside", action="store_true",
+        help="read audio that lies outside the set's folder: only of a set whose calls.jsonl you trust",
+    )
+
+
 def read_settings(options: argparse.Namespace, **given: Any) -> Settings:
     """The command line wins over the environment, and that over the file. Raises ConfigurationError for a variable
     that names no setting: a misspelt one would be ignored."""

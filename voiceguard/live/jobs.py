@@ -99,11 +99,12 @@ async def sweep_retention(registry: Registry) -> None:
 
 
 CHECKPOINT = Job("audit checkpoint", CHECKPOINT_S, "cluster", checkpoint)
+CLAIMS = Job("claims", CLAIMS_S, "process", keep_claims)
 JOBS: Sequence[Job] = (
     Job("time-outs", 0.25, "process", time_outs),
     Job("consents", 0.5, "process", follow_consents),
     Job("voice lists", REFRESH_S, "process", refresh_voices),
-    Job("claims", CLAIMS_S, "process", keep_claims),
+    CLAIMS,
     Job("lost calls", CLAIMS_S, "cluster", end_lost_calls),
     CHECKPOINT,
     Job("retention", 3600.0, "cluster", sweep_retention),
@@ -120,6 +121,8 @@ class Jobs:
         self._tasks: list[asyncio.Task[None]] = []
         self._good_at: dict[str, float] = {}
         """Name to the loop's time of the last turn without a fault."""
+        self._store_failed: set[str] = set()
+        """Names of the jobs whose last turn the store failed."""
 
     async def __aenter__(self) -> Jobs:
         now = asyncio.get_running_loop().time()
@@ -140,6 +143,11 @@ class Jobs:
             if now - self._good_at[job.name] > max(MISSED_PERIODS * job.period_s, _LEAST_LATE_S)
         ]
 
+    @property
+    def is_store_failing(self) -> bool:
+        """Whether the last beat of this worker, a small write of every `CLAIMS_S` seconds, could not be written."""
+        return CLAIMS.name in self._store_failed
+
     async def turn(self, job: Job) -> None:
         """Run a job once; what it raises is counted and logged."""
         context = self._registry.context
@@ -149,9 +157,12 @@ class Jobs:
                 await job.run(self._registry)
         except Exception as error:  # whatever a job raises, its next turn must come
             metrics.store_errors.inc(isinstance(error, StoreError))
+            if isinstance(error, StoreError):
+                self._store_failed.add(job.name)
             metrics.job_errors.labels(job.name).inc()
             log.error("a job failed and will be tried again", job=job.name, **described(error))
         else:
+            self._store_failed.discard(job.name)
             self._good_at[job.name] = asyncio.get_running_loop().time()
 
     async def _leased(self, job: Job) -> bool:

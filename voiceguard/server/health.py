@@ -9,7 +9,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
+from voiceguard.adapters.store import StoreError
 from voiceguard.live.metrics import merged
+from voiceguard.server.access.authenticate import recognise
+from voiceguard.server.access.rules import ROUTES, may
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
 
@@ -25,15 +28,39 @@ async def healthz() -> dict[str, Any]:
 
 
 async def readyz(request: Request) -> dict[str, Any]:
-    """The store answers, the jobs of this process run, and there is room for a call; 503 otherwise."""
+    """The store answers and can be written to, the jobs of this process run, and there is room for a call; 503
+    otherwise. Why, and how many calls there are under which policy, learns whoever may read the metrics."""
     service: WebContext = request.app.state.service
-    await service.store.calls.list(1)
-    late = service.jobs.late()
-    if late:
-        raise Problem(503, "jobs_late", f"These jobs have not run for too long: {', '.join(late)}.")
-    if service.registry.is_full:
-        raise Problem(503, "full", "No more calls can be taken now.")
+    fault = await _fault(service)
+    is_told = await _may_read_metrics(request)
+    if fault is not None:
+        raise fault if is_told else Problem(503, "not_ready", "The service is not ready.")
+    if not is_told:
+        return {"status": "ready"}
     return {"status": "ready", "calls": len(service.registry.calls), "policy": service.live.policy}
+
+
+async def _fault(service: WebContext) -> Problem | None:
+    """Why the service is not ready."""
+    if service.jobs.is_store_failing:
+        return Problem(503, "store_unavailable", "The store cannot be written to.")
+    try:
+        await service.store.calls.list(1)
+    except StoreError:
+        return Problem(503, "store_unavailable", "The store cannot be read.")
+    if late := service.jobs.late():
+        return Problem(503, "jobs_late", f"These jobs have not run for too long: {', '.join(late)}.")
+    if service.registry.is_full:
+        return Problem(503, "full", "No more calls can be taken now.")
+    return None
+
+
+async def _may_read_metrics(request: Request) -> bool:
+    try:
+        who = await recognise(request)
+    except StoreError:
+        return False
+    return who is not None and may(ROUTES["GET", "/metrics"], who.scopes, who.roles)
 
 
 async def metrics(request: Request) -> Response:

@@ -138,12 +138,16 @@ async def listening(app: FastAPI, settings: Settings) -> AsyncIterator[str]:
         await task
 
 
-async def run(callset: Path, *, speed: float = 1.0, keep: bool = False, say: Callable[[str], None] = print) -> bool:
+async def run(
+    callset: Path, *, speed: float = 1.0, keep: bool = False, say: Callable[[str], None] = print,
+    allow_outside: bool = False,
+) -> bool:
     """Stream every call of a set over real websockets; True when each ended in the decisions that it expects.
 
     Raises ConfigurationError for a wrong call set, AudioFileError for audio that cannot be read.
     """
-    calls, listed = read_callset(callset), read_watchlist(callset)
+    calls = read_callset(callset, allow_outside=allow_outside)
+    listed = read_watchlist(callset, allow_outside=allow_outside)
     for call in calls:
         call.read()
     secret = secrets.token_urlsafe(32)

@@ -35,9 +35,9 @@ async def seat(service: WebContext, name: str, roles: Sequence[str]) -> str:
     secret, codes = pyotp.random_base32(), new_recovery_codes(os.urandom)
     password = "-".join(secrets.choice(_WORDS) for _ in range(4))
     await people.add(name, roles, setup=setup, expires=now + 60, by="demonstration", now=now)
-    await people.setting_up(setup, new_secret=secret, now=now)
+    await people.begin_set_up(setup, new_secret=secret, now=now)
     await people.set_up(
-        setup, password_hash=await service.passwords.hash(password), totp_step=-1,
+        setup, secret=secret, password_hash=await service.passwords.hash(password), totp_step=-1,
         codes=[recovery_digest(code) for code in codes], now=now,
     )
     return (

@@ -82,7 +82,7 @@ class Sent:
 
 def run(
     url: str, *, protocol: str, calls: int, seconds: float, callset: Path, key: str,
-    settings: Settings | None = None,
+    settings: Settings | None = None, allow_outside: bool = False,
 ) -> dict[str, Any]:
     """Stream `calls` calls for `seconds`, and report. `key` needs the scopes stream, live and metrics;
     `settings` hold the secrets with which the platform proves itself.
@@ -93,13 +93,13 @@ def run(
         raise ConfigurationError("a load test needs at least one call and one frame (0.02 s)")
     parts = urlsplit(url)
     origin = f"{'https' if parts.scheme in ('wss', 'https') else 'http'}://{parts.netloc}"
-    return asyncio.run(_measure(origin, protocol, calls, seconds, callset, key, settings or Settings()))
+    audio = [frames(call.read()) for call in read_callset(callset, allow_outside=allow_outside)]
+    return asyncio.run(_measure(origin, protocol, calls, seconds, audio, key, settings or Settings()))
 
 
 async def _measure(
-    origin: str, protocol: str, calls: int, seconds: float, callset: Path, key: str, settings: Settings
+    origin: str, protocol: str, calls: int, seconds: float, audio: Sequence[Any], key: str, settings: Settings
 ) -> dict[str, Any]:
-    audio = [frames(call.read()) for call in read_callset(callset)]
     before = await _counters(origin, key)
     server = _server_process(origin)
     idle_bytes = server.memory_info().rss if server else 0

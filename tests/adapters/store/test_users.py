@@ -52,12 +52,12 @@ def test_reset_takes_everything_and_lets_in_again(tmp_path: Path) -> None:
     """Password, secret, codes and sessions go; a new link begins with a new secret; a disablement is lifted."""
     async def use(people: Users) -> Any:
         await added(people)
-        first = await people.setting_up("setup-ann", new_secret="OLD", now=2.0)
-        await people.set_up("setup-ann", password_hash="h", totp_step=7, codes=["c"], now=2.0)
+        first = await people.begin_set_up("setup-ann", new_secret="OLD", now=2.0)
+        await people.set_up("setup-ann", secret="OLD", password_hash="h", totp_step=7, codes=["c"], now=2.0)
         await people.open_session("ann", "token", "totp", 3.0)
         await people.disable("ann", by="root", now=4.0)
         assert await people.reset("ann", setup="again", expires=100.0, by="root", now=5.0)
-        second = await people.setting_up("again", new_secret="NEW", now=6.0)
+        second = await people.begin_set_up("again", new_secret="NEW", now=6.0)
         return first, second, await people.session("token"), await people.spend_recovery_code("ann", "c", 6.0)
 
     first, second, session, spent = using(tmp_path, use)
@@ -66,12 +66,28 @@ def test_reset_takes_everything_and_lets_in_again(tmp_path: Path) -> None:
     assert (None, False) == (session, spent)
 
 
+def test_the_secret_shown_last_is_the_one_that_counts(tmp_path: Path) -> None:
+    """Whoever proved an earlier one, also while somebody looked at the link, sets nothing up."""
+    async def use(people: Users) -> Any:
+        await added(people)
+        looked = [await people.begin_set_up("setup-ann", new_secret=secret, now=2.0) for secret in ("ONE", "TWO")]
+        finished = [
+            await people.set_up("setup-ann", secret=secret, password_hash="h", totp_step=7, codes=["c"], now=2.0)
+            for secret in ("ONE", None, "TWO", "TWO")
+        ]
+        return [person.totp_secret for person in looked if person], finished, (await people.find("ann"))
+
+    looked, finished, ann = using(tmp_path, use)
+    assert (["ONE", "TWO"], [False, False, True, False]) == (looked, finished)
+    assert ("TWO", "h") == (ann.totp_secret, ann.password_hash)
+
+
 def test_an_overdue_link(tmp_path: Path) -> None:
     """Neither begins nor ends a set-up."""
     async def use(people: Users) -> Any:
         await added(people)
-        return [await people.setting_up("setup-ann", new_secret="S", now=100.0),
-                await people.set_up("setup-ann", password_hash="h", totp_step=1, codes=["c"], now=100.0)]
+        return [await people.begin_set_up("setup-ann", new_secret="S", now=100.0),
+                await people.set_up("setup-ann", secret=None, password_hash="h", totp_step=1, codes=["c"], now=100.0)]
 
     assert [None, False] == using(tmp_path, use)
 
@@ -116,7 +132,7 @@ def test_what_is_done_is_recorded_in_a_chain_that_verifies(tmp_path: Path) -> No
     async def run(store: Store) -> Any:
         people = store.users
         await added(people)
-        await people.set_up("setup-ann", password_hash="h", totp_step=1, codes=["c"], now=2.0)
+        await people.set_up("setup-ann", secret=None, password_hash="h", totp_step=1, codes=["c"], now=2.0)
         await people.open_session("ann", "token", "totp", 3.0)
         await people.close_session("token", 4.0)
         await people.close_session("token", 5.0)
@@ -133,7 +149,7 @@ def test_a_secret_of_another_key_is_a_fault(tmp_path: Path) -> None:
     """Nobody signs in by a secret that cannot be read."""
     async def begin(people: Users) -> None:
         await added(people)
-        await people.setting_up("setup-ann", new_secret="S", now=2.0)
+        await people.begin_set_up("setup-ann", new_secret="S", now=2.0)
 
     using(tmp_path, begin)
     with pytest.raises(StoreError, match="another key"):

@@ -72,6 +72,23 @@ def test_call_id_twice(tmp_path: Path) -> None:
         read_callset(kept(tmp_path, CALL, CALL))
 
 
+@pytest.mark.parametrize("audio", ["/etc/hostname", "../c1.wav", "a/../../c1.wav", "linked/c1.wav"])
+def test_audio_outside_the_folder_is_refused(audio: str, tmp_path: Path) -> None:
+    """Of calls and of the watch list, also by a link; who trusts the set may read it all the same."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "linked").symlink_to(tmp_path)
+    kept(folder, CALL, CALL | {"call_id": "c2", "audio": audio})
+    (folder / "watchlist.jsonl").write_text(json.dumps({"audio": audio, "reason": "case 1"}))
+
+    with pytest.raises(ConfigurationError, match="line 2: audio: lies outside .*--allow-outside"):
+        read_callset(folder)
+    with pytest.raises(ConfigurationError, match=r"watchlist.jsonl, line 1: audio: lies outside"):
+        read_watchlist(folder)
+    assert folder / audio == read_callset(folder, allow_outside=True)[1].audio
+    assert folder / audio == read_watchlist(folder, allow_outside=True)[0].audio
+
+
 LINE = json.dumps(CALL, ensure_ascii=False).encode()
 VALUES = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),

@@ -173,20 +173,24 @@ def test_a_session_ends_by_itself_and_by_will(tmp_path: Path) -> None:
 
 
 def test_set_up_from_the_link(tmp_path: Path) -> None:
-    """The link shows the secret as a QR code; a good password and a right code make the account and sign in; the
-    recovery codes are told, and the link is used up."""
+    """Each look at the link shows another secret as a QR code, and the last one counts; a good password and a right
+    code make the account and sign in; the recovery codes are told, and the link is used up."""
     async def use(served: Served, clock: Clock) -> Any:
         people, token = served.service.store.users, "t" * 43
         kept, now = password_policy.token_digest(token), clock.now
         await people.add("ann", ["agent"], setup=kept, expires=now + 60, by="t", now=now)
         async with browser(served) as page:
+            before = await page.post("/v1/setup/finish", json={
+                "token": token, "password": "seven quiet herons", "code": "123456",
+            })
+            stranger = (await page.post("/v1/setup", json={"token": token})).json()
             begun = (await page.post("/v1/setup", json={"token": token})).json()
-            again = (await page.post("/v1/setup", json={"token": token})).json()
 
             async def finish(password: str, code: str) -> Any:
                 body = {"token": token, "password": password, "code": code}
                 return await page.post("/v1/setup/finish", json=body)
 
+            stale = await finish("seven quiet herons", pyotp.TOTP(stranger["secret"]).at(int(clock.now)))
             code = pyotp.TOTP(begun["secret"]).at(int(clock.now))
             easy, wrong = await finish("password12345", code), await finish("seven quiet herons", "000000")
             done = await finish("seven quiet herons", code)
@@ -195,15 +199,17 @@ def test_set_up_from_the_link(tmp_path: Path) -> None:
             recovered = await page.post("/v1/session", json={
                 "name": "Ann", "password": "seven quiet herons", "code": done.json()["recovery_codes"][0],
             })
-        return begun, again, [easy, wrong, done, used, gone, recovered]
+        return begun, stranger, [before, stale, easy, wrong, done, used, gone, recovered]
 
-    begun, again, answers = on(tmp_path, use)
-    assert begun == again
+    begun, stranger, answers = on(tmp_path, use)
+    assert begun["secret"] != stranger["secret"]
     assert begun["uri"] == f"otpauth://totp/voiceguard:ann?secret={begun['secret']}&issuer=voiceguard"
     assert {len(begun["qr"])} == {len(row) for row in begun["qr"]}
-    assert [422, 422, 200, 404, 404, 200] == [answer.status_code for answer in answers]
-    assert ["bad_password", "wrong_code"] == [answer.json()["code"] for answer in answers[:2]]
-    assert "voiceguard=" in answers[2].headers["set-cookie"]
+    assert [422, 422, 422, 422, 200, 404, 404, 200] == [answer.status_code for answer in answers]
+    assert ["wrong_code", "wrong_code", "bad_password", "wrong_code"] == [
+        answer.json()["code"] for answer in answers[:4]
+    ]
+    assert "voiceguard=" in answers[4].headers["set-cookie"]
 
 
 def test_a_link_that_is_old_or_wrong(tmp_path: Path) -> None:

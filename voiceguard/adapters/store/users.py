@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cryptography.fernet import InvalidToken
-from sqlalchemy import delete, false, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, false, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -136,23 +136,31 @@ class Users:
 
     # ── setting up ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def setting_up(self, setup: str, *, new_secret: str, now: float) -> Person | None:
-        """Who holds this set-up token, with the authenticator's secret, drawn at the first look; None when nobody does
-        any more."""
-        current = (people.c.setup_sha256 == setup, people.c.setup_expires > now, people.c.disabled_at.is_(None))
+    async def begin_set_up(self, setup: str, *, new_secret: str, now: float) -> Person | None:
+        """Who holds this set-up token, with this authenticator's secret in the place of any before, so that whoever
+        looked earlier holds none that counts; None when nobody holds the token any more."""
         sealed = self._database.cipher.encrypt(new_secret.encode()).decode()
         async with self._database.write("begin a set-up") as connection:
-            await connection.execute(
-                update(people).where(*current, people.c.totp_secret.is_(None)).values(totp_secret=sealed)
-            )
-            row = (await connection.execute(select(people).where(*current))).one_or_none()
+            row = (await connection.execute(
+                update(people).where(*_set_up_by(setup, now)).values(totp_secret=sealed).returning(people)
+            )).one_or_none()
+        return None if row is None else self._person(row)
+
+    async def setting_up(self, setup: str, now: float) -> Person | None:
+        """Who holds this set-up token; None when nobody does any more."""
+        async with self._database.read("look a set-up up") as connection:
+            row = (await connection.execute(select(people).where(*_set_up_by(setup, now)))).one_or_none()
         return None if row is None else self._person(row)
 
     async def set_up(
-        self, setup: str, *, password_hash: str, totp_step: int, codes: Iterable[str], now: float
+        self, setup: str, *, secret: str | None, password_hash: str, totp_step: int, codes: Iterable[str], now: float
     ) -> bool:
-        """Keep password and recovery codes (their digests), and end the set-up token; False when it has ended."""
+        """Keep password and recovery codes (their digests), and end the set-up token; False when it has ended, or when
+        the authenticator's secret is another than `secret`, which the code proved."""
         async with self._database.write("set a person up") as connection:
+            found = (await connection.execute(select(people).where(people.c.setup_sha256 == setup))).one_or_none()
+            if found is None or self._person(found).totp_secret != secret:
+                return False
             changed = (await connection.execute(
                 update(people).where(people.c.setup_sha256 == setup, people.c.setup_expires > now)
                 .values(password_hash=password_hash, last_totp_step=totp_step, setup_sha256=None)
@@ -329,6 +337,10 @@ class Users:
             row.name, frozenset(row.roles.split()), row.password_hash, secret, row.last_totp_step,
             row.disabled_at is not None, row.issuer,
         )
+
+
+def _set_up_by(setup: str, now: float) -> tuple[ColumnElement[bool], ...]:
+    return people.c.setup_sha256 == setup, people.c.setup_expires > now, people.c.disabled_at.is_(None)
 
 
 def _joined(roles: Iterable[str]) -> str:

@@ -98,8 +98,11 @@ class ListedVoice(_Strict):
 _Line = TypeVar("_Line", LabelledCall, ListedVoice)
 
 
-def read_callset(path: Path) -> list[LabelledCall]:
-    """The calls in order. Raises ConfigurationError naming the line that is wrong, or a call_id used twice."""
+def read_callset(path: Path, *, allow_outside: bool = False) -> list[LabelledCall]:
+    """The calls in order. Raises ConfigurationError naming the line that is wrong, or a call_id used twice.
+
+    `allow_outside`: audio may lie outside the set's folder; of a set that came from elsewhere it must not.
+    """
     path = path / "calls.jsonl" if path.is_dir() else path
     calls: dict[str, LabelledCall] = {}
     for number, line in _read_lines(path, LabelledCall):
@@ -107,17 +110,35 @@ def read_callset(path: Path) -> list[LabelledCall]:
         if call.call_id in calls:
             raise ConfigurationError(f"{path.name}, line {number}: call_id {call.call_id} was used before")
         if call.recorded is None:
-            call = call.model_copy(update={"audio": path.parent / call.audio})
+            call = call.model_copy(update={"audio": _placed(path, number, call.audio, allow_outside)})
         calls[call.call_id] = call
     return list(calls.values())
 
 
-def read_watchlist(path: Path) -> list[ListedVoice]:
+def read_watchlist(path: Path, *, allow_outside: bool = False) -> list[ListedVoice]:
     """The fraudsters of a call set, in order; none where it lists none. Raises ConfigurationError as above."""
     path = (path if path.is_dir() else path.parent) / "watchlist.jsonl"
     if not path.exists():
         return []
-    return [one.model_copy(update={"audio": path.parent / one.audio}) for _, one in _read_lines(path, ListedVoice)]
+    return [
+        one.model_copy(update={"audio": _placed(path, number, one.audio, allow_outside)})
+        for number, one in _read_lines(path, ListedVoice)
+    ]
+
+
+def _placed(manifest: Path, number: int, audio: Path, allow_outside: bool) -> Path:
+    """Where the audio of a line lies, links followed. Raises ConfigurationError."""
+    placed = manifest.parent / audio
+    try:
+        is_inside = placed.resolve().is_relative_to(manifest.parent.resolve())
+    except (OSError, ValueError, RuntimeError):  # a null byte; a circle of links
+        raise ConfigurationError(f"{manifest.name}, line {number}: audio: no file can have this name") from None
+    if not (is_inside or allow_outside):
+        raise ConfigurationError(
+            f"{manifest.name}, line {number}: audio: lies outside the set's folder (--allow-outside reads it all the "
+            "same)"
+        )
+    return placed
 
 
 def _read_lines(path: Path, kind: type[_Line]) -> Iterator[tuple[int, _Line]]:

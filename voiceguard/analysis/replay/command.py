@@ -39,6 +39,8 @@ class Wish:
     budget_per_1000: float = 20.0
     """Genuine callers that may be handed over, of 1,000 who ask for something sensitive."""
     psi_alert: float = PSI_ALERT
+    allow_outside: bool = False
+    """Whether audio may lie outside the set's folder."""
 
 
 def replay_callset(wish: Wish, settings: Settings) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def replay_callset(wish: Wish, settings: Settings) -> dict[str, Any]:
         raise ConfigurationError("policies are told apart by their files' names, and two of them have the same")
     for file in files:
         read_policy(file)
-    calls = read_callset(wish.callset)
+    calls = read_callset(wish.callset, allow_outside=wish.allow_outside)
     if not calls:
         raise ConfigurationError(f"{wish.callset.name}: holds no call")
     recorded = [(call, call.recorded) for call in calls if call.recorded is not None]
@@ -66,7 +68,7 @@ def replay_callset(wish: Wish, settings: Settings) -> dict[str, Any]:
     models = _models(settings)
     bench = Bench(
         settings, tuple(file.read_text(encoding="utf-8") for file in files), tuple(models.values()),
-        tuple(one.audio for one in read_watchlist(wish.callset)),
+        tuple(one.audio for one in read_watchlist(wish.callset, allow_outside=wish.allow_outside)),
     )
     with optional_imports.load("tqdm").tqdm(total=len(calls), unit="call", disable=None) as progress:
         work = wish.folder / "work"

@@ -101,6 +101,18 @@ async def authorise(connection: HTTPConnection) -> None:
     connection.state.authorised = True
 
 
+async def recognise(connection: HTTPConnection) -> Principal | None:
+    """Who reads a route that is open to anybody; None for a stranger. Raises StoreError."""
+    service: WebContext = connection.app.state.service
+    secret = bearer(connection)
+    try:
+        if secret is not None:
+            return await _bearer_of(service, secret)
+        return await _signed_in(service, connection, "GET")
+    except Problem:
+        return None
+
+
 class CheckedRoute(APIRoute):
     """A route that looks at who asks before it reads the body."""
 

@@ -95,9 +95,16 @@ async def seen(service: ServiceOf, request: Request) -> None:
 
 @router.post("/v1/setup", response_model=answers.SetUpBegun)
 async def begin_set_up(body: SetUp, service: ServiceOf, request: Request, response: Response) -> dict[str, Any]:
-    """Whose set-up link it is, and the authenticator's secret as text, as URI and as QR code (rows of 0 and 1)."""
+    """Whose set-up link it is, and a new secret of the authenticator as text, as URI and as QR code (rows of 0 and 1).
+
+    The last one that was shown counts, so that whoever looked at the link before its owner holds nothing.
+    """
     _check_origin(service, request)
-    person = await _holder(service, body.token)
+    person = await service.store.users.begin_set_up(
+        password_policy.token_digest(body.token), new_secret=pyotp.random_base32(), now=service.now()
+    )
+    if person is None:
+        raise _ended()
     assert person.totp_secret is not None
     uri = pyotp.TOTP(person.totp_secret, name=person.name, issuer="voiceguard").provisioning_uri()
     code = segno.make_qr(uri, error="m")
@@ -119,16 +126,19 @@ async def finish_set_up(
     if bad is not None:
         raise Problem(422, "bad_password", bad)
     await _try_once(service, {f"setup:{digest}": password_policy.wait_after})
-    assert person.totp_secret is not None
-    step = totp_step(person.totp_secret, body.code, now, person.last_totp_step)
+    secret = person.totp_secret
+    step = None if secret is None else totp_step(secret, body.code, now, person.last_totp_step)
     if step is None:
         await people.was_wrong((f"setup:{digest}",), now)
-        raise Problem(422, "wrong_code", "This code is not the authenticator's present one.")
+        raise _wrong_code()
     codes = password_policy.new_recovery_codes(os.urandom)
     kept = [password_policy.recovery_digest(code) for code in codes]
     hashed = await service.passwords.hash(body.password)
-    if not await people.set_up(digest, password_hash=hashed, totp_step=step, codes=kept, now=now):
-        raise _ended()
+    if not await people.set_up(
+        digest, secret=secret, password_hash=hashed, totp_step=step, codes=kept, now=now
+    ):
+        await _holder(service, body.token)
+        raise _wrong_code()  # the link was looked at meanwhile
     await open_session(service, request, response, person.name, "totp")
     remember_device(service, request, response, person.name)
     return {"person": person.name, "recovery_codes": codes}
@@ -154,12 +164,14 @@ async def _try_once(service: WebContext, waits: Mapping[str, Callable[[int], flo
 
 
 async def _holder(service: WebContext, token: str) -> Person:
-    person = await service.store.users.setting_up(
-        password_policy.token_digest(token), new_secret=pyotp.random_base32(), now=service.now()
-    )
+    person = await service.store.users.setting_up(password_policy.token_digest(token), service.now())
     if person is None:
         raise _ended()
     return person
+
+
+def _wrong_code() -> Problem:
+    return Problem(422, "wrong_code", "This code is not that of the secret that was shown last.")
 
 
 def _ended() -> Problem:

@@ -91,8 +91,8 @@ class Readiness(TypedDict):
     """The service takes calls."""
 
     status: str
-    calls: int
-    policy: str
+    calls: NotRequired[int]
+    policy: NotRequired[str]
 
 
 class KeySet(TypedDict):
