@@ -1,4 +1,4 @@
-"""`voiceguard models`, `keys`, `customers`."""
+"""`voiceguard models`, `keys`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyotp import parse_uri
 
 from tests.cli.commands import ROOT, mistake, run
 
@@ -78,16 +77,3 @@ def test_keys_create_expires_is_told_in_the_list(capsys: pytest.CaptureFixture[s
 def test_names_are_short_and_printable(name: str) -> None:
     """What later stands in lists and records is one line."""
     assert 2 == run("keys", "create", name, "--scope", "stream")
-    assert 2 == run("customers", "add", name)
-
-
-def test_customer_gets_an_authenticator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The secret is printed as the URI that authenticator apps read, and kept encrypted."""
-    assert 0 == run("customers", "add", "customer-1", "--totp")
-    uri = capsys.readouterr().out.strip()
-    assert uri.startswith("otpauth://totp/voiceguard:customer-1?secret=")
-    kept = b"".join(path.read_bytes() for path in (tmp_path / "data").iterdir())
-    assert b"customer-1" in kept
-    assert parse_uri(uri).secret.encode() not in kept
-    assert 0 == run("customers", "add", "customer-2")
-    assert "" == capsys.readouterr().out

@@ -26,11 +26,13 @@ BODIES: dict[str, Any] = {
     "/v1/actions/{action_id}/handover": {"verdict": "refuse", "reason": "mine"},
     "/v1/calls/{call_id}/verdict": {"verdict": "fraud"}, "/v1/watchlist/{entry_id}/review": {"days": 3},
     "/v1/calls/{call_id}/watchlist/proposal": {"reason": "fraud"},
+    "/v1/customers/{customer_ref}/totp": {"totp_secret": None},
+    "/v1/customers/{customer_ref}/unlock": {"reason": "mine"},
 }
 """Of routes that name one thing; a new route without its body here answers 422 and fails the test."""
 NAMING = sorted((method, path) for method, path in ROUTES if "{" in path)
 LISTS = sorted((method, path) for method, path in ROUTES if method == "GET" and path in (
-    "/v1/calls", "/v1/verdicts", "/v1/watchlist", "/v1/keys", "/v1/people", "/v1/consents",
+    "/v1/calls", "/v1/verdicts", "/v1/watchlist", "/v1/keys", "/v1/people", "/v1/customers", "/v1/consents",
 ))
 
 
@@ -97,7 +99,7 @@ def test_list_holds_own_tenant_alone(tmp_path: Path) -> None:
     mine, theirs = asyncio.run(run())
     for path, mark in {
         "/v1/calls": "call-1", "/v1/verdicts": "known", "/v1/watchlist": "heard before", "/v1/keys": "key-brand-a",
-        "/v1/people": "amy", "/v1/consents": "customer-1",
+        "/v1/people": "amy", "/v1/consents": "customer-1", "/v1/customers": "customer-1",
     }.items():
         assert mark in mine[path] and mark not in theirs[path], path
         assert "~" not in mine[path], path

@@ -16,6 +16,7 @@ from voiceguard.cli import (
     audit,
     bench,
     config,
+    customers,
     live,
     operators,
     people,
@@ -55,7 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="voiceguard", description="Stops voice fraud on calls while they last.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in (
-        live, recordings, bench, policies, audit, operators, people, voices, privacy, config, access, webhooks,
+        live, recordings, bench, policies, audit, operators, customers, people, voices, privacy, config, access,
+        webhooks,
     ):
         group.add(commands)
     return parser

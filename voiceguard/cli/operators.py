@@ -1,4 +1,4 @@
-"""Operators' commands: models, keys, customers."""
+"""Operators' commands: models, keys."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import json
 import time
 from collections.abc import Callable
 from typing import Any
-
-import pyotp
 
 from voiceguard.cli.shared import (
     duration,
@@ -22,12 +20,11 @@ from voiceguard.cli.shared import (
     read_store,
     short,
     take_config,
-    take_tenant,
     tenant_name,
     with_store,
 )
 from voiceguard.errors import ConfigurationError
-from voiceguard.events.tenants import DEFAULT, kept_name
+from voiceguard.events.tenants import DEFAULT
 from voiceguard.server.access.rules import ASSISTANT_SCOPES, SCOPES
 
 
@@ -54,18 +51,6 @@ def add(commands: Any) -> None:
     revoke.add_argument("name")
     for command in (create, rotate, revoke, new_command(keys, "list", _keys_list, "names, scopes and last use")):
         take_config(command)
-
-    customers = commands.add_parser("customers", help="who may be claimed to call").add_subparsers(required=True)
-    add = new_command(customers, "add", _customers_add, "make a customer known, by the platform's own reference")
-    add.add_argument("ref", type=short)
-    take_tenant(add)
-    add.add_argument("--totp", action="store_true", help="make an authenticator secret and print its URI, once")
-    take_config(add)
-    unlock = new_command(customers, "unlock", _customers_unlock, "lift a lock-out that wrong codes brought, on record")
-    unlock.add_argument("ref", type=short, help="the customer, by the platform's own reference")
-    take_tenant(unlock)
-    unlock.add_argument("--reason", type=short, required=True)
-    take_config(unlock)
 
 
 def _models(options: argparse.Namespace) -> bool:
@@ -129,23 +114,3 @@ def _keys_list(options: argparse.Namespace) -> bool:
 
 def _with_keys(options: argparse.Namespace, use: Callable[[Any], Any]) -> Any:
     return asyncio.run(with_store(read_settings(options), lambda store: use(store.api_keys)))
-
-
-def _customers_add(options: argparse.Namespace) -> bool:
-    secret = pyotp.random_base32() if options.totp else None
-    asyncio.run(with_store(
-        read_settings(options), lambda store: store.customers.upsert(
-            kept_name(options.tenant, options.ref), totp_secret=secret
-        )
-    ))
-    if secret is not None:
-        print(pyotp.TOTP(secret, name=options.ref, issuer="voiceguard").provisioning_uri())
-    return True
-
-
-def _customers_unlock(options: argparse.Namespace) -> bool:
-    forgotten = asyncio.run(with_store(read_settings(options), lambda store: store.customers.unlock(
-        kept_name(options.tenant, options.ref), author=operator(), reason=options.reason, now=time.time()
-    )))
-    print("nobody knows this customer" if forgotten is None else f"unlocked; {forgotten} wrong codes are forgotten")
-    return forgotten is not None

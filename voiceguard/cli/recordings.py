@@ -48,11 +48,12 @@ def _score_text(options: argparse.Namespace) -> bool:
 
 def _score_synthetic(options: argparse.Namespace) -> bool:
     from voiceguard.adapters.models.detectors import load_detectors
+    from voiceguard.adapters.tables import read_table
     from voiceguard.analysis.replay import scoring
 
     settings = Settings(**({"synthetic_model": options.detector} if options.detector else {}))
     scorer = scoring.FileScorer(settings, load_detectors(settings), options.channel, options.max_speech)
-    folder, table = options.manifest.parent, scoring.read_table(options.manifest, ["path"])
+    folder, table = options.manifest.parent, read_table(options.manifest, ["path"])
     rows = scoring.score_table(table, ["path"], lambda row: scorer.synthetic(scoring.file_in(folder, row["path"])))
     with _progress(len(table)) as done:
         written = scoring.write_table(options.out, scoring.SYNTHETIC_COLUMNS, _counted(rows, done))
@@ -62,11 +63,12 @@ def _score_synthetic(options: argparse.Namespace) -> bool:
 
 def _score_speakers(options: argparse.Namespace) -> bool:
     from voiceguard.adapters.models.detectors import load_detectors
+    from voiceguard.adapters.tables import read_table
     from voiceguard.analysis.replay import scoring
 
     settings = Settings()
     scorer = scoring.FileScorer(settings, load_detectors(settings), options.channel)
-    folder, table = options.trials.parent, scoring.read_table(options.trials, ["enrol", "test"])
+    folder, table = options.trials.parent, read_table(options.trials, ["enrol", "test"])
     files = scoring.files_of(table, folder)
     with _progress(len(files)) as done:
         told = scoring.hear_files(files, scorer, done)

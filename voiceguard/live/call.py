@@ -52,6 +52,7 @@ from voiceguard.privacy.consent import Kind, Standing
 
 MACHINE = Asker()
 
+_CORRECTED = Reason("customer_corrected", "A person corrected whom the caller claims to be: ask for the action again.")
 MAX_ACTIONS = 200
 """What one call may ask for: each is kept until its end."""
 
@@ -211,19 +212,43 @@ class LiveCall:
         if len(self.requested) >= MAX_ACTIONS:
             raise PeerError("too_many_actions", f"one call may ask for {MAX_ACTIONS} actions", fatal=False)
 
-    def name_customer(self, customer_ref: str, known: KnownVoices, refused: Collection[Kind] = ()) -> None:
+    def name_customer(
+        self, customer_ref: str, known: KnownVoices, refused: Collection[Kind] = (), by: Mapping[str, str] | None = None
+    ) -> None:
         """Say whom the caller claims to be, where the start did not; `known`: what the voice is compared with now.
 
-        Raises PeerError, not fatal, for a call that claims another.
+        `by`: the `person` who corrects an earlier claim, and the `reason`, for the record: what was granted is dead
+        then, and what was asked for and is still open is denied. Raises PeerError, not fatal, for a call that claims
+        another customer when nobody corrects it.
         """
-        if self.started.customer_ref is None:
-            self.started = replace(self.started, customer_ref=customer_ref)
-            self.view.customer_ref = customer_ref
-            self.recorder.add("customer_named", {"customer_ref": customer_ref})
-            self.consent.refuse_uses(refused)
-            self.receive(known)
-        elif self.started.customer_ref != customer_ref:
+        before = self.started.customer_ref
+        if before == customer_ref:
+            return
+        if before is not None and by is None:
             raise PeerError("customer_named", "this call claims another customer", fatal=False)
+        self.started = replace(self.started, customer_ref=customer_ref)
+        self.view.customer_ref = customer_ref
+        if by is None:
+            self.recorder.add("customer_named", {"customer_ref": customer_ref})
+        else:
+            self.recorder.add(
+                "customer_named", {"customer_ref": customer_ref, "person": by["person"], "reason": by["reason"]}
+            )
+        if before is not None:
+            self.grants.revoke(_CORRECTED.code)
+            self._deny_open(_CORRECTED)
+        self.consent.refuse_uses(refused)
+        self.receive(known)
+        self._context.hub.changed(self.started.call_id)
+
+    def _deny_open(self, reason: Reason) -> None:
+        """Deny what is not yet told as allowed or denied."""
+        for action_id, asked in self.requested.items():
+            if self.decisions.told.get(action_id, {}).get("decision") not in ("allow", "deny"):
+                event = ActionOverruled(asked, reason.code, reason.text, is_denied=True)
+                for outcome in self.core.receive(event, self._context.now()):
+                    if isinstance(outcome, ActionDecided):
+                        self.decisions.tell_first(outcome)
 
     def answer(self, event: HandoverAnswered, *, is_person: bool = False) -> None:
         """A person's answer to a handover; who and why are recorded whatever comes of it.

@@ -1,4 +1,4 @@
-"""Grants of one call that die when its risk turns high after them."""
+"""Grants of one call that die when what they rested on is gone: its risk turned high, or its customer was corrected."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ RETRY_S = 1.0
 
 
 class CallGrants:
-    """What was granted while the risk was not yet high must not be acted on once it is: here at once, and in the store
-    after the grants that are still on their way to it.
+    """What was granted must not be acted on once the risk is high, or the caller claims another customer: here at once,
+    and in the store after the grants that are still on their way to it.
 
     `decided` returns when every decision made so far is in the store.
     """
 
     def __init__(self, context: LiveContext, call_id: str, decided: Callable[[], Awaitable[None]]) -> None:
-        self.dead: set[str] = set()
-        """Ids of grants that the risk has revoked."""
+        self.dead: dict[str, str] = {}
+        """Ids of grants that were revoked, and why."""
         self._context = context
         self._call_id = call_id
         self._decided = decided
@@ -37,9 +37,12 @@ class CallGrants:
     def risk_is(self, band: Band) -> None:
         """The risk is in this band now; where it turns high, what was granted before is dead."""
         turned, self._band = band is Band.HIGH and self._band is not Band.HIGH, band
-        if not turned:
-            return
-        self.dead |= self._given
+        if turned:
+            self.revoke("risk_high")
+
+    def revoke(self, why: str) -> None:
+        """Everything that was granted is dead from now on."""
+        self.dead = {**dict.fromkeys(self._given, why), **self.dead}
         if self._given and (self._revoking is None or self._revoking.done()):
             self._revoking = asyncio.create_task(self._revoke(), name=f"revoke:{self._call_id}")
 
@@ -64,7 +67,9 @@ class CallGrants:
 
     async def _tell_store(self) -> bool:
         try:
-            await self._context.store.decisions.revoke_grants(self.dead, "risk_high", self._context.now())
+            for why in sorted(set(self.dead.values())):
+                jtis = [jti for jti, cause in self.dead.items() if cause == why]
+                await self._context.store.decisions.revoke_grants(jtis, why, self._context.now())
         except StoreError:
             self._context.metrics.store_errors.inc()
             return False

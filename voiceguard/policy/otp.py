@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,6 +16,8 @@ import pyotp
 
 DIGITS = 6
 STEP_S = 30
+SECRET = re.compile(r"[A-Z2-7]{16,128}={0,6}")
+"""Of an authenticator: base32, 80 bits or more."""
 _LIMIT = 2**32 - 2**32 % 10**DIGITS
 
 

@@ -34,6 +34,10 @@ DOORS: Final = {
     "POST /v1/calls/{call_id}/watchlist/proposal": "ListEntry",
     "GET /v1/watchlist": "Watchlist WatchlistEntry",
     "POST /v1/watchlist/{entry_id}/review": "ListEntry",
+    "GET /v1/customers": "Customers Customer",
+    "POST /v1/customers": "CustomerDetails",
+    "POST /v1/customers/import": "ImportedCustomers",
+    "GET /v1/customers/{customer_ref}": "CustomerDetails",
     "GET /v1/consents": "Consents Consent",
     "POST /v1/consents": "ConsentGiven",
     "GET /v1/session": "Session",
@@ -61,5 +65,7 @@ COMMANDS: Final = {
     "command users list": "Person",
     "command consent list": "Consent",
     "command webhooks list": "Webhook Delivery",
+    "command customers list": "Customer",
+    "command customers show": "CustomerDetails",
 }
 """A command to the answers that it prints."""

@@ -49,7 +49,7 @@ _ROWS: Final[tuple[tuple[Kind, str, str, str], ...]] = (
      "body signature recorded_before_sha256 produced data parameters_sha256 receipts"),
     ("personal", "names the call", FRAUD, "call_id uuid_sha256"),
     ("personal", "names the customer that the caller claims to be", CONTRACT,
-     "customer_ref ref customer customer_known sub"),
+     "customer_ref ref customer customer_known has_authenticator has_voiceprint needs_unlock sub"),
     ("personal", "a random name in place of the customer's in records", ACCOUNT, "subject"),
     ("personal", "what the platform says of the call", FRAUD, "metadata message sealed"),
     ("personal", "what the caller agreed to", ACCOUNT,

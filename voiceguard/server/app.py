@@ -49,7 +49,7 @@ from voiceguard.server.access import oidc, sign_in, users
 from voiceguard.server.access.authenticate import authorise
 from voiceguard.server.access.fields import with_named_fields
 from voiceguard.server.access.rules import Role
-from voiceguard.server.api import actions, calls, consents, labels, registrations, screen, voices, webhooks
+from voiceguard.server.api import actions, calls, consents, customers, labels, registrations, screen, voices, webhooks
 from voiceguard.server.connections import LOOK_S, Connections
 from voiceguard.server.context import WebContext
 from voiceguard.server.draining import draining
@@ -167,7 +167,9 @@ def _mount(app: FastAPI) -> None:
     problems.install(app)
     forwarding.install(app)
     app.add_exception_handler(Exception, _fault)
-    for part in (actions, voices, labels, calls, sign_in, oidc, users, registrations, screen, consents, webhooks):
+    for part in (
+        actions, voices, labels, calls, sign_in, oidc, users, registrations, screen, consents, customers, webhooks,
+    ):
         app.include_router(part.router)
     for path, endpoint in streams.ROUTES.items():
         app.add_api_websocket_route(path, endpoint)

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.server.serving import Voice
@@ -24,12 +22,11 @@ from voiceguard.analysis.replay.scoring import (
     files_in,
     files_of,
     hear_files,
-    read_table,
     score_table,
     score_trials,
     write_table,
 )
-from voiceguard.errors import AudioFileError, ConfigurationError, ModelError
+from voiceguard.errors import AudioFileError, ModelError
 from voiceguard.events import Samples
 from voiceguard.settings import Settings
 
@@ -173,38 +170,3 @@ def test_names_are_joined_by_semicolons(tmp_path: Path) -> None:
 
     assert joined == files_in(tmp_path, "a.wav;/b.wav") == files_in(tmp_path, "a.wav;/b.wav;")
     assert tmp_path / "a;b.wav" == file_in(tmp_path, "a;b.wav")
-
-
-def test_short_row_has_an_empty_path(tmp_path: Path) -> None:
-    """A row that ends before its path is a row all the same."""
-    (tmp_path / "m.csv").write_text("label,path\ngenuine\n")
-
-    assert [{"label": "genuine", "path": ""}] == read_table(tmp_path / "m.csv", ["path"])
-
-
-def test_table_of_a_spreadsheet_begins_with_a_mark(tmp_path: Path) -> None:
-    """Excel writes a byte order mark before the first column's name."""
-    (tmp_path / "m.csv").write_bytes("\ufeffpath\na.wav\n".encode())
-
-    assert [{"path": "a.wav"}] == read_table(tmp_path / "m.csv", ["path"])
-
-
-def test_empty_table_lacks_its_column(tmp_path: Path) -> None:
-    """A file of no bytes is a mistake; one of a header alone holds no rows."""
-    (tmp_path / "none.csv").write_bytes(b"")
-    (tmp_path / "header.csv").write_bytes(b"path\n")
-
-    with pytest.raises(ConfigurationError, match="no column path"):
-        read_table(tmp_path / "none.csv", ["path"])
-    assert read_table(tmp_path / "header.csv", ["path"]) == []
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from([b"", b"path\n"]), st.binary(max_size=60))
-def test_any_bytes_are_a_table_or_a_mistake(tmp_path: Path, header: bytes, data: bytes) -> None:
-    """No manifest ends otherwise, and every row read has its column."""
-    (tmp_path / "m.csv").write_bytes(header + data)
-    try:
-        assert all("path" in row for row in read_table(tmp_path / "m.csv", ["path"]))
-    except ConfigurationError as error:
-        assert "m.csv" in str(error)

@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cryptography.fernet import Fernet
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voiceguard.adapters.store.tables import call_keys, calls
 from voiceguard.text.pii import mask
 
-WORDS: Final = {"started": "metadata", "handover_answered": "reason"}
+WORDS: Final = {"started": "metadata", "handover_answered": "reason", "customer_named": "reason"}
 """Kind of record to its field that holds words."""
 
 
@@ -33,9 +33,12 @@ async def seal(
     if record["kind"] == "started" and cipher is not None:
         await _new_key(connection, call_id, record.get("customer_ref"), record["at"], cipher)
     elif record["kind"] == "customer_named":
+        # A correction moves the key too: the words are those of whoever is named last.
+        which: ColumnElement[bool] = call_keys.c.subject.is_(None)
+        if record.get("person") is not None and cipher is not None:
+            which = call_keys.c.key_id == (await _newest(connection, call_id, record["at"], cipher))[0]
         await connection.execute(
-            update(call_keys).where(call_keys.c.call_id == call_id, call_keys.c.subject.is_(None))
-            .values(subject=record["customer_ref"])
+            update(call_keys).where(call_keys.c.call_id == call_id, which).values(subject=record["customer_ref"])
         )
     name = WORDS.get(record["kind"])
     if name is None or not record.get(name):

@@ -19,7 +19,7 @@ from voiceguard.adapters.audio_files import read_mono_8k
 from voiceguard.adapters.models.detectors import Detectors
 from voiceguard.analysis.callsets.channels import ChannelName, apply
 from voiceguard.detectors import speaker, synthetic
-from voiceguard.errors import AudioFileError, ConfigurationError, ModelError
+from voiceguard.errors import AudioFileError, ModelError
 from voiceguard.events import RATE_HZ, Samples, Window
 from voiceguard.settings import Settings
 from voiceguard.speech import SpeechTrack, WindowSpec
@@ -136,20 +136,6 @@ def _voice(files: Sequence[HeardFile]) -> tuple[NDArray[np.float32], float]:
     except ValueError as error:
         raise ModelError(str(error)) from error
     return embedding, sum(file.net_speech_s for file in files)
-
-
-def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a CSV file. Raises ConfigurationError when it cannot be read or lacks a column."""
-    try:
-        # Spreadsheets write a byte order mark before the first name.
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
-            names, rows = reader.fieldnames or (), list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigurationError(f"{path.name}: {getattr(error, 'strerror', None) or 'not a CSV file'}") from error
-    if missing := [name for name in columns if name not in names]:
-        raise ConfigurationError(f"{path.name}: has no column {missing[0]}")
-    return rows
 
 
 def file_in(folder: Path, cell: str) -> Path:

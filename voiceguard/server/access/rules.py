@@ -72,7 +72,7 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
     ("POST", "/v1/audiosocket/calls"): _rule("stream", Role.PLATFORM),
     # may this action proceed?
     ("POST", "/v1/calls/{call_id}/actions"): _rule("actions", Role.PLATFORM, Role.AGENT, Role.SUPERVISOR),
-    ("POST", "/v1/calls/{call_id}/customer"): _rule("actions", Role.PLATFORM),
+    ("POST", "/v1/calls/{call_id}/customer"): _rule("actions", Role.PLATFORM, Role.AGENT, Role.SUPERVISOR),
     ("GET", "/v1/actions/{action_id}"): _rule("actions", Role.PLATFORM),
     ("POST", "/v1/actions/{action_id}/otp"): _rule("actions", Role.PLATFORM),  # no person ever handles a code
     ("POST", "/v1/actions/{action_id}/handover"): _rule("handover", Role.AGENT, Role.SUPERVISOR),
@@ -87,6 +87,14 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
     ("GET", "/v1/calls/{call_id}/receipts"): _rule("receipts", Role.SUPERVISOR, Role.ANALYST, Role.AUDITOR),
     ("POST", "/v1/calls/{call_id}/verdict"): _rule("verdicts", Role.AGENT, Role.SUPERVISOR, Role.ANALYST),
     ("GET", "/v1/verdicts"): _rule("verdicts", Role.ANALYST, Role.AUDITOR),
+    # whom callers may claim to be
+    ("GET", "/v1/customers"): _rule("customers", Role.AUDITOR, Role.PRIVACY),
+    ("POST", "/v1/customers"): _rule("customers"),
+    ("POST", "/v1/customers/import"): _rule("customers"),
+    ("GET", "/v1/customers/{customer_ref}"): _rule("customers", Role.SUPERVISOR, Role.AUDITOR, Role.PRIVACY),
+    ("PUT", "/v1/customers/{customer_ref}/totp"): _rule("customers"),
+    ("POST", "/v1/customers/{customer_ref}/unlock"): _rule("customers", Role.SUPERVISOR),
+    ("DELETE", "/v1/customers/{customer_ref}"): _rule("customers", Role.PRIVACY),
     # voices that outlive a call
     ("POST", "/v1/calls/{call_id}/voiceprint"): _rule("enrol", Role.SUPERVISOR),
     ("GET", "/v1/customers/{customer_ref}/voiceprints"): _rule("enrol", Role.AUDITOR, Role.PRIVACY),

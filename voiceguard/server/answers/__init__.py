@@ -5,6 +5,7 @@ Times are Unix seconds, `at_s` is media time in seconds.
 
 from __future__ import annotations
 
+from voiceguard.server.answers.customers import Customer, CustomerDetails, Customers, ImportedCustomers
 from voiceguard.server.answers.decisions import (
     Call,
     Calls,
@@ -75,12 +76,12 @@ from voiceguard.server.answers.voices import (
 )
 
 __all__ = [
-    "Call", "Calls", "Challenge", "Consent", "ConsentGiven", "Consents", "DecidedAction", "Decision",
-    "Deliveries", "Delivery", "Enrolled", "Evidence", "GrantClaims", "Handover", "Health", "KeptVerdict",
-    "KeptVoice", "Key", "KeySet", "Keys", "ListEntry", "NamedCustomer", "People", "Person", "Policy",
-    "PolicyTier", "Problem", "Readiness", "Reason", "Receipt", "ReceiptConsent", "ReceiptControl",
-    "ReceiptData", "ReceiptPlace", "ReceiptProduced", "ReceiptSystem", "Receipts", "RecordedCall", "Redeemed",
-    "Registered", "Replayed", "Risk", "RiskLevel", "SaidLine", "Screened", "Session", "SetUpBegun",
-    "SetUpFinished", "SignedIn", "Spectrogram", "Verdict", "Verdicts", "Voiceprint", "Voiceprints", "Watchlist",
-    "WatchlistEntry", "Webhook", "WebhookMade", "WebhookTested", "Webhooks",
+    "Call", "Calls", "Challenge", "Consent", "ConsentGiven", "Consents", "Customer", "CustomerDetails",
+    "Customers", "DecidedAction", "Decision", "Deliveries", "Delivery", "Enrolled", "Evidence", "GrantClaims",
+    "Handover", "Health", "ImportedCustomers", "KeptVerdict", "KeptVoice", "Key", "KeySet", "Keys", "ListEntry",
+    "NamedCustomer", "People", "Person", "Policy", "PolicyTier", "Problem", "Readiness", "Reason", "Receipt",
+    "ReceiptConsent", "ReceiptControl", "ReceiptData", "ReceiptPlace", "ReceiptProduced", "ReceiptSystem",
+    "Receipts", "RecordedCall", "Redeemed", "Registered", "Replayed", "Risk", "RiskLevel", "SaidLine", "Screened",
+    "Session", "SetUpBegun", "SetUpFinished", "SignedIn", "Spectrogram", "Verdict", "Verdicts", "Voiceprint",
+    "Voiceprints", "Watchlist", "WatchlistEntry", "Webhook", "WebhookMade", "WebhookTested", "Webhooks",
 ]

@@ -43,9 +43,10 @@ class AskedAction(Body):
 
 
 class NamedCustomer(Body):
-    """Whom the caller claims to be."""
+    """Whom the caller claims to be; `reason`: why a person corrects an earlier claim."""
 
     customer_ref: Identifier
+    reason: Annotated[str, Field(min_length=1, max_length=500)] | None = None
 
 
 class EnteredCode(Body):
@@ -105,13 +106,24 @@ async def name_customer(
 ) -> dict[str, Any]:
     """Say whom the caller claims to be, where the platform learned it after the stream began; once a call.
 
-    Actions that were asked for before stay as they were decided.
+    A customer whom nobody knows is answered 404, and the call stays as it was. A signed-in person may correct an
+    earlier claim, with a `reason`: open actions are denied, grants are dead. Other actions that were asked for before
+    stay as they were decided.
     """
     call = await service.registry.live(call_id)
     customer_ref = kept_name(tenant_of(call_id), body.customer_ref)
+    before, by = call.started.customer_ref, None
+    if who.is_person:
+        if before not in (None, customer_ref) and body.reason is None:
+            raise Problem(422, "reason_needed", "Whoever corrects the customer says why.")
+        by = {"person": who.human, "reason": body.reason or ""}
+    elif before not in (None, customer_ref):
+        raise Problem(409, "customer_named", "This call claims another customer: only a person may correct it.")
+    if await service.store.customers.find(customer_ref) is None:
+        raise Problem(404, "unknown_customer", "No such customer: is the reference right?")
     known, refused = await service.registry.known_voices(replace(call.started, customer_ref=customer_ref))
     try:
-        call.name_customer(customer_ref, known, refused)
+        call.name_customer(customer_ref, known, refused, by)
     except PeerError as error:
         raise Problem(409, error.code, f"{str(error).capitalize()}.") from None
     await call.recorder.flush()
