@@ -77,6 +77,9 @@ TESTED_ELSEWHERE = {
     "voiceguard/server/access/principal.py": "tests/server/test_tenants.py",
     "voiceguard/adapters/store/grants.py": "tests/server/test_grant_revocation.py",
     "voiceguard/server/access/fields.py": "tests/server/test_separation.py",
+    "voiceguard/adapters/facts.py": "tests/cli/test_compliance.py",
+    "voiceguard/adapters/store/facts.py": "tests/cli/test_compliance.py",
+    "voiceguard/privacy/compliance_report.py": "tests/cli/test_compliance.py",
     "voiceguard/server/connections.py": "tests/server/access/test_revocation.py",
 }
 """Modules without a test file of their own name, and the one that covers them."""

@@ -15,6 +15,7 @@ from voiceguard.cli import (
     access,
     audit,
     bench,
+    compliance,
     config,
     customers,
     live,
@@ -56,8 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="voiceguard", description="Stops voice fraud on calls while they last.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in (
-        live, recordings, bench, policies, audit, operators, customers, people, voices, privacy, config, access,
-        webhooks,
+        live, recordings, bench, policies, audit, operators, customers, people, voices, privacy, compliance, config,
+        access, webhooks,
     ):
         group.add(commands)
     return parser

@@ -29,9 +29,14 @@ def add(commands: Any) -> None:
 
 
 def _show(options: argparse.Namespace) -> bool:
+    from voiceguard.adapters.packs import as_values, packs_named
+    from voiceguard.privacy.regions import merged
     from voiceguard.settings.catalogue import catalogue
 
     settings, file = read_settings(options), config_file(options)
+    packs = {change.name: ", ".join(change.packs) for change in merged(
+        as_values(Settings(**file)), packs_named(settings.packs)
+    )}
     given = {name.upper() for name in os.environ}
     rows = []
     for setting in catalogue():
@@ -42,6 +47,8 @@ def _show(options: argparse.Namespace) -> bool:
         groups = [setting.variable.rsplit("__", depth)[0] for depth in range(setting.variable.count("__") + 1)]
         if given & set(groups) or (setting.is_open and any(n.startswith(f"{setting.variable}__") for n in given)):
             origin = "environment"
+        if setting.name in packs:
+            origin = f"packs: {packs[setting.name]}"
         rows.append({"setting": setting.name, "value": _shown(value), "origin": origin})
     if options.json:
         print(json.dumps(rows, indent=2))
@@ -52,11 +59,15 @@ def _show(options: argparse.Namespace) -> bool:
 
 
 def _check(options: argparse.Namespace) -> bool:
+    from voiceguard.adapters.packs import demand_policy, under_packs
+    from voiceguard.adapters.policy_files import read_policy
     from voiceguard.settings.catalogue import unknown_variables
 
     faults = unknown_variables(os.environ)
     try:
-        Settings(**config_file(options))
+        settings = under_packs(Settings(**config_file(options)))
+        if settings.packs:
+            demand_policy(settings, read_policy(settings.policy_file))
     except ValidationError as error:
         faults.extend(
             f"{'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}"

@@ -114,11 +114,14 @@ def take_outside(parser: argparse.ArgumentParser) -> None:
 
 def read_settings(options: argparse.Namespace, **given: Any) -> Settings:
     """The command line wins over the environment, and that over the file. Raises ConfigurationError for a variable
-    that names no setting: a misspelt one would be ignored."""
+    that names no setting: a misspelt one would be ignored. Region packs make the result stricter."""
+    from voiceguard.adapters.packs import under_packs  # noqa: PLC0415
+
     values = config_file(options)
     if unknown := unknown_variables(os.environ):
         raise ConfigurationError("; ".join(unknown))
-    return Settings(**values).model_copy(update={name: value for name, value in given.items() if value is not None})
+    wanted = {name: value for name, value in given.items() if value is not None}
+    return under_packs(Settings(**values).model_copy(update=wanted))
 
 
 def config_file(options: argparse.Namespace) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from voiceguard.adapters.logs import described
 from voiceguard.adapters.models.detectors import Detectors, load_detectors
 from voiceguard.adapters.models.scheduler import Scheduler
 from voiceguard.adapters.oidc import Provider
+from voiceguard.adapters.packs import demand_policy, under_packs
 from voiceguard.adapters.policy_files import read_policy
 from voiceguard.adapters.store import Store, StoreError
 from voiceguard.adapters.store.voices import Voices
@@ -86,7 +87,9 @@ def create_app(
     Raises ConfigurationError for a policy or a model that cannot be used: a guard that cannot guard must not start.
     """
     _check(settings)
+    settings = under_packs(settings)
     policy = _read_policy(settings)
+    demand_policy(settings, policy)
     shadow = read_policy(settings.shadow_policy_file) if settings.shadow_policy_file else None
     metrics = Metrics()
     census = Census(settings, lambda reason: metrics.connections_refused.labels(reason).inc())

@@ -133,6 +133,7 @@ class Settings(BaseSettings):
     audit: AuditOptions = Field(default_factory=AuditOptions, description="Who witnesses the audit's checkpoints.")
     retention: RetentionOptions = Field(default_factory=RetentionOptions, description="For how long data is kept.")
     webhooks: WebhookOptions = Field(default_factory=WebhookOptions, description="Who may be told of events.")
+    packs: tuple[str, ...] = Field((), description="Region packs in force: names, or .toml files of your own.")
     linking: LinkingOptions = Field(default_factory=LinkingOptions, description="The same voice on several customers.")
 
     @classmethod
