@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Final
 
+from voiceguard.adapters import private_files
 from voiceguard.audit.checkpoint import Mark, SignedMark, mark_bytes, read_mark
 from voiceguard.errors import ConfigurationError
 
@@ -79,12 +77,12 @@ class Marks:
 
         `instead`: in the place of a newer one, once a restore was accepted. Raises OSError, NotAMark.
         """
-        with _locked(self.path.parent):
+        with private_files.locked(self.path.parent):  # a command and the service may both have signed a checkpoint
             before = None if instead else self.newest()
             if before is not None and before.number >= mark.number:
                 return False
             line = self.line(mark)
-            _replace(self.path, line)
+            private_files.replace(self.path, line.encode())
             if self.witness is not None:
                 add_line(self.witness, line)
         return True
@@ -109,25 +107,5 @@ def add_line(path: Path, line: str) -> None:
     try:
         os.write(descriptor, line.encode())
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _replace(path: Path, line: str) -> None:
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        add_line(draft, line)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    # A command and the service may both have signed a checkpoint.
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
     finally:
         os.close(descriptor)

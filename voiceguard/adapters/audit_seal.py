@@ -67,7 +67,9 @@ class AuditSeal:
             return None
         except (AuditBroken, NotAMark):
             pass
-        mark, closed = await self._audit.accept_restore(self._keys.sign, lost, by=by, reason=reason, now=now)
+        mark, closed = await self._audit.accept_restore(
+            self._keys.sign, lost, by=by, reason=reason, now=now, retired_keys=sorted(self._keys.retired)
+        )
         self.marks.keep(mark, instead=True)
         if self._tell is not None:
             await self._tell(self.marks.line(mark))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from voiceguard.adapters.audit_marks import ForeignMark, Marks
-from voiceguard.adapters.keys import Keys
+from voiceguard.adapters.keys import RETIRED, Keys
 from voiceguard.adapters.store import Store, StoreError
 from voiceguard.adapters.store.audit import Verified
 from voiceguard.adapters.store.audit_check import mark_text
@@ -61,6 +61,9 @@ async def verify_installation(settings: Settings, since: Path | None, now: float
         found.seen.faults.append(Fault("mark", 0, "removed", text))
     seen.faults = found.seen.faults + seen.faults
     found.seen = seen
+    for kid in sorted(keys.retired.keys() - seen.named_keys):
+        text = f"{RETIRED} has the key {kid}, and no record says that it ever was this service's"
+        seen.faults.append(Fault("keys", 0, "added", text))
     if not seen.chains and not seen.faults:
         raise NothingThere(f"there is nothing to verify: no records in {found.folder}")
     return found

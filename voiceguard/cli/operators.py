@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from voiceguard.cli import own_keys
 from voiceguard.cli.shared import (
     duration,
     moment,
@@ -36,7 +37,7 @@ def add(commands: Any) -> None:
 
     keys = commands.add_parser("keys", help="API keys").add_subparsers(required=True)
     create = new_command(keys, "create", _keys_create, "make an API key and print it, once")
-    create.add_argument("name", type=short, help="whose key it is")
+    create.add_argument("name", type=own_keys.free_name, help="whose key it is")
     create.add_argument("--scope", action="append", choices=SCOPES, required=True, help="may be given several times")
     create.add_argument("--tenant", type=tenant_name, default=DEFAULT, help="the brand whose calls it reaches")
     create.add_argument("--owner", type=short, help="the person whose key it is: two keys of one person count as one")
@@ -45,7 +46,10 @@ def add(commands: Any) -> None:
     create.add_argument("--actions", type=names, help="tiers of actions that it may ask for, with commas; default all")
     create.add_argument("--fields", type=names, help="fields that its answers may hold, with commas; not given: all")
     rotate = new_command(keys, "rotate", _keys_rotate, "make a new secret for a key and print it, once")
-    rotate.add_argument("name")
+    rotate.add_argument("name", help="an API key, or signing or customer-data: the service's own keys")
+    tables = rotate.add_mutually_exclusive_group()
+    tables.add_argument("--rewrap", action="store_true", help="customer-data: encrypt the tables with the newest key")
+    tables.add_argument("--remove-old", action="store_true", help="customer-data: remove old keys that nothing needs")
     rotate.add_argument("--grace", type=positive, default=24.0, help="hours for which the old secret stays good")
     revoke = new_command(keys, "revoke", _keys_revoke, "make a key invalid")
     revoke.add_argument("name")
@@ -92,6 +96,10 @@ def _keys_create(options: argparse.Namespace) -> bool:
 
 
 def _keys_rotate(options: argparse.Namespace) -> bool:
+    if options.name in own_keys.NAMES:
+        return own_keys.rotate(options)
+    if options.rewrap or options.remove_old:
+        raise ConfigurationError("--rewrap and --remove-old are for customer-data")
     secret = _with_keys(options, lambda keys: keys.rotate(
         options.name, grace_s=3600.0 * options.grace, by=operator(), now=time.time()
     ))

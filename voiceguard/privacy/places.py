@@ -165,7 +165,10 @@ RECORDS: Final = (
         "key_revoked": "name:key_name by", "calls_swept": "sweep:hash count root:hash",
         "retention_ended": "kinds:count", "hold_added": "hold_id by", "hold_released": "hold_id by",
         "webhook_added": "webhook_id url tenant events:event_types fields by", "webhook_removed": "webhook_id by",
-        "restored": "by reason kept_checkpoint kept_records lost grants_revoked sessions_ended",
+        "signing_key_rotated": "old_kid:key_id new_kid:key_id by",
+        "customer_key_rotated": "keys:count by", "customer_keys_removed": "keys:count by",
+        "restored": "by reason kept_checkpoint kept_records lost grants_revoked sessions_ended "
+                    "retired_keys:key_id",
     }, "account", "auditor"),
 )
 
@@ -280,6 +283,8 @@ OUTSIDE: Final = (
           "data_dir, and audit.witness_file", "operator", "audit.witness_url"),
     Place("file serve.lock", "", "short_lived", "data_dir; empty, one process holds its lock", "operator"),
     Place("file signing-key.json", "private_key", "key", "data_dir, readable by its owner alone", "operator"),
+    Place("file retired-signing-keys.json", "x:key kid:key_id retired_at:at", "key", "data_dir; public keys",
+          "operator"),
     Place("file customer-data.key", "private_key", "key", "data_dir, readable by its owner alone", "operator"),
 )
 

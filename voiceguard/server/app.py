@@ -26,6 +26,7 @@ from voiceguard.adapters.bus import open_bus, running
 from voiceguard.adapters.delivery.otp import ConsoleDelivery, NoDelivery, WebhookDelivery
 from voiceguard.adapters.delivery.outbox import Sender
 from voiceguard.adapters.folder_claim import claimed
+from voiceguard.adapters.keys import LOOK_S as LOOK_AT_KEYS_S
 from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.logs import described
 from voiceguard.adapters.models.detectors import Detectors, load_detectors
@@ -130,7 +131,7 @@ def create_app(
             revocations = Job("revocations", LOOK_S, "process", lambda _: connections.look(store, now()))
             sender = Sender(store, settings.webhooks, now, count=lambda outcome: metrics.webhooks.labels(outcome).inc())
             stack.push_async_callback(sender.aclose)
-            async with Jobs(registry, (*JOBS, revocations, *_sending(sender))) as jobs:
+            async with Jobs(registry, (*JOBS, revocations, _new_keys(keys), *_sending(sender))) as jobs:
                 context = app.state.service = WebContext(
                     live, registry, jobs, detectors.reader, census, ActionQuotas(settings.limits), sender,
                     oidc=provider, connections=connections,
@@ -217,6 +218,15 @@ async def _close_all(registry: Registry) -> None:
             await asyncio.gather(
                 *(call.close(CallEnded("shutdown")) for call in registry.calls.values()), return_exceptions=True
             )
+
+
+def _new_keys(keys: Keys) -> Job:
+    """Takes keys that a rotation made."""
+    async def look(_: Registry) -> None:
+        if keys.look():
+            log.info("the keys have changed: new ones are in use")
+
+    return Job("new keys", LOOK_AT_KEYS_S, "process", look)
 
 
 def _delivery(settings: Settings, stack: AsyncExitStack) -> Deliver:

@@ -90,4 +90,4 @@ async def jwks(request: Request, response: Response) -> dict[str, Any]:
     """The public keys that verify grants (RFC 7517)."""
     service: WebContext = request.app.state.service
     response.headers["Cache-Control"] = "public, max-age=300"
-    return service.keys.jwks()
+    return service.keys.jwks(service.now())

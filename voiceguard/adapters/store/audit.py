@@ -21,7 +21,7 @@ from voiceguard.adapters.store.audit_check import (
     explains,
     is_text,
 )
-from voiceguard.adapters.store.database import Database, StoreError
+from voiceguard.adapters.store.database import LONG_S, Database, StoreError
 from voiceguard.adapters.store.tables import chain_heads, checkpoints
 from voiceguard.adapters.store.users import CHAIN
 from voiceguard.audit.chain import Fault, Head
@@ -50,6 +50,8 @@ class Verified:
     """The newest checkpoint."""
     restored: list[dict[str, Any]] = field(default_factory=list)
     """Records of restores that were accepted."""
+    named_keys: set[str] = field(default_factory=set)
+    """Kids of earlier signing keys that the records name."""
 
 
 class Audit:
@@ -91,15 +93,19 @@ class Audit:
             await _demand(connection, mark)
 
     async def accept_restore(
-        self, sign: Callable[[bytes], str], lost: Mark | None, *, by: str, reason: str, now: float
+        self, sign: Callable[[bytes], str], lost: Mark | None, *, by: str, reason: str, now: float,
+        retired_keys: Sequence[str] = (),
     ) -> tuple[Mark, restore.Closed]:
         """Go on from the database as it is, though it does not lead to the mark `lost`; recorded, with who and why.
 
         What may have been used up after the database was copied is used up again: open grants, one-time codes of this
-        minute, sessions. Returns the new mark and how much that was.
+        minute, sessions. `retired_keys`: kids of earlier signing keys, which the database may be too old to name.
+        Returns the new mark and how much was used up.
         """
-        async with self._database.write("accept a restore") as connection:
-            closed = await restore.accept(connection, lost, by=by, reason=reason, now=now)
+        async with self._database.write("accept a restore", LONG_S) as connection:
+            closed = await restore.accept(
+                connection, lost, by=by, reason=reason, now=now, retired_keys=retired_keys
+            )
         mark = await self.checkpoint(sign, now)
         assert mark is not None
         return mark, closed
@@ -157,6 +163,7 @@ class Audit:
         seen.calls += chain != CHAIN
         seen.records += one.records
         seen.restored += one.restored
+        seen.named_keys.update(one.named_keys)
         for at in one.times:
             seen.first_at = at if seen.first_at is None else min(seen.first_at, at)
             seen.last_at = at if seen.last_at is None else max(seen.last_at, at)

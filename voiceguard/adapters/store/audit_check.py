@@ -49,6 +49,8 @@ class ChainSeen:
     """Unix seconds of the records, in order."""
     restored: Sequence[dict[str, Any]] = ()
     """Records of restores that were accepted."""
+    named_keys: Sequence[str] = ()
+    """Kids of signing keys that its records say were replaced, or known when a restore was accepted."""
 
 
 def call_row(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,6 +214,7 @@ def check_chain(connection: Connection, chain: str, now: float) -> ChainSeen:
         records = [json.loads(entry.record) for entry in entries]
         seen.times = [float(record["at"]) for record in records]
         seen.restored = [record for record in records if record["kind"] == "restored" and _is_restore(record)]
+        seen.named_keys = [kid for record in records for kid in _named_keys(record)]
         covered = 0 if head is None or head.signed_in is None else min(max(head.signed_count or 0, 0), len(records))
         if covered < len(records) and seen.times[covered] < now - UNSIGNED_S:
             text = f"no checkpoint covers {len(records) - covered} records since {iso(seen.times[covered])}"
@@ -253,6 +256,15 @@ def swept_root(rows: Iterable[Mapping[str, Any]]) -> str:
     """Merkle root, hex, of swept chains: what the record of their sweep names."""
     leaves = sorted([row["chain"], row["count"], row["hash"].hex()] for row in rows)
     return merkle_root([canonical(leaf) for leaf in leaves]).hex()
+
+
+def _named_keys(record: Mapping[str, Any]) -> Sequence[Any]:
+    match record["kind"]:
+        case "signing_key_rotated":
+            return [record["old_kid"]]
+        case "restored":
+            return list(record.get("retired_keys", ()))
+    return []
 
 
 def _is_restore(record: Mapping[str, Any]) -> bool:

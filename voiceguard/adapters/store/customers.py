@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voiceguard.adapters.store import codes, grants, pseudonyms
-from voiceguard.adapters.store.database import Database, StoreError
+from voiceguard.adapters.store.database import LONG_S, Database, StoreError
 from voiceguard.adapters.store.tables import customers, heard_voices, sent_codes, voiceprints, wrong_codes
 from voiceguard.adapters.store.users import record_act
 from voiceguard.events import CustomerFacts
@@ -150,7 +150,7 @@ class Customers:
     async def erase(self, ref: str, *, author: str, reason: str, now: float) -> int | None:
         """Erase all that is kept of a customer, records included, while every chain stays whole; see
         `voiceguard.adapters.store.pseudonyms`. The number of calls that forget them, None when nobody knew them."""
-        async with self._database.write("erase a customer") as connection:
+        async with self._database.write("erase a customer", LONG_S) as connection:
             erased = await pseudonyms.erase(connection, ref, author=author, reason=reason, now=now)
         await self._database.empty_log()
         return erased

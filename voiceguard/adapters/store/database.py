@@ -18,6 +18,7 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Table, event, insert, inspect, make_url, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from voiceguard.errors import ConfigurationError, NothingThere, VoiceguardError
@@ -27,7 +28,20 @@ BUSY_MS = 3000
 
 
 DOWN_S = 0.5
-"""After a write that waited in vain, those that queued behind it fail for so long, and do not wait in turn."""
+"""After work that waited in vain, more of it fails for so long at once, and does not wait in turn."""
+LIMIT_S = 3.0
+"""Longest time of a transaction on PostgreSQL; then its connection is cut, whatever the server does."""
+LONG_S = 120.0
+"""The same for work that grows with the installation, and that no call waits for."""
+CONNECT_S = 2.0
+"""Longest time to connect to PostgreSQL, and to close its connections in the end."""
+_POSTGRES: Mapping[str, Any] = {
+    "pool_timeout": LIMIT_S, "connect_args": {"timeout": CONNECT_S, "server_settings": {
+        "statement_timeout": "2500", "lock_timeout": "2000", "idle_in_transaction_session_timeout": "10000",
+    }},
+}
+"""The server gives up by itself first (ms), so that it frees what it holds for a client that is gone."""
+_UNLIMITED = "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true)"
 
 
 class StoreError(VoiceguardError):
@@ -72,12 +86,12 @@ class Database:
         """A transaction that reads."""
         self._check_file(doing)
         with faults(doing):
-            async with self.engine.begin() as connection:
+            async with self._begun(self.engine, doing) as connection:
                 yield connection
 
     @asynccontextmanager
-    async def write(self, doing: str) -> AsyncIterator[AsyncConnection]:
-        """A transaction that writes: SQLite's write lock is taken at its start."""
+    async def write(self, doing: str, limit_s: float = LIMIT_S) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes: SQLite's write lock is taken at its start. `limit_s`: on PostgreSQL."""
         self._check_file(doing)
         clock = asyncio.get_running_loop().time
         with faults(doing):
@@ -85,12 +99,49 @@ class Database:
                 if clock() < self._down_until:
                     raise StoreError(f"the store could not {doing}: it did not take the write before")
                 try:
-                    async with self._writer.begin() as connection:
+                    async with self._begun(self._writer, doing, limit_s) as connection:
                         yield connection
                 except OperationalError as error:
                     if getattr(error.orig, "sqlite_errorname", None) == "SQLITE_BUSY":  # other faults take no time
                         self._down_until = clock() + DOWN_S
                     raise
+
+    @asynccontextmanager
+    async def _begun(
+        self, engine: AsyncEngine, doing: str, limit_s: float = LIMIT_S
+    ) -> AsyncIterator[AsyncConnection]:
+        """A transaction; on PostgreSQL one whose connection is cut after `limit_s`, so that a server that hangs cannot
+        hold anybody up. Its server may still have done the work."""
+        if engine.dialect.name != "postgresql":
+            async with engine.begin() as connection:
+                yield connection
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._down_until:
+            raise StoreError(f"the store could not {doing}: it did not answer before")
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                connection = await engine.connect()
+        except (OSError, PoolTimeout):
+            self._down_until = loop.time() + DOWN_S
+            raise
+        try:
+            driver = (await connection.get_raw_connection()).driver_connection
+
+            def cut() -> None:
+                self._down_until = loop.time() + DOWN_S
+                driver.terminate()  # type: ignore[union-attr]  # whoever waits for an answer gets a fault now
+
+            timer = loop.call_later(limit_s, cut)
+            try:
+                async with connection.begin():
+                    if limit_s > LIMIT_S:
+                        await connection.exec_driver_sql(_UNLIMITED)
+                    yield connection
+            finally:
+                timer.cancel()
+        finally:
+            await connection.close()
 
     def _check_file(self, doing: str) -> None:
         """Raises StoreError when the file is not the one that was opened: what is written would be lost."""
@@ -112,6 +163,8 @@ class Database:
         engine = self.engine if sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
         with faults("verify the audit"):
             async with engine.begin() as connection:
+                if not sqlite:
+                    await connection.exec_driver_sql(_UNLIMITED)
                 yield connection
 
 
@@ -158,7 +211,7 @@ async def connect(url: str) -> AsyncIterator[AsyncEngine]:
             await _bring_up_to_date(engine)
         yield engine
     finally:
-        await engine.dispose()
+        await _dispose(engine)
 
 
 @asynccontextmanager
@@ -189,13 +242,21 @@ async def connect_read_only(url: str) -> AsyncIterator[AsyncEngine]:
         if path is not None and "immutable" in engine.url.query and _has_log(path):
             raise StoreError("the database came into use while it was read: try again")
     finally:
-        await engine.dispose()
+        await _dispose(engine)
+
+
+async def _dispose(engine: AsyncEngine) -> None:
+    """Close all connections; those to a server that hangs are left to it."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CONNECT_S if engine.dialect.name == "postgresql" else None):
+            await engine.dispose()
 
 
 def _engine(url: str | URL) -> AsyncEngine:
     try:
         # Parameters would carry customers and hashes into tracebacks.
-        return create_async_engine(url, hide_parameters=True)
+        limits = _POSTGRES if make_url(url).drivername == "postgresql+asyncpg" else {}
+        return create_async_engine(url, hide_parameters=True, **limits)
     except (ArgumentError, InvalidRequestError, ImportError) as error:
         raise ConfigurationError(f"the database URL cannot be used: {type(error).__name__}") from None
 
@@ -246,18 +307,20 @@ async def _bring_up_to_date(engine: AsyncEngine) -> None:
 
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(_UNLIMITED)
         # Of processes that start together one makes the tables; SQLite's write lock sees to that by itself.
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('voiceguard migrations'))")
-    config = _migrations()
+    config = migrations()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
 
 def _newest() -> str | None:
-    return ScriptDirectory.from_config(_migrations()).get_current_head()
+    return ScriptDirectory.from_config(migrations()).get_current_head()
 
 
-def _migrations() -> Config:
+def migrations() -> Config:
+    """Alembic's settings for the migrations; `attributes["connection"]` is to be set."""
     config = Config()
     folder = Path(__file__).with_name("migrations")
     config.set_main_option("script_location", str(folder).replace("%", "%%"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import delete, func, select, update
@@ -25,7 +26,9 @@ class Closed:
     sessions: int
 
 
-async def accept(connection: AsyncConnection, lost: Mark | None, *, by: str, reason: str, now: float) -> Closed:
+async def accept(
+    connection: AsyncConnection, lost: Mark | None, *, by: str, reason: str, now: float, retired_keys: Sequence[str],
+) -> Closed:
     """Use up open grants, codes of this minute and sessions, and record the restore. `lost`: the mark that the database
     does not lead to; None where the mark itself is gone."""
     revoked = await grants.revoke_open(connection, "restored", now)
@@ -38,5 +41,6 @@ async def accept(connection: AsyncConnection, lost: Mark | None, *, by: str, rea
     await record_act(
         connection, now, "restored", by=by, reason=mask(reason), kept_checkpoint=kept, kept_records=int(records),
         lost=None if lost is None else asdict(lost), grants_revoked=revoked, sessions_ended=ended.rowcount,
+        retired_keys=list(retired_keys),
     )
     return Closed(revoked, ended.rowcount)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 import time
 from base64 import b64decode
@@ -13,7 +14,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from voiceguard.adapters.oidc import ProviderError, roles_of
-from voiceguard.adapters.store import Store
+from voiceguard.adapters.store import Store, StoreError
 from voiceguard.errors import AuthenticationError
 from voiceguard.server.access.principal import Principal
 from voiceguard.server.access.rules import ASSISTANTS, NOBODY, ROUTES, Role, may
@@ -21,6 +22,8 @@ from voiceguard.server.access.sessions import CSRF_HEADER, is_own_origin, signed
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
 
+CHECK_S = 4.0
+"""Longest time for the check of a key."""
 SAFE = ("GET", "HEAD")
 """Methods that change nothing."""
 
@@ -159,5 +162,9 @@ async def _bearer_of(service: WebContext, secret: str) -> Principal:
 
 
 async def _holder(store: Store, secret: str) -> Principal | None:
-    found = await store.api_keys.check(secret, time.time())
+    try:
+        async with asyncio.timeout(CHECK_S):
+            found = await store.api_keys.check(secret, time.time())
+    except TimeoutError:
+        raise StoreError("the store could not check an API key in time") from None
     return None if found is None else Principal.of_key(found)

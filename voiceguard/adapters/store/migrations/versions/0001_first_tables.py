@@ -80,3 +80,11 @@ def upgrade() -> None:
         sa.Column("scopes", sa.String, nullable=False),
         sa.UniqueConstraint("secret_sha256", name="uq_api_keys_secret_sha256"),
     )
+
+
+def downgrade() -> None:
+    """Drop them, and everything that was recorded."""
+    for table in (
+        "api_keys", "nonces", "customers", "grants", "actions", "chain_heads", "audit_events", "checkpoints", "calls",
+    ):
+        op.drop_table(table)

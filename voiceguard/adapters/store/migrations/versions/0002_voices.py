@@ -55,5 +55,12 @@ def upgrade() -> None:
     op.create_index("ix_heard_voices_expires_at", "heard_voices", ["expires_at"])
 
 
+def downgrade() -> None:
+    """Drop them: voices are lost, and the chains still say who enrolled and listed them."""
+    for table in ("heard_voices", "watchlist", "voiceprints"):
+        op.drop_table(table)
+    op.drop_column("customers", "data_key")
+
+
 def _end() -> tuple[sa.Column[Any], ...]:
     return sa.Column("ended_at", sa.Double), sa.Column("ended_by", sa.String), sa.Column("end_reason", sa.String)

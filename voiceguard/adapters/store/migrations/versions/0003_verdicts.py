@@ -19,3 +19,8 @@ def upgrade() -> None:
         sa.Column("note", sa.Text),
     )
     op.create_index("ix_verdicts_call_id", "verdicts", ["call_id"])
+
+
+def downgrade() -> None:
+    """Drop it: notes are lost, and the chains hold the verdicts."""
+    op.drop_table("verdicts")

@@ -53,3 +53,11 @@ def upgrade() -> None:
         sa.Column("old_sha256", sa.String(64)), sa.Column("old_until", sa.Double),
     ):
         op.add_column("api_keys", column)
+
+
+def downgrade() -> None:
+    """Drop them: everybody at the desk has to be added anew."""
+    for table in ("attempts", "sessions", "recovery_codes", "people"):
+        op.drop_table(table)
+    for column in ("created_at", "last_used_at", "old_sha256", "old_until"):
+        op.drop_column("api_keys", column)

@@ -16,3 +16,8 @@ def upgrade() -> None:
         sa.Column("key", sa.Text),
         sa.UniqueConstraint("ref", name="uq_subjects_ref"),
     )
+
+
+def downgrade() -> None:
+    """Drop it: records name their customers by random names that nobody can read any more."""
+    op.drop_table("subjects")

@@ -16,3 +16,8 @@ def upgrade() -> None:
         sa.Column("sealed", sa.LargeBinary, nullable=False),
     )
     op.create_index("ix_registered_calls_expires_at", "registered_calls", ["expires_at"])
+
+
+def downgrade() -> None:
+    """Drop it: calls that were announced have to be announced anew."""
+    op.drop_table("registered_calls")

@@ -25,3 +25,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_sent_codes_customer_ref", "sent_codes", ["customer_ref"])
     op.create_index("ix_sent_codes_at", "sent_codes", ["at"])
+
+
+def downgrade() -> None:
+    """Drop them: counts of wrong and of sent codes begin anew."""
+    for table in ("sent_codes", "wrong_codes"):
+        op.drop_table(table)

@@ -20,3 +20,9 @@ def upgrade() -> None:
     op.create_index("ix_call_keys_call_id", "call_keys", ["call_id"])
     op.create_index("ix_call_keys_subject", "call_keys", ["subject"])
     op.add_column("api_keys", sa.Column("expires_at", sa.Double))
+
+
+def downgrade() -> None:
+    """Drop them: words in records can be read by nobody any more, and keys that had a term have none."""
+    op.drop_table("call_keys")
+    op.drop_column("api_keys", "expires_at")
