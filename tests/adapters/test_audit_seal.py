@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -132,10 +133,11 @@ def test_accept_restore_explains_what_the_witness_lost(tmp_path: Path) -> None:
 
 def test_accept_restore_after_the_mark_was_lost_goes_on(tmp_path: Path) -> None:
     """Its file gone or unreadable."""
-    for number, spoil in enumerate((Path.unlink, lambda path: path.write_text("?"))):
+    spoils: tuple[Callable[[Path], object], ...] = (Path.unlink, lambda path: path.write_text("?"))
+    for number, spoil in enumerate(spoils):
         options = settings(tmp_path / str(number))
         sealed(options, three_calls)
-        spoil(options.data_dir / "audit-mark.json")  # type: ignore[operator]
+        spoil(options.data_dir / "audit-mark.json")
         assert sealed(options, lambda _, seal: seal.accept_restore(by="ann", reason="lost", now=260.0)) is not None
         sealed(options, lambda _, seal: seal.demand())
 

@@ -25,6 +25,11 @@ def server() -> Iterator[RedisServer]:
         yield running
 
 
+def keeping(inbox: list[Any], worker: str) -> Callable[[str, Any], None]:
+    """Put every notice into the inbox, with whether this worker sent it."""
+    return lambda sender, body: inbox.append((sender == worker, body))
+
+
 @asynccontextmanager
 async def up(url: str, cipher: Fernet = CIPHER) -> AsyncIterator[Bus]:
     """A bus that is up."""
@@ -45,7 +50,7 @@ def test_notice_reaches_every_other_worker_and_not_its_sender(server: RedisServe
         async with up(server.url) as one, up(server.url) as two, up(server.url) as three:
             heard: list[list[Any]] = [[], [], []]
             for bus, inbox in zip((one, two, three), heard, strict=True):
-                bus.on_notice("voices", lambda sender, body, inbox=inbox: inbox.append((sender == one.worker, body)))
+                bus.on_notice("voices", keeping(inbox, one.worker))
             one.publish("voices", {"changed": 1})
             one.publish("voices", {"changed": 2})
             await until(lambda: len(heard[1]) == len(heard[2]) == 2)

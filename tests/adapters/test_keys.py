@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -84,7 +85,7 @@ def test_refuses_a_folder_that_others_may_write(tmp_path: Path) -> None:
         Keys.open(tmp_path)
 
 
-DAMAGED = {
+DAMAGED: dict[str, Callable[[], bytes]] = {
     "empty": lambda: b"", "no JSON": lambda: b"not json", "list": lambda: b"[]", "nothing": lambda: b"{}",
     "too short": lambda: b'{"kty":"OKP","crv":"Ed25519","x":"AA","d":"AA"}',
     "public": lambda: OKPKey.generate_key("Ed25519").as_bytes(private=False),

@@ -125,13 +125,14 @@ def test_one_code_opens_one_thing(url: str) -> None:
             for call_id in ("call-1", "call-2"):
                 await one.calls.append(call_id, [STARTED | {"call_id": call_id}])
                 await decide(one, STEP_UP, call_id)
+            assert (grant := ALLOW.grant) is not None
             first, second = (
-                replace(ALLOW, grant=replace(ALLOW.grant, jti=jti, call_id=call_id))
+                replace(ALLOW, grant=replace(grant, jti=jti, call_id=call_id))
                 for jti, call_id in (("j1", "call-1"), ("j2", "call-2"))
             )
-            return await asyncio.gather(
+            return list(await asyncio.gather(
                 decide(one, first, "call-1"), decide(two, second, "call-2"), return_exceptions=True
-            )
+            ))
 
     assert 1 == sum(isinstance(outcome, StoreError) for outcome in asyncio.run(run()))
 

@@ -22,7 +22,7 @@ def listing(vectors: NDArray[np.float32]) -> VectorList:
     return VectorList([(f"e{place}", Voice(vector, 10.0 + place, 5)) for place, vector in enumerate(vectors)])
 
 
-def test_the_nearest_are_those_of_the_largest_cosines():
+def test_the_nearest_are_those_of_the_largest_cosines() -> None:
     """Names, cosines and seconds belong together, nearest first."""
     vectors = people(300)
     asked = people(1)[0]
@@ -36,14 +36,14 @@ def test_the_nearest_are_those_of_the_largest_cosines():
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_a_short_list_gives_all_it_has(count: int):
+def test_a_short_list_gives_all_it_has(count: int) -> None:
     """An empty one nothing."""
     voices = listing(people(count)) if count else VectorList(())
 
     assert count == len(voices) == len(voices.nearest(people(1)[0]))
 
 
-def test_a_long_list_finds_who_is_on_it():
+def test_a_long_list_finds_who_is_on_it() -> None:
     """12,000 voices, searched by parts: an entry heard again, with noise, comes first, at its exact cosine."""
     vectors = people(12_000)
     voices = listing(vectors)
@@ -56,7 +56,7 @@ def test_a_long_list_finds_who_is_on_it():
         assert first.cosine == pytest.approx(float(vectors[place] @ asked), abs=1e-4)
 
 
-def test_what_is_left_out_makes_room_for_others():
+def test_what_is_left_out_makes_room_for_others() -> None:
     """All ten nearest are left out: the next eight come, and the list is shorter."""
     vectors = people(50)
     whole = listing(vectors)

@@ -20,7 +20,7 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 
 def call(call_id: str = "c", label: str = "genuine", **more: Any) -> LabelledCall:
     """A labelled call without audio."""
-    return LabelledCall(call_id=call_id, audio=Path("none.wav"), channels={0: "caller"}, label=label, **more)  # type: ignore[arg-type]
+    return LabelledCall(call_id=call_id, audio=Path("none.wav"), channels={0: "caller"}, label=label, **more)
 
 
 def point(shift: float | None, at_s: float = 10.0, source: str = "synthetic_voice") -> Point:

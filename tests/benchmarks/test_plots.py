@@ -19,7 +19,8 @@ def test_pictures_are_the_same_each_time(tmp_path: Path) -> None:
     ]
     llr = np.random.default_rng(1).standard_normal(40)
     for folder in ("once", "again"):
-        draw({"one@1": gather(recordings, llr), "two@2": gather(recordings, -llr)}, tmp_path / folder)
+        one, two = gather(recordings, llr.tolist()), gather(recordings, (-llr).tolist())
+        draw({"one@1": one, "two@2": two}, tmp_path / folder)
 
     for name in ("det.svg", "reliability.svg"):
         picture = (tmp_path / "once" / name).read_text()

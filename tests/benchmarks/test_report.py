@@ -141,7 +141,7 @@ def test_two_detectors_stand_in_one_table() -> None:
             "file_mb": 3.0}
     model = {"cost": cost, "lines": {"pcmu": {"after_4_s": headline}}}
     weaker = figures(gather(RECORDINGS, list(-np.array(LLRS))), 0.9) | breakdown(
-        gather(RECORDINGS, -np.array(LLRS)), 0.9
+        gather(RECORDINGS, (-np.array(LLRS)).tolist()), 0.9
     )
     other = {"cost": cost, "lines": {"pcmu": {"after_4_s": weaker}}}
     lines = as_text({"models": {"one@1": model, "two@2": other}}).splitlines()

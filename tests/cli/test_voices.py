@@ -32,7 +32,7 @@ def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_a_voice_is_listed_found_reviewed_and_removed(june: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_voice_is_listed_found_reviewed_and_removed(june: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The same voice is found with evidence for it; another one only with evidence against."""
     assert 0 == run("watchlist", "add", "--audio", june, "--reason", "case 12", *BY)
     entry = capsys.readouterr().out.strip()
@@ -53,7 +53,7 @@ def test_a_voice_is_listed_found_reviewed_and_removed(june: Path, capsys: pytest
     )
 
 
-def test_a_customer_is_enrolled_once_nothing_speaks_against_it(june: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_customer_is_enrolled_once_nothing_speaks_against_it(june: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The audit of the recording verifies; the voice can be erased, once."""
     assert 0 == run("customers", "add", "customer-1")
     code = run("enrol", "add", "customer-1", "--audio", june, "--consent", "form 7", *BY)
@@ -71,7 +71,7 @@ def _history(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return _lines(capsys)
 
 
-def test_a_listed_fraudster_is_not_enrolled(june: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_listed_fraudster_is_not_enrolled(june: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The refusal names the list."""
     run("customers", "add", "customer-1")
     run("watchlist", "add", "--audio", june, "--reason", "case 12", *BY)
@@ -82,7 +82,7 @@ def test_a_listed_fraudster_is_not_enrolled(june: Path, capsys: pytest.CaptureFi
     assert not _history(capsys)
 
 
-def test_mistakes_are_one_line(june: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_mistakes_are_one_line(june: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file that is no audio, a short one, an unknown customer, and terms that make no sense."""
     text, short = tmp_path / "notes.wav", tmp_path / "short.wav"
     text.write_text("not audio")

@@ -79,7 +79,7 @@ def test_a_call_is_judged(tmp_path: Path, module: str, file: str, rate: str, dec
             assert "OK" in await freeswitch.api(f"{command} {call_id} start {url} stereo {rate} {metadata}")
             await until(lambda: call_id in served.service.registry.calls, 20.0)
             call = served.service.registry.calls[call_id]
-            await until(lambda: call.core.heard_s >= 20.0, 90.0)  # type: ignore[attr-defined]
+            await until(lambda: call.core.heard_s >= 20.0, 90.0)
             await freeswitch.api(f'{command} {call_id} send_text {{"event":"intent","action":"refund"}}')
             await until(lambda: any('"decision"' in body for _, body in freeswitch.events), 30.0)
             bodies = [json.loads(body) for name, body in freeswitch.events if name == f"{module}::json"]

@@ -86,8 +86,10 @@ async def opened(
             context = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
             context.set_default_timeout(60_000)
             if roles is not None:
-                cookie = {"name": "voiceguard", "value": await session_token(served, person, roles), "url": origin}
-                await context.add_cookies([{**cookie, "httpOnly": True, "sameSite": "Strict"}])  # type: ignore[list-item]
+                token = await session_token(served, person, roles)
+                await context.add_cookies([
+                    {"name": "voiceguard", "value": token, "url": origin, "httpOnly": True, "sameSite": "Strict"}
+                ])
             page = await context.new_page()
             await page.add_init_script(SHIFTS)
             complaints: list[str] = []

@@ -20,7 +20,8 @@ from voiceguard.adapters.policy_files import DEFAULT_POLICY
 from voiceguard.adapters.store import StoreError
 from voiceguard.errors import ConfigurationError, ModelError
 from voiceguard.events import ActionDecided, Decision, Samples
-from voiceguard.server.app import HEADERS, create_app
+from voiceguard.server.app import create_app
+from voiceguard.server.middleware import HEADERS
 from voiceguard.settings import Settings
 
 POLICY = (ROOT / "policies" / "default.yaml").read_text(encoding="utf-8")

@@ -71,6 +71,8 @@ def test_stray_key_before_the_code_locks_nobody(tmp_path: Path) -> None:
             for digit in "1" + served.phone.codes[-1].code:
                 await socket.send(json.dumps({"type": "dtmf", "digit": digit}))
             decided = await said(socket, "decision", action_id=asked["action_id"], decision="allow")
-            return decided["state"], (await served.service.store.customers.find("customer-1")).wrong_in
+            customer = await served.service.store.customers.find("customer-1")
+            assert customer is not None
+            return decided["state"], customer.wrong_in
 
     assert ("allowed", ()) == on(tmp_path, use)

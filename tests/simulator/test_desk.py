@@ -33,7 +33,8 @@ def test_a_caller_stays_until_somebody_decides(tmp_path: Path) -> None:
     (call,) = [call for call in read_callset(SAMPLES) if call.call_id == "05-synthetic-piper"]
 
     async def decide(served: Served, feed: Any) -> list[str]:
-        seen, ended = "", []
+        seen = ""
+        ended: list[Any] = []
         async with browser(served, await session_token(served)) as page, asyncio.timeout(60):
             while len(ended) < 1 or not seen.endswith("-2"):
                 change = (await said(feed, "call"))["call"]

@@ -17,6 +17,6 @@ def test_doubtful_labels_are_those_that_the_mean_of_two_views_contradicts(tmp_pa
     names = np.full(5, "")
     clips = Clips([], spoof, names, names, names, names, names, np.full(5, -1))
     hard_line = np.zeros(5)
-    np.save(tmp_path / "held_out.npy", [[5.0, 5.0, -5.0, -5.0, 5.0], [5.0, -1.0, -5.0, -5.0, 5.0], hard_line])
+    np.save(tmp_path / "held_out.npy", np.array([[5.0, 5.0, -5.0, -5.0, 5.0], [5.0, -1.0, -5.0, -5.0, 5.0], hard_line]))
 
     assert [True, False, False, True, False] == doubtful(Settings({}, tmp_path, tmp_path, tmp_path), clips).tolist()

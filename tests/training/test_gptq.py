@@ -32,7 +32,7 @@ def test_integers_fit_their_bits() -> None:
 
 def test_weights_that_are_integers_stay() -> None:
     """Nothing is lost where nothing has to be rounded."""
-    weights = np.random.default_rng(5).integers(-7, 8, (6, 90)) * 0.25
+    weights = np.random.default_rng(5).integers(-7, 8, (6, 90)).astype(np.float64) * 0.25
     weights[:, 0] = 7 * 0.25
 
     integers, step = integers_for(weights, np.eye(90) + 0.5, 7)

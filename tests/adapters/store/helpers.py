@@ -106,6 +106,7 @@ async def one_call(store: Store, call_id: str = "call-1", jti: str = "jti-1") ->
     await store.customers.upsert("customer-1")
     await store.calls.append(call_id, [STARTED | {"call_id": call_id}, NOTE])
     await decide(store, STEP_UP, call_id)
+    assert ALLOW.grant is not None
     grant = replace(ALLOW.grant, jti=jti, call_id=call_id)
     await decide(store, replace(ALLOW, grant=grant, accepted_totp_step=None), call_id, 120.0)
     await store.calls.append(call_id, [ENDED])

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.adapters.store.helpers import ALLOW, STARTED, STEP_UP, WRONG, decide, on, rows, url
 from voiceguard.adapters.store import Store, StoreError, TooManyCodes
 from voiceguard.adapters.store.users import CHAIN
-from voiceguard.events import ActionDecided, Challenge, CodeJudged
+from voiceguard.events import ActionDecided, Challenge, CodeJudged, CustomerFacts
 
 SENT = replace(STEP_UP, challenge=Challenge("delivered_code", 400.0, 3, "urn:voiceguard:acr:otp"))
 RIGHT = replace(ALLOW, grant=None, accepted_totp_step=None)
@@ -44,6 +44,13 @@ def test_wrong_codes_of_several_calls_lock_the_customer(tmp_path: Path) -> None:
     assert (1010.0, {"call-1", "call-2", "call-3"}) == (customer.locked_until, set(customer.wrong_in))
 
 
+async def found(store: Store) -> CustomerFacts:
+    """The customer of these tests."""
+    customer = await store.customers.find("customer-1")
+    assert customer is not None
+    return customer
+
+
 @pytest.mark.parametrize("entered", [RIGHT, ALLOW, WRONG])
 def test_locked_customer_gets_one_answer_for_every_code(tmp_path: Path, entered: ActionDecided) -> None:
     """Whoever guesses on learns nothing: right and wrong are the same denial, and neither spends anything."""
@@ -52,7 +59,7 @@ def test_locked_customer_gets_one_answer_for_every_code(tmp_path: Path, entered:
         for _ in range(3):
             await decide(store, WRONG, first)
         stands = await decide(store, entered, other)
-        customer = await store.customers.find("customer-1")
+        customer = await found(store)
         return stands, customer.last_totp_step, len(customer.wrong_in)
 
     stands, step, named = on(tmp_path / "v.db", use)
@@ -70,11 +77,13 @@ def test_waits_grow_up_to_a_day_and_a_right_code_begins_anew(tmp_path: Path) -> 
         for _ in range(9):
             for _ in range(3):
                 stands = await decide(store, WRONG, at=now)
+            assert stands.lock_customer_until is not None
             waits.append(stands.lock_customer_until - now)
             now = stands.lock_customer_until
         await decide(store, RIGHT, at=now)
         for _ in range(3):
             stands = await decide(store, WRONG, at=now)
+        assert stands.lock_customer_until is not None
         return waits, stands.lock_customer_until - now
 
     waits, anew = on(tmp_path / "v.db", use)
@@ -86,7 +95,7 @@ def test_hundred_wrong_codes_block_until_a_person_unlocks(tmp_path: Path) -> Non
     async def use(store: Store) -> Any:
         await calls(store, 1)
         now = 1000.0
-        while math.isfinite((await store.customers.find("customer-1")).locked_until):
+        while math.isfinite((await found(store)).locked_until):
             now += 86400.0
             for _ in range(3):
                 await decide(store, WRONG, at=now)
@@ -178,7 +187,7 @@ def test_step_that_was_used_before_clears_nothing(tmp_path: Path) -> None:
         await decide(store, WRONG)
         with pytest.raises(StoreError, match="used before"):
             await decide(store, replace(ALLOW, grant=None), "call-2")
-        return (await store.customers.find("customer-1")).wrong_in
+        return (await found(store)).wrong_in
 
     assert ("call-1",) == on(tmp_path / "v.db", use)
 

@@ -19,7 +19,7 @@ from voiceguard.events import Voice
 from voiceguard.privacy.consent import Standing
 
 CIPHER = Fernet(Fernet.generate_key())
-WORDS = {"source": "api", "wording": "v3", "author": "ann"}
+WORDS: dict[str, Any] = {"source": "api", "wording": "v3", "author": "ann"}
 
 
 def _said(purpose: str = "voice_analysis", at: float = 101.0) -> dict[str, Any]:

@@ -45,11 +45,13 @@ def test_code_opens_one_thing(tmp_path: Path) -> None:
             await store.calls.append(call_id, [STARTED])
         await decide(store, ALLOW)
         for step in (76, 77):
+            assert ALLOW.grant is not None
             grant = replace(ALLOW.grant, jti="jti-2", call_id="call-2")
             with pytest.raises(StoreError, match="used before"):
                 await decide(store, replace(ALLOW, grant=grant, accepted_totp_step=step), "call-2")
         customer = await store.customers.find("customer-1")
         redeemed = await store.decisions.redeem_grant("jti-2", 130.0)
+        assert customer is not None
         return customer.last_totp_step, redeemed, await store.calls.events("call-2")
 
     assert on(tmp_path / "v.db", use) == (77, False, [STARTED])
@@ -62,6 +64,7 @@ def test_nothing_is_granted_for_a_customer_whom_nobody_knows(tmp_path: Path, dec
         await store.calls.append("call-1", [STARTED])
         stands = await decide(store, decided)
         call = await store.calls.find("call-1")
+        assert call is not None
         return stands.rule, await store.customers.find("customer-1"), call["actions"][0]["decision"]
 
     assert on(tmp_path / "v.db", use) == ("customer_unknown", None, "deny")

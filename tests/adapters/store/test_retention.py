@@ -134,7 +134,7 @@ def test_old_voiceprint_is_erased_with_its_key_and_keeps_its_call(tmp_path: Path
 
 def test_entries_of_the_ledger_that_are_over_go(tmp_path: Path) -> None:
     """A consent in force stays however old it is."""
-    words = {"source": "api", "wording": "v", "author": "ann", "now": 1.0, "customer_ref": "customer-1"}
+    words: dict[str, Any] = {"source": "api", "wording": "v", "author": "ann", "now": 1.0, "customer_ref": "customer-1"}
 
     async def use(store: Store) -> Any:
         await store.consents.give("enrol", **words)

@@ -46,7 +46,7 @@ def file(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.glob("v.db*"))
 
 
-def test_a_voiceprint_comes_back_and_lies_encrypted(tmp_path: Path):
+def test_a_voiceprint_comes_back_and_lies_encrypted(tmp_path: Path) -> None:
     """The same numbers for whoever has the key, and nothing of them on the disk."""
     using(tmp_path, enrol)
     found = using(tmp_path, lambda voices: voices.voiceprint("customer-1"))
@@ -56,7 +56,7 @@ def test_a_voiceprint_comes_back_and_lies_encrypted(tmp_path: Path):
     assert HERS.embedding.tobytes()[:64] not in file(tmp_path)
 
 
-def test_to_enrol_anew_keeps_the_history_and_not_the_voice(tmp_path: Path):
+def test_to_enrol_anew_keeps_the_history_and_not_the_voice(tmp_path: Path) -> None:
     """The newest voiceprint is the one in force; of the one before stay its dates and who made it."""
     async def twice(voices: Voices) -> Any:
         await enrol(voices)
@@ -72,7 +72,7 @@ def test_to_enrol_anew_keeps_the_history_and_not_the_voice(tmp_path: Path):
     assert (1,) == kept
 
 
-def test_to_forget_erases_voice_and_key(tmp_path: Path):
+def test_to_forget_erases_voice_and_key(tmp_path: Path) -> None:
     """Afterwards nobody is enrolled; who asked for it and why is kept. A second time there is nothing to forget."""
     async def forget(voices: Voices) -> Any:
         await enrol(voices)
@@ -87,7 +87,7 @@ def test_to_forget_erases_voice_and_key(tmp_path: Path):
         assert (None,) == database.execute("SELECT data_key FROM customers").fetchone()
 
 
-def test_another_encoder_does_not_know_the_voice(tmp_path: Path):
+def test_another_encoder_does_not_know_the_voice(tmp_path: Path) -> None:
     """An embedding means nothing to a model that did not make it."""
     using(tmp_path, enrol)
     using(tmp_path, listed)
@@ -96,7 +96,7 @@ def test_another_encoder_does_not_know_the_voice(tmp_path: Path):
     assert [] == using(tmp_path, lambda voices: voices.listed(1.0), model="m@2")
 
 
-def test_an_unknown_customer_cannot_be_enrolled(tmp_path: Path):
+def test_an_unknown_customer_cannot_be_enrolled(tmp_path: Path) -> None:
     """Nothing is written."""
     async def enrol_nobody(voices: Voices) -> None:
         await voices.enrol("nobody", HERS, call_id="call-1", author="ann", now=1.0)
@@ -106,7 +106,7 @@ def test_an_unknown_customer_cannot_be_enrolled(tmp_path: Path):
     assert [] == using(tmp_path, lambda voices: voices.voiceprint_history("nobody"))
 
 
-def test_a_key_that_does_not_fit_is_a_fault(tmp_path: Path):
+def test_a_key_that_does_not_fit_is_a_fault(tmp_path: Path) -> None:
     """Not somebody else's voice, and no traceback with one."""
     using(tmp_path, enrol)
 
@@ -118,14 +118,14 @@ def test_a_key_that_does_not_fit_is_a_fault(tmp_path: Path):
 
 
 @pytest.mark.parametrize(("day", "counts"), [(9.9, True), (10.1, False)])
-def test_an_entry_nobody_reviewed_counts_no_longer(tmp_path: Path, day: float, counts: bool):
+def test_an_entry_nobody_reviewed_counts_no_longer(tmp_path: Path, day: float, counts: bool) -> None:
     """Ten days here."""
     using(tmp_path, listed)
 
     assert counts == bool(using(tmp_path, lambda voices: voices.listed(day * DAY_S)))
 
 
-def test_a_review_takes_a_second_person(tmp_path: Path):
+def test_a_review_takes_a_second_person(tmp_path: Path) -> None:
     """The author's own does not count; another's keeps the entry until the next, but never past its expiry."""
     async def review(voices: Voices) -> Any:
         entry = await listed(voices)
@@ -137,7 +137,7 @@ def test_a_review_takes_a_second_person(tmp_path: Path):
     assert ([False, True], [1, 1, 0]) == using(tmp_path, review)
 
 
-def test_who_is_taken_off_is_erased(tmp_path: Path):
+def test_who_is_taken_off_is_erased(tmp_path: Path) -> None:
     """The entry stays as history, without the voice, and cannot be taken off twice or reviewed."""
     async def unlist(voices: Voices) -> Any:
         entry = await listed(voices)
@@ -151,7 +151,7 @@ def test_who_is_taken_off_is_erased(tmp_path: Path):
     assert "embedding" not in history
 
 
-def test_what_expired_is_erased(tmp_path: Path):
+def test_what_expired_is_erased(tmp_path: Path) -> None:
     """The sweep ends what is due, and only that."""
     async def expire(voices: Voices) -> Any:
         await listed(voices)
@@ -165,13 +165,13 @@ def test_what_expired_is_erased(tmp_path: Path):
 @pytest.mark.parametrize("terms", [
     {"reason": " "}, {"expires_days": 731.0}, {"review_days": 0.0}, {"expires_days": 5.0, "review_days": 6.0},
 ])
-def test_a_listing_without_reason_or_end_is_refused(terms: dict[str, Any]):
+def test_a_listing_without_reason_or_end_is_refused(terms: dict[str, Any]) -> None:
     """Nobody stays on the list for ever, or without cause."""
     with pytest.raises(ValueError, match="needs"):
         Listing(**({"reason": "known"} | terms))
 
 
-def test_heard_voices_expire(tmp_path: Path):
+def test_heard_voices_expire(tmp_path: Path) -> None:
     """The voice of a call is there until its time, once however often it is kept, and then gone from the disk."""
     async def hear(voices: Voices) -> Any:
         for voice in (HERS, HIS):

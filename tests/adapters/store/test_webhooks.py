@@ -16,7 +16,7 @@ CIPHER = Fernet(Fernet.generate_key())
 
 
 async def _add(store: Store, **changes: Any) -> tuple[str, str]:
-    values = {"tenant": "default", "by": "ann", "now": 1.0} | changes
+    values: dict[str, Any] = {"tenant": "default", "by": "ann", "now": 1.0} | changes
     return await store.webhooks.add("https://a.example/", ["call.ended", "call.started"], **values)
 
 

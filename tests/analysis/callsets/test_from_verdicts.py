@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.adapters.store.helpers import TERMS
 from tests.server.builders import decided
 from voiceguard.adapters.keys import Keys
 from voiceguard.adapters.policy_files import DEFAULT_POLICY, read_policy
@@ -49,7 +50,7 @@ def _reviewed(folder: Path, since: float = 0.0) -> list[dict[str, Any]]:
                 await store.calls.append(call_id, _records(call_id))
                 if decision is not None:
                     one = replace(decided(decision), risk=HIGH, grant=None)
-                    await store.decisions.record(call_id, one, at=4.0, models={}, policy="ab")
+                    await store.decisions.record(call_id, one, at=4.0, models={}, policy="ab", terms=TERMS)
                 for at, verdict in enumerate(verdicts, 10):
                     await store.labels.add(call_id, verdict, author="ann", note="", at=at)  # type: ignore[arg-type]
             return await read_reviewed(store, read_policy(), since)

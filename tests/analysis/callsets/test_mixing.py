@@ -8,15 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voiceguard.analysis.callsets import mixing
+from voiceguard.events import Samples
 
 RNG = np.random.default_rng
 
 
-def _tone(hz: float, seconds: float = 1.0) -> mixing.Samples:
+def _tone(hz: float, seconds: float = 1.0) -> Samples:
     return np.sin(2 * np.pi * hz * np.arange(int(8000 * seconds)) / 8000).astype(np.float32)
 
 
-def _rms(samples: mixing.Samples) -> float:
+def _rms(samples: Samples) -> float:
     return float(np.sqrt(np.mean(samples.astype(np.float64) ** 2)))
 
 

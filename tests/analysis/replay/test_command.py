@@ -50,7 +50,9 @@ def test_the_same_bytes_whatever_the_workers(callset: Path, tmp_path: Path, caps
     assert "March: replay" in (folders[0] / "report.html").read_text(encoding="utf-8")
     tables = {path.name for path in (folders[0] / "tables").iterdir()}
     assert {"calls.parquet", "risk.parquet", "decisions.parquet"} == tables
-    assert [(6,)] == duckdb.sql(f"SELECT count(*) FROM '{folders[0]}/tables/calls.parquet'").fetchall()
+    counted = duckdb.sql(f"SELECT count(*) FROM '{folders[0]}/tables/calls.parquet'")
+    assert counted is not None
+    assert [(6,)] == counted.fetchall()
     assert ("", "") == tuple(capsys.readouterr())
 
 

@@ -44,7 +44,7 @@ def test_live_and_replay_are_one(tmp_path: Path) -> None:
     detectors, policy = load_detectors(Settings()), read_policy()
 
     async def live() -> list[dict[str, Any]]:
-        patient = {"score_deadline_s": 60.0, "decision_timeout_s": 60.0, "stall_s": 60.0}
+        patient: dict[str, Any] = {"score_deadline_s": 60.0, "decision_timeout_s": 60.0, "stall_s": 60.0}
         async with serving(tmp_path / "data", detectors=detectors, **patient) as served:
             await served.service.store.customers.upsert("customer-1")
             await _play(served, call)

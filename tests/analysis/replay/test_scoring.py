@@ -44,9 +44,8 @@ def mono(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scorer(llr: float = 1.0, max_speech_s: float = math.inf, **scorers: Any) -> FileScorer:
     """Files by models that say this of every window."""
     detectors = Voice(llr).detectors()
-    return FileScorer(
-        Settings(), replace(detectors, scorers={**detectors.scorers, **scorers}), "pcmu", max_speech_s
-    )
+    answers: dict[Any, Any] = {**detectors.scorers, **scorers}
+    return FileScorer(Settings(), replace(detectors, scorers=answers), "pcmu", max_speech_s)
 
 
 def test_evidence_is_tempered_as_in_a_call(mono: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.analysis.calls import decided, row
 from voiceguard.analysis.report import outcomes
 from voiceguard.analysis.report.outcomes import Burden, Weights
+from voiceguard.analysis.results import Decided
 
 STEPPED_UP = [decided("step_up"), decided("allow")]
 
@@ -79,7 +80,7 @@ def test_cost_hand_worked() -> None:
     ([], Burden(0, 0, 0)), (STEPPED_UP, Burden(1, 0, 0)),
     ([decided("step_up"), decided("deny"), decided("deny", "refund")], Burden(1, 0, 2)),
 ])
-def test_burden_counts_actions(decisions: list[outcomes.Decided], burden: Burden) -> None:
+def test_burden_counts_actions(decisions: list[Decided], burden: Burden) -> None:
     """Each action once for each thing that happened to it."""
     assert burden == Burden.of(row(decisions=decisions))
 

@@ -77,7 +77,7 @@ def test_threshold_keeps_its_word(genuine: list[float], fraud: list[float], budg
     def reached(shifts: list[float]) -> float:
         risks = [1 / (1 + math.exp(-(math.log(0.05 / 0.95) + shift))) for shift in shifts]
         assert found is not None
-        return sum(risk >= found["risk_high"] for risk in risks) / len(risks)
+        return float(sum(risk >= found["risk_high"] for risk in risks) / len(risks))
 
     assert found is not None
     assert 1000 * reached(genuine) <= budget + 0.05

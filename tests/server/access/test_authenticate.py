@@ -21,7 +21,8 @@ from voiceguard.adapters.delivery.otp import WebhookDelivery
 from voiceguard.errors import ConfigurationError
 from voiceguard.measures import drift
 from voiceguard.server.access.rules import PEOPLE, PUBLIC, ROUTES, SCOPES, Role
-from voiceguard.server.app import HEADERS, create_app
+from voiceguard.server.app import create_app
+from voiceguard.server.middleware import HEADERS
 from voiceguard.settings import Settings
 
 BODIES: dict[str, Any] = {
@@ -249,7 +250,7 @@ def test_codes_without_a_signature_do_not_start(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("settings", "outcome"), [({}, "handover"), ({"otp_console": True}, "step_up")])
 def test_codes_are_printed_only_where_that_is_wanted(
-    settings: dict[str, bool], outcome: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    settings: dict[str, Any], outcome: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A service that nobody told how to deliver codes hands over, and prints none."""
     async def run() -> str:

@@ -49,7 +49,7 @@ async def provided(folder: Path, **options: Any) -> AsyncIterator[Served]:
     )
     try:
         assert process.stdout is not None
-        said = []
+        said: list[Any] = []
         while b"listening" not in (line := await process.stdout.readline()):
             assert line, b"".join(said)
             said.append(line)

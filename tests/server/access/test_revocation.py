@@ -14,9 +14,9 @@ from websockets.exceptions import ConnectionClosed
 from tests.server.desk import session_token
 from tests.server.endings import recorded, until
 from tests.server.serving import SCOPES, SPEECH, Served, said, serving, start
-from tests.server.streams.test_audiosocket import message
 from voiceguard.adapters.store import StoreError
 from voiceguard.adapters.store.api_keys import ApiKeys
+from voiceguard.ingest.audiosocket import message
 from voiceguard.server.access.password_policy import token_digest
 from voiceguard.settings import AudioSocketOptions, DeskOptions
 

@@ -28,6 +28,6 @@ def test_every_role_has_work(role: Role) -> None:
 
 def test_without_a_line_nobody_passes() -> None:
     """Not with every scope, nor with every role."""
-    assert not may(NOBODY, SCOPES, Role)
+    assert not may(NOBODY, SCOPES, tuple(Role))
     assert may(PUBLIC, (), ())
     assert Role.PLATFORM not in PEOPLE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,10 @@ def test_second_detector_is_asked_before_a_sensitive_action(tmp_path: Path) -> N
 def test_policy_that_demands_a_second_detector_needs_one(tmp_path: Path) -> None:
     """The service does not start without what its policy stands on."""
     detectors = Voice().detectors()
-    del detectors.scorers["synthetic_voice_verify"]
+    scorers: dict[Any, Any] = {
+        task: scorer for task, scorer in detectors.scorers.items() if task != "synthetic_voice_verify"
+    }
+    detectors = replace(detectors, scorers=scorers)
 
     with pytest.raises(ConfigurationError, match="verify_model names none"):
         create_app(Settings(data_dir=tmp_path), detectors=detectors)

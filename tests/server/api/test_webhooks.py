@@ -55,8 +55,10 @@ def test_call_and_decision_arrive_signed_at_a_subscriber(tmp_path: Path) -> None
 def test_subscribe_to_a_host_that_is_not_allowed_is_a_problem(tmp_path: Path) -> None:
     """So are an unknown event and an unknown field."""
     async def use(_: Served, api: httpx.AsyncClient) -> Any:
-        ok = {"url": "http://127.0.0.1:9/", "events": ["call.ended"]}
-        bad = [{"url": "https://evil.example/"}, {"events": ["call.eaten"]}, {"fields": ["customer_ref"]}]
+        ok: dict[str, Any] = {"url": "http://127.0.0.1:9/", "events": ["call.ended"]}
+        bad: list[dict[str, Any]] = [
+            {"url": "https://evil.example/"}, {"events": ["call.eaten"]}, {"fields": ["customer_ref"]},
+        ]
         found = [await api.post(WEBHOOKS, json=ok | change) for change in bad]
         return [(one.status_code, one.json()["code"]) for one in found]
 

@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.server.serving import Served, serving
@@ -21,7 +22,7 @@ BRISK = LimitOptions(head_s=0.3, body_s=0.3, start_s=0.3, unread_s=0.3)
 
 @asynccontextmanager
 async def besieged(
-    folder: Path, limits: LimitOptions = BRISK, **settings: object
+    folder: Path, limits: LimitOptions = BRISK, **settings: Any
 ) -> AsyncIterator[Served]:
     """A service to which loopback is no trusted proxy."""
     async with serving(folder, limits=limits, **{"trusted_proxies": (), **settings}) as served:

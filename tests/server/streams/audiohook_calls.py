@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
@@ -22,8 +23,9 @@ door = import_module("voiceguard.server.streams.audiohook")  # its package holds
 NOW = 1_700_000_000.0
 KEY, SECRET = "the-api-key", b"the client secret"
 OPTIONS = AudioHookOptions(keys=(
-    AudioHookKey("another-key", "YW5vdGhlciBzZWNyZXQ="), AudioHookKey(KEY, "dGhlIGNsaWVudCBzZWNyZXQ="),
-    AudioHookKey("unsigned-key"),
+    AudioHookKey(SecretStr("another-key"), SecretStr("YW5vdGhlciBzZWNyZXQ=")),
+    AudioHookKey(SecretStr(KEY), SecretStr("dGhlIGNsaWVudCBzZWNyZXQ=")),
+    AudioHookKey(SecretStr("unsigned-key")),
 ))
 
 

@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection
 
 from tests.server.endings import closed, recorded
 from tests.server.serving import SPEECH, Voice, heard, serving
-from voiceguard.ingest.fork import MAX_EARLY_BYTES
+from voiceguard.ingest.media import MAX_EARLY_BYTES
 from voiceguard.simulator.protocols.fork import freeswitch
 from voiceguard.simulator.protocols.platform import Dialling, as_l16
 

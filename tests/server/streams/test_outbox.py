@@ -27,7 +27,9 @@ def _drained(outbox: Outbox) -> list[Mapping[str, Any]]:
 def test_outbox_keeps_order() -> None:
     """A reader that keeps pace gets everything in order."""
     outbox = Outbox()
-    messages = [{"type": "started"}, {"type": "risk", "score": 1}, {"type": "decision"}, {"type": "risk", "score": 2}]
+    messages: list[dict[str, Any]] = [
+        {"type": "started"}, {"type": "risk", "score": 1}, {"type": "decision"}, {"type": "risk", "score": 2},
+    ]
     for message in messages:
         outbox.put(message)
 

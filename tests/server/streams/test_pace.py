@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.server.asking import on
 from tests.server.serving import SECOND, SPEECH, Served, heard, said, speak, start
 from voiceguard.errors import PeerError
-from voiceguard.events import AudioReceived, CallStarted, MediaGap
+from voiceguard.events import AudioReceived, CallStarted, MediaGap, WireEvent
 from voiceguard.server.streams.pace import Pace
 from voiceguard.settings import LimitOptions
 
@@ -40,7 +40,7 @@ def test_burst_is_read_at_once_and_the_rest_at_the_set_speed() -> None:
 def test_real_time_on_both_channels_costs_no_wait() -> None:
     """The channels of one call are not added up, and a leap of the stream's clock is not audio."""
     pace = Pace(SLOW, STARTED, 0.0)
-    events = [MediaGap("caller", 0, 3600 * SECOND), second(), second("agent")]
+    events: list[WireEvent] = [MediaGap("caller", 0, 3600 * SECOND), second(), second("agent")]
 
     assert {0.0} == {pace.wait_s(events, float(at)) for at in range(60)}
 

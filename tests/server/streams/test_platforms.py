@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -21,7 +22,7 @@ from voiceguard.simulator.protocols.platform import FRAME_SAMPLES, Dialling, Lin
 
 SECRET = "a secret of the platform and the service"
 HIDDEN = SecretStr(SECRET)
-PROVEN = {
+PROVEN: dict[str, Any] = {
     "plivo": PlivoOptions(auth_token=HIDDEN), "signalwire": SignalWireOptions(stream_secret=HIDDEN),
     "telnyx": TelnyxOptions(stream_secret=HIDDEN), "vonage": VonageOptions(signature_secret=HIDDEN),
 }

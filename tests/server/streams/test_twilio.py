@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
@@ -25,8 +26,8 @@ from voiceguard.simulator.protocols.twilio import TwilioLine
 PATH = "/v1/stream/twilio"
 NOW = 1_700_000_000.0
 NONCE = "0123456789abcdef"
-SIGNED = TwilioOptions(auth_token="account-token", shared_keys={"SK1": "shared-key"})
-TOKENS = TwilioOptions(stream_secret="stream-secret")
+SIGNED = TwilioOptions(auth_token=SecretStr("account-token"), shared_keys={"SK1": SecretStr("shared-key")})
+TOKENS = TwilioOptions(stream_secret=SecretStr("stream-secret"))
 
 
 def signature(url: str, key: str = "account-token", algorithm: str = "sha1") -> str:
@@ -214,7 +215,7 @@ def test_token_does_not_replace_the_signature(tmp_path: Path) -> None:
     """Where both are configured both are demanded."""
 
     async def run() -> None:
-        both = TwilioOptions(auth_token="account-token", stream_secret="stream-secret")
+        both = TwilioOptions(auth_token=SecretStr("account-token"), stream_secret=SecretStr("stream-secret"))
         async with serving(tmp_path, twilio=both, now=lambda: NOW) as served:
             assert 403 == await status(served)
             signed = {"X-Twilio-Signature": signature(url(served))}
