@@ -84,5 +84,32 @@ def dtmf(digits: str, level_dbfs: float = -12.0) -> Audio:
     return np.asarray(10 ** (level_dbfs / 20) * keyed, np.float32)
 
 
+def hold_music(seconds: float, level_dbfs: float) -> Audio:
+    """Music on hold made from nothing: four chords of a soft organ, an arpeggio of plucked strings and a bass."""
+    time = np.arange(int(seconds * RATE)) / RATE
+    music = np.zeros(len(time))
+    for beat in range(int(seconds / _BEAT_S)):
+        chord = _CHORDS[beat // 4 % len(_CHORDS)]
+        now = time[: len(time) - int(beat * _BEAT_S * RATE)]
+        string = sum(np.sin(2 * np.pi * _hz(chord[beat % 3] + 12) * k * now) / k**1.5 for k in range(1, 6))
+        music[-len(now) :] += 0.8 * np.exp(-now / 0.35) * string
+        if beat % 4 == 0:
+            held = now[now < 4 * _BEAT_S]
+            swell = np.abs(np.sin(np.pi * held / (4 * _BEAT_S))) ** 0.5
+            organ = sum(np.sin(2 * np.pi * _hz(note) * k * held) / k for note in chord for k in (1, 2, 3))
+            bass = sum(np.sin(2 * np.pi * _hz(chord[0] - 12) * k * held) / k for k in (1, 2, 3, 4))
+            music[len(time) - len(now) :][: len(held)] += swell * (0.3 * organ + 0.5 * bass)
+    return _level(sosfiltfilt(_BAND, music), level_dbfs)
+
+
+_BEAT_S = 0.4
+_CHORDS = (60, 64, 67), (57, 60, 64), (53, 57, 60), (55, 59, 62)
+"""C, A minor, F and G as MIDI notes."""
+
+
+def _hz(note: int) -> float:
+    return 440.0 * float(2 ** ((note - 69) / 12))
+
+
 def _level(audio: NDArray[np.float64], level_dbfs: float) -> Audio:
     return np.asarray(audio / audio.std() * 10 ** (level_dbfs / 20), np.float32)

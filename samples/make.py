@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from line import FRAME, RATE, Audio, dtmf, line_noise, net_speech, street_noise, telephone
-from script import CALLS, LISTED, Call, Key, Listed, Mark, Pause, Say
+from line import FRAME, RATE, Audio, dtmf, hold_music, line_noise, net_speech, street_noise, telephone
+from script import CALLER, CALLS, LISTED, Call, Hold, Key, Listed, Mark, Pause, Say
 from voices import Voices, fetch
 
 HERE = Path(__file__).parent
@@ -52,6 +52,9 @@ def render(call: Call, voices: Voices) -> tuple[Audio, dict[str, object], list[t
                 events.append({"at_s": round(at / RATE, 2), "type": "dtmf", "digits": digits})
             case Mark(event=event):
                 events.append({"at_s": round(at / RATE, 2), **event})
+            case Hold(seconds=seconds):
+                placed.append((CALLER, at, hold_music(seconds, -20.0)))
+                at += int(seconds * RATE)
             case Pause(seconds=seconds):
                 at += int(seconds * RATE)
     lines = _mix(placed, at + RATE, call.noise_dbfs, rng)

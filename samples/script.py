@@ -38,6 +38,13 @@ class Pause:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """The caller puts the line on hold: their exchange plays music for `seconds`, and nobody speaks."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Call:
     """One call. `spoof_voice` is the voice from whose first word on the caller is not the customer any more."""
 
@@ -45,7 +52,7 @@ class Call:
     label: Literal["genuine", "synthetic", "takeover"]
     customer_ref: str
     expect: dict[str, str]
-    parts: tuple[Say | Key | Mark | Pause, ...]
+    parts: tuple[Say | Key | Mark | Pause | Hold, ...]
     spoof_voice: str | None = None
     noise_dbfs: float | None = None
 
@@ -73,6 +80,11 @@ def asks(action: str) -> Mark:
 
 def heard(text: str) -> Mark:
     return Mark({"type": "transcript", "channel": "caller", "text": text})
+
+
+def drops(for_s: float) -> tuple[Mark, Pause]:
+    """The stream breaks, and comes back `for_s` seconds later with the same call id; the call itself goes on."""
+    return Mark({"type": "drop", "for_s": for_s}), Pause(for_s)
 
 
 _READ = "sense_and_sensibility_01_austen_64kb"
@@ -294,6 +306,44 @@ CALLS = (
             agent("allison", "pls-hold-while-try"),
         ),
         spoof_voice="reader",
+    ),
+    Call(
+        "12-resumed",
+        "takeover",
+        "customer-1012",
+        {"account_recovery": "handover", "phone_change": "handover"},
+        (
+            agent("allison", "queue-thankyou"),
+            caller("june", "demo-instruct@40-58"),
+            agent("allison", "vm-rec-name"),
+            caller("dealer", "002", "003", "004", "005", "004", "005"),
+            asks("account_recovery"),
+            Pause(1.0),
+            *drops(2.0),
+            Pause(0.5),
+            caller("dealer", "001"),
+            asks("phone_change"),
+            Pause(1.0),
+            agent("allison", "vm-sorry"),
+        ),
+        spoof_voice="dealer",
+    ),
+    Call(
+        "13-on-hold",
+        "genuine",
+        "customer-1013",
+        {"account_recovery": "allow"},
+        (
+            agent("allison", "queue-thankyou"),
+            caller("june", "demo-instruct@0-10"),
+            Hold(15.0),
+            asks("account_recovery"),
+            agent("allison", "conf-getpin"),
+            Pause(2.0),
+            Key("<otp>"),
+            Pause(1.0),
+            agent("allison", "auth-thankyou"),
+        ),
     ),
 )
 

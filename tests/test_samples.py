@@ -54,8 +54,8 @@ def test_a_line_has_the_fields_of_the_contract(call: dict[str, Any]) -> None:
 
 @per_call
 def test_events_have_known_types_and_come_in_order(call: dict[str, Any]) -> None:
-    """Events are intents, transcripts or keyed digits, in the order of time."""
-    payload = {"intent": {"action"}, "transcript": {"channel", "text"}, "dtmf": {"digits"}}
+    """Events are intents, transcripts, keyed digits or drops of the stream, in the order of time."""
+    payload = {"intent": {"action"}, "transcript": {"channel", "text"}, "dtmf": {"digits"}, "drop": {"for_s"}}
 
     assert [event["at_s"] for event in call["events"]] == sorted(event["at_s"] for event in call["events"])
     for event in call["events"]:
@@ -139,6 +139,7 @@ def test_codes_are_the_delivered_one_or_wrong() -> None:
         "02-recovery": ["<otp>"],
         "03-wrong-codes": ["000000", "111111", "123456"],
         "09-noisy": ["<otp>"],
+        "13-on-hold": ["<otp>"],
     }
 
 
@@ -175,6 +176,26 @@ def test_the_injected_instruction_asks_to_be_obeyed() -> None:
     assert "ignore all previous instructions" in injected["text"].lower()
     assert injected["at_s"] <= at(call, "intent")[0]
     assert call["expect"] == {"account_recovery": "step_up"}
+
+
+def test_the_resumed_call_asks_again_after_the_drop() -> None:
+    """The caller is handed over before the drop, and says too little after it to be judged by that alone."""
+    call = by_id("12-resumed")
+    ((dropped,), (before, after)) = at(call, "drop"), at(call, "intent")
+    back = dropped + next(event["for_s"] for event in call["events"] if event["type"] == "drop")
+
+    assert before < dropped < back < after
+    assert 0.5 < caller_speech(call, back, after) < 2
+    assert {"handover"} == set(call["expect"].values())
+
+
+def test_the_caller_on_hold_plays_music_that_webrtcvad_hears_as_speech() -> None:
+    """Long enough to be judged by itself, were it speech; the agent is silent meanwhile."""
+    call = by_id("13-on-hold")
+    end = at(call, "intent")[0]
+
+    assert caller_speech(call, end - 15, end) >= 8
+    assert np.abs(lines(call)[int((end - 14.5) * RATE) : int((end - 0.5) * RATE), 1]).max() < 500
 
 
 def test_manifest_and_folder_hold_the_same_calls() -> None:

@@ -11,13 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ingest.audiohook_client import OPEN, Client
-from voiceguard.events import CallStarted
+from voiceguard.events import AudioReceived, CallStarted
 from voiceguard.ingest.asterisk_ws import AsteriskCodec
+from voiceguard.ingest.audiosocket import IDENTITY, KEY, AudioSocketCodec, message
 from voiceguard.ingest.fork import ForkCodec
 from voiceguard.ingest.freeswitch import FORK, STREAM
 from voiceguard.ingest.jambonz import JAMBONZ
 from voiceguard.ingest.json_stream import JsonPlatform, JsonStreamCodec
 from voiceguard.ingest.native import NativeCodec
+from voiceguard.ingest.plivo import PLIVO
 from voiceguard.ingest.telnyx import TELNYX
 from voiceguard.ingest.twilio import SIGNALWIRE, TWILIO
 from voiceguard.ingest.vonage import VonageCodec
@@ -57,6 +59,13 @@ def _audiohook(said: object) -> CallStarted:
     return started
 
 
+def _plivo(said: object) -> CallStarted:
+    """Plivo's headers as a map; `test_plivo` has the forms of their text."""
+    mu_law = {"encoding": "audio/x-mulaw", "sampleRate": 8000}
+    start = {"callId": "call-1", "streamId": "stream-1", "mediaFormat": mu_law}
+    return _start(JsonStreamCodec(PLIVO), {"event": "start", "start": start, "extra_headers": said})
+
+
 def _native(said: Said) -> CallStarted:
     ours = {name: said[name] for name in ("customer_ref", "consent") if name in said}
     metadata = {name: value for name, value in said.items() if name not in ours}
@@ -67,7 +76,8 @@ def _native(said: Said) -> CallStarted:
 
 
 STARTS: Final[Mapping[str, Callable[[Said], CallStarted]]] = {
-    "asterisk": _asterisk, "audiohook": _audiohook, "native": _native, "telnyx": _telnyx, "twilio": _twilio,
+    "asterisk": _asterisk, "audiohook": _audiohook, "native": _native, "plivo": _plivo, "telnyx": _telnyx,
+    "twilio": _twilio,
     "signalwire": lambda said: _twilio(said, SIGNALWIRE),
     "mod_audio_fork": lambda said: _start(ForkCodec(FORK), {**said, "call_id": "call-1"}),
     "mod_audio_stream": lambda said: _start(ForkCodec(STREAM), {**said, "call_id": "call-1"}),
@@ -98,7 +108,9 @@ def test_entry_of_any_form_leaves_the_call(start: Callable[[Said], CallStarted],
     assert started.customer_ref is None or isinstance(started.customer_ref, str)
 
 
-@pytest.mark.parametrize("start", [_twilio, _telnyx, _audiohook], ids=["twilio", "telnyx", "audiohook"])
+@pytest.mark.parametrize(
+    "start", [_twilio, _telnyx, _audiohook, _plivo], ids=["twilio", "telnyx", "audiohook", "plivo"]
+)
 @pytest.mark.parametrize("said", [None, [], "none", 7, True])
 def test_parameters_that_are_no_object_leave_the_call(start: Callable[[object], CallStarted], said: object) -> None:
     """They are passed over."""
@@ -165,6 +177,41 @@ def test_consent_is_what_can_be_read_of_it(
     started = start({"consent": consent})
 
     assert (agreed, unreadable) == (started.consent, started.unreadable)
+
+
+@given(text=st.text(max_size=80) | st.lists(NAMES.map(lambda name: f"{name}=x"), max_size=6).map(";".join))
+def test_headers_of_any_text_leave_the_call(text: str) -> None:
+    """Plivo joins what its application gave into one text."""
+    started = _plivo(text)
+
+    assert all(isinstance(value, str) for value in started.metadata.values())
+
+
+def test_header_that_is_not_ours_is_passed_over_and_counted() -> None:
+    """In the text too."""
+    started = _plivo("customerRef=c-1;First Name=Ann;queue=7")
+
+    assert ("c-1", {"queue": "7"}, 1) == (started.customer_ref, started.metadata, started.passed_over)
+
+
+_BESIDE = st.tuples(st.integers(0x04, 0x0F) | st.just(KEY) | st.integers(0x19, 0xFE), st.binary(max_size=20))
+
+
+@given(early=st.lists(_BESIDE, max_size=50), late=st.lists(_BESIDE, max_size=5))
+def test_messages_beside_the_audio_leave_an_audiosocket_call(
+    early: list[tuple[int, bytes]], late: list[tuple[int, bytes]]
+) -> None:
+    """Its connection carries no metadata, which come with the registration: kinds and keys of any form."""
+    codec = AudioSocketCodec()
+    codec.receive_binary(message(IDENTITY, bytes(range(16))))
+    for each in early:
+        assert [] == codec.receive_binary(message(*each))
+    started, *_ = codec.receive_binary(message(0x10, bytes(320)))
+    for each in late:
+        codec.receive_binary(message(*each))
+    (heard,) = codec.receive_binary(message(0x10, bytes(320)))
+
+    assert (CallStarted, AudioReceived) == (type(started), type(heard))
 
 
 def test_more_entries_than_are_kept_leave_the_call() -> None:

@@ -58,6 +58,20 @@ def test_a_voice_of_the_watch_list_is_found(tmp_path: Path) -> None:
     assert any("like one of the watchlist" in line for line in said)
 
 
+def test_a_dropped_stream_and_music_on_hold_change_no_decision(tmp_path: Path) -> None:
+    """The call that was handed over stays so over another stream of Twilio's, and the genuine caller gets a grant."""
+    said: list[str] = []
+    calls = [CALLS["12-resumed"], CALLS["13-on-hold"]]
+    (tmp_path / "calls.jsonl").write_text(
+        "".join(json.dumps(call | {"audio": str(SAMPLES / call["audio"])}) + "\n" for call in calls)
+    )
+
+    assert asyncio.run(run(tmp_path, speed=8, say=said.append))
+    told = "\n".join(said)
+    assert told.index("the stream broke off") < told.index("the call goes on over another stream")
+    assert "account_recovery: allow, grant redeemed" in said[-2]
+
+
 def test_a_broken_call_set_starts_no_server(tmp_path: Path) -> None:
     """What cannot be streamed is told before anything is."""
     (tmp_path / "calls.jsonl").write_text('{"call_id": "x"}\n')

@@ -5,8 +5,8 @@ the call by a UUID that was registered before: the protocol has no other proof. 
 16-bit little-endian mono, and its kind says the rate, so the call starts with its first audio. There is no clock beside
 the samples: what Asterisk did not send, nobody can tell. A call ends as Asterisk closes the connection.
 
-Kinds that carry nothing for us, or that are not known, are skipped, as are keys that are none: Asterisk's own detector
-of fax tones reports `e` and `f`.
+Kinds that carry nothing for us, or that are not known, are skipped, as are keys that are none (Asterisk's own detector
+of fax tones reports `e` and `f`) and early ones beyond what is kept.
 """
 
 from __future__ import annotations
@@ -140,17 +140,13 @@ class AudioSocketCodec:
         return [CallStarted(str(self._uuid), "l16", rate_hz, ("caller",)), *early, *heard]
 
     def _key(self, payload: bytes) -> list[WireEvent]:
-        if len(payload) != 1:
-            raise PeerError("bad_message", "a key is one byte", close_code=1007)
         digit = payload.decode("latin-1")
-        if not DIGIT.fullmatch(digit):
+        if not DIGIT.fullmatch(digit) or len(self._early) >= MAX_EARLY_KEYS:
             self.ignored += 1
             return []
         pressed = DtmfReceived("caller", digit)
         if self._rate_hz:
             return [pressed]
-        if len(self._early) >= MAX_EARLY_KEYS:
-            raise PeerError("out_of_order", "too many keys before any audio")
         self._early.append(pressed)
         return []
 

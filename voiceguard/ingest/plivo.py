@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from voiceguard.errors import PeerError
 from voiceguard.events import Encoding
-from voiceguard.ingest.fields import IDENTIFIER, NAME, mapping, matching, number
+from voiceguard.ingest.fields import IDENTIFIER, mapping, matching, number
 from voiceguard.ingest.json_stream import Format, JsonPlatform, Start, State, Track
 from voiceguard.ingest.media import declared_tracks, payload
 from voiceguard.ingest.reorder import Placed
@@ -70,7 +70,7 @@ def extra_headers(value: object) -> object:
     Plivo shows the attribute's pairs as it got them (`userId=12345;sessionId=abc`), and elsewhere as a map in braces
     with its prefix (`{X-PH-userId: 12345}`); commas and quotation marks are seen as well. Only letters and digits are
     sure to pass, so `customerRef` is `customer_ref`, and of the consent `voiceAnalysis` is `voice_analysis`; several
-    purposes stand with a plus sign between them. A pair that cannot be read is passed over.
+    purposes stand with a plus sign between them. What is no pair is passed over.
     """
     if not isinstance(value, str):
         return value
@@ -78,7 +78,7 @@ def extra_headers(value: object) -> object:
     for pair in re.split(r"[;,]", value.strip().removeprefix("{").removesuffix("}")):
         name, separator, text = (re.split(r"([=:])", pair, maxsplit=1) + ["", ""])[:3]
         name = _snake(_HEADER_PREFIX.sub("", name.strip(" \"'")))
-        if separator and NAME.fullmatch(name):
+        if separator and name:
             entries[name] = unquote(text.strip(" \"'"))
     if "consent" in entries:
         entries["consent"] = _snake(entries["consent"]).replace("+", ",")

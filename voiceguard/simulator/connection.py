@@ -23,6 +23,8 @@ class Connection(Protocol):
     async def send(self, message: Message) -> None: ...
     async def recv(self) -> Message: ...
     async def close(self) -> None: ...
+    @property
+    def transport(self) -> asyncio.WriteTransport: ...
     def __aiter__(self) -> AsyncIterator[Message]: ...
 
 
@@ -71,6 +73,11 @@ class _TcpConnection:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
+
+    @property
+    def transport(self) -> asyncio.WriteTransport:
+        """What lies under it; aborting that breaks the line as a network does."""
+        return self._writer.transport
 
     async def send(self, message: Message) -> None:
         assert isinstance(message, bytes)

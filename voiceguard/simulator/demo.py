@@ -31,6 +31,7 @@ from voiceguard.simulator.player import Player
 from voiceguard.simulator.protocols import LINES
 from voiceguard.simulator.protocols.platform import Dialling, Line
 
+Dial = Callable[[], Line]
 AT_ONCE = 16
 """Calls times speed that are streamed together: what one ordinary core scores with room to spare."""
 SPARK = 20
@@ -106,12 +107,17 @@ class Watcher:
         if event["kind"] == "decision":
             reasons = ", ".join(reason["code"] for reason in event["reasons"])
             self._say(f"{head}{event['action']}: {event['decision'].upper()} ({reasons})")
+        elif event["kind"] == "media" and event["media"].startswith("stream_"):
+            self._say(f"{head}{_STREAM[event['media']]}")
         elif event["kind"] == "voice_matched":
             self._say(f"{head}the voice is like one of the {event['source']} ({event['llr']:+.1f} nats)")
         elif event["kind"] == "voice_changed":
             self._say(f"{head}another voice since {event['since_s']:.1f} s ({event['llr']:+.1f} nats)")
         elif event["kind"] == "flag":
             self._say(f"{head}the transcript gives orders ({', '.join(event['rules'])}): noted, not obeyed")
+
+
+_STREAM = {"stream_lost": "the stream broke off", "stream_resumed": "the call goes on over another stream"}
 
 
 def _risk_words(risk: dict[str, Any]) -> str:
@@ -180,8 +186,8 @@ async def run(
             refs = {call.call_id: call.customer_ref or "" for call in calls}
             player = Player(origin, key, lambda call_id: phones.wait(refs[call_id]), speed)
             began = time.monotonic()
-            lines = [_line(call, index, origin, key, settings) for index, call in enumerate(calls)]
-            decided = await _play_all(player, list(zip(calls, lines, strict=True)))
+            dials = [_dial(call, index, origin, key, settings) for index, call in enumerate(calls)]
+            decided = await _play_all(player, list(zip(calls, dials, strict=True)))
             await asyncio.sleep(0.3)
             say(f"\n{_HEAD}")
             right = [_report(call, decisions, watcher.calls.get(call.call_id, Watched()), say)
@@ -199,23 +205,23 @@ async def run(
     return all(right)
 
 
-async def _play_all(player: Player, calls: Sequence[tuple[LabelledCall, Line]]) -> list[list[dict[str, Any]]]:
+async def _play_all(player: Player, calls: Sequence[tuple[LabelledCall, Dial]]) -> list[list[dict[str, Any]]]:
     room = asyncio.Semaphore(max(1, int(AT_ONCE / player.speed)))
 
-    async def one(call: LabelledCall, line: Line) -> list[dict[str, Any]]:
+    async def one(call: LabelledCall, dial: Dial) -> list[dict[str, Any]]:
         async with room:
-            return await player.play(call, line)
+            return await player.play(call, dial)
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(call, line)) for call, line in calls]
+        tasks = [group.create_task(one(call, dial)) for call, dial in calls]
     return [task.result() for task in tasks]
 
 
-def _line(call: LabelledCall, index: int, origin: str, key: str, settings: Settings) -> Line:
+def _dial(call: LabelledCall, index: int, origin: str, key: str, settings: Settings) -> Dial:
     """Every other call comes by Twilio, less those whose transcripts Twilio's streams cannot carry."""
     told = any(isinstance(event, Transcript) for event in call.events)
     protocol = "native" if index % 2 or told else "twilio"
-    return LINES[protocol](Dialling(origin, call.call_id, call.customer_ref, key, settings))
+    return lambda: LINES[protocol](Dialling(origin, call.call_id, call.customer_ref, key, settings))
 
 
 _HEAD = f"{'call':24} {'truth':10} {'risk':>4} {'band':9} {'first':>6}  {'risk over time':{SPARK}} action: decision"

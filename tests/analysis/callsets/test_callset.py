@@ -13,7 +13,7 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from voiceguard.analysis.callsets.callset import Dtmf, Intent, Transcript, read_callset, read_watchlist
+from voiceguard.analysis.callsets.callset import Drop, Dtmf, Intent, Transcript, read_callset, read_watchlist
 from voiceguard.errors import AudioFileError, ConfigurationError
 
 CALL: dict[str, Any] = {
@@ -22,7 +22,7 @@ CALL: dict[str, Any] = {
     "events": [
         {"at_s": 1.0, "type": "transcript", "channel": "caller", "text": "line\u2028break"},
         {"at_s": 2.0, "type": "intent", "action": "refund", "parameters": {"amount": "5"}},
-        {"at_s": 3.0, "type": "dtmf", "digits": "<otp>"},
+        {"at_s": 3.0, "type": "dtmf", "digits": "<otp>"}, {"at_s": 4.0, "type": "drop", "for_s": 1.5},
     ],
 }
 
@@ -43,11 +43,11 @@ def test_folder_and_file_are_the_same(tmp_path: Path) -> None:
     assert [("c1", tmp_path / "c1.wav"), ("c2", tmp_path / "c1.wav")] == [(call.call_id, call.audio) for call in calls]
 
 
-def test_events_are_of_three_types(tmp_path: Path) -> None:
+def test_events_are_of_four_types(tmp_path: Path) -> None:
     """Each with its own fields; a line separator of Unicode inside a text ends no line."""
     (call,) = read_callset(kept(tmp_path, CALL))
 
-    assert [Transcript, Intent, Dtmf] == [type(event) for event in call.events]
+    assert [Transcript, Intent, Dtmf, Drop] == [type(event) for event in call.events]
     assert "line\u2028break" == call.events[0].text  # type: ignore[union-attr]
 
 
@@ -57,6 +57,7 @@ def test_events_are_of_three_types(tmp_path: Path) -> None:
     ({"spoof_from_s": float("inf")}, "spoof_from_s"),
     ({"events": [{"at_s": float("nan"), "type": "dtmf", "digits": "1"}]}, "events.0"),
     ({"events": [{"at_s": 1, "type": "dtmf", "digits": "12x"}]}, "events.0"),
+    ({"events": [{"at_s": 1, "type": "drop", "for_s": -1}]}, "events.0"),
     ({"events": [{"at_s": 1, "type": "song"}]}, "events.0"), ({"call_id": ""}, "call_id"),
 ])
 def test_mistake_names_line_and_field(change: dict[str, Any], place: str, tmp_path: Path) -> None:

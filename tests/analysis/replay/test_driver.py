@@ -12,7 +12,7 @@ import pytest
 from tests.analysis.calls import SAMPLES
 from voiceguard.adapters.models.detectors import Detectors, load_detectors
 from voiceguard.adapters.policy_files import read_policy
-from voiceguard.analysis.callsets.callset import LabelledCall, read_callset
+from voiceguard.analysis.callsets.callset import Drop, LabelledCall, read_callset
 from voiceguard.analysis.replay.driver import replay
 from voiceguard.analysis.results import CallResult
 from voiceguard.errors import ModelError
@@ -48,12 +48,22 @@ def replayed(call: LabelledCall, detectors: Detectors) -> CallResult:
     return replay(call, [POLICY], settings=Settings(), detectors=detectors)
 
 
-@pytest.mark.parametrize("name", ["03-wrong-codes", "05-synthetic-piper", "08-too-little-speech"])
+@pytest.mark.parametrize("name", ["03-wrong-codes", "05-synthetic-piper", "08-too-little-speech", "12-resumed"])
 def test_decides_as_the_samples_demand(name: str, shipped: Detectors) -> None:
     """The demonstration holds the live server to the same expectations."""
     (run,) = replayed(CALLS[name], shipped).runs
 
     assert dict(CALLS[name].expect) == {action: one.decision.value for action, one in run.last().items()}
+
+
+def test_what_is_said_while_the_stream_is_away_is_not_heard(shipped: Detectors) -> None:
+    """Less net speech than without the drop, and the number is not honest before enough is heard again."""
+    call, quick = CALLS["01-balance"], scripted(shipped)
+    drop = Drop(at_s=25.0, type="drop", for_s=10.0)
+    whole, broken = replayed(call, quick), replayed(call.model_copy(update={"events": (drop, *call.events)}), quick)
+
+    assert broken.net_speech_s < whole.net_speech_s - 3
+    assert RiskState.INCONCLUSIVE in {point.state for point in broken.runs[0].line if point.at_s > 25}
 
 
 def test_same_call_same_result(shipped: Detectors) -> None:

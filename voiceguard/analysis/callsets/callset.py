@@ -51,6 +51,18 @@ class Dtmf(_Strict):
     digits: Annotated[str, Field(pattern=r"^(<otp>|[0-9*#A-D]+)$")]
 
 
+class Drop(_Strict):
+    """The stream breaks, and another one of the same call id comes `for_s` seconds later; what is said meanwhile is
+    lost."""
+
+    at_s: Seconds
+    type: Literal["drop"]
+    for_s: Seconds
+
+
+Event = Intent | Transcript | Dtmf | Drop
+
+
 class LabelledCall(_Strict):
     """One line of a call set."""
 
@@ -60,7 +72,7 @@ class LabelledCall(_Strict):
     label: Literal["genuine", "synthetic", "takeover", "mixed"]
     spoof_from_s: Seconds | None = None
     customer_ref: str | None = None
-    events: tuple[Annotated[Intent | Transcript | Dtmf, Field(discriminator="type")], ...] = ()
+    events: tuple[Annotated[Event, Field(discriminator="type")], ...] = ()
     expect: Mapping[str, Literal["allow", "step_up", "handover", "deny"]] = {}
     """Last decision wanted on each action."""
     tags: Mapping[str, str] = {}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from voiceguard.adapters.models.detectors import Detectors
-from voiceguard.analysis.callsets.callset import Dtmf, Intent, LabelledCall, Transcript
+from voiceguard.analysis.callsets.callset import Drop, Dtmf, Event, Intent, LabelledCall, Transcript
 from voiceguard.analysis.results import CallResult, Decided, Noted, Point, Run
 from voiceguard.call import Call
 from voiceguard.codecs import g711
@@ -136,6 +136,8 @@ class _Player:
             reader=detectors.reader, check=detectors.check,
         )
         self._at_s = 0.0
+        self._back_s = 0.0
+        """When the newest stream began."""
         self._asked: dict[str, float] = {}
         self._code: str | None = None
         self._line: list[Point] = []
@@ -154,7 +156,8 @@ class _Player:
                 self._do(events.pop(0))
             if start % RATE_HZ == 0:
                 self._take(TimePassed())
-            self._take(AudioReceived("caller", start, payload[start : start + _FRAME]))
+            if self._at_s >= self._back_s:
+                self._take(AudioReceived("caller", start, payload[start : start + _FRAME]))
         self._at_s = len(payload) / RATE_HZ
         for event in events:
             self._do(event)
@@ -164,7 +167,7 @@ class _Player:
             notes=tuple(self._notes),
         )
 
-    def _do(self, event: Intent | Transcript | Dtmf) -> None:
+    def _do(self, event: Event) -> None:
         match event:
             case Intent():
                 action_id = f"action-{len(self._asked) + 1}"
@@ -177,6 +180,9 @@ class _Player:
                 # Where no code was sent, there is nothing to key.
                 for digit in (self._code or "") if event.digits == "<otp>" else event.digits:
                     self._take(DtmfReceived("caller", digit))
+            case Drop():
+                self._back_s = self._at_s + event.for_s
+                self._take(self._started)
 
     def _take(self, event: CallInput) -> None:
         """One event in, and every request for a score answered until there are none."""
