@@ -53,8 +53,11 @@ class AuditSeal:
             await self._tell(self.marks.line(mark))
         return mark
 
-    async def accept_restore(self, *, by: str, reason: str, now: float) -> Closed | None:
+    async def accept_restore(
+        self, *, by: str, reason: str, now: float, is_copy: bool = False
+    ) -> Closed | None:
         """Go on from the database as it is; None when it leads to the mark, so that there is nothing to accept.
+        `is_copy`: the mark was brought back with the database, and says nothing of what came after it.
 
         Raises StoreError, OSError, and VoiceguardError where the witness was not told.
         """
@@ -62,11 +65,14 @@ class AuditSeal:
             lost = self.marks.newest()
         except NotAMark:
             lost = None
-        try:
-            await self.demand()
-            return None
-        except (AuditBroken, NotAMark):
-            pass
+        if is_copy:
+            lost = None
+        else:
+            try:
+                await self.demand()
+                return None
+            except (AuditBroken, NotAMark):
+                pass
         mark, closed = await self._audit.accept_restore(
             self._keys.sign, lost, by=by, reason=reason, now=now, retired_keys=sorted(self._keys.retired)
         )

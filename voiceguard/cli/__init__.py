@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from voiceguard.cli import (
     access,
     audit,
+    backup,
     bench,
     compliance,
     config,
@@ -58,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in (
         live, recordings, bench, policies, audit, operators, customers, people, voices, privacy, compliance, config,
-        access, webhooks,
+        access, webhooks, backup,
     ):
         group.add(commands)
     return parser
