@@ -80,6 +80,8 @@ TESTED_ELSEWHERE = {
     "voiceguard/adapters/facts.py": "tests/cli/test_compliance.py",
     "voiceguard/adapters/store/facts.py": "tests/cli/test_compliance.py",
     "voiceguard/privacy/compliance_report.py": "tests/cli/test_compliance.py",
+    "voiceguard/server/docs_page.py": "tests/server/test_openapi.py",
+    "voiceguard/server/api/documents.py": "tests/server/test_openapi.py",
     "voiceguard/server/connections.py": "tests/server/access/test_revocation.py",
 }
 """Modules without a test file of their own name, and the one that covers them."""

@@ -1,4 +1,4 @@
-"""Commands of the configuration: config show, check, schema."""
+"""Commands of the configuration and the interface: config show, check, schema; openapi."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def add(commands: Any) -> None:
     schema.add_argument("--format", choices=("json", "markdown"), default="json")
     for command in (show, check):
         take_config(command)
+    new_command(commands, "openapi", _openapi, "the HTTP API as an OpenAPI 3.1 document, as docs/openapi.json has it")
 
 
 def _show(options: argparse.Namespace) -> bool:
@@ -84,6 +85,13 @@ def _schema(options: argparse.Namespace) -> bool:
     from voiceguard.settings.catalogue import as_markdown
 
     print(json.dumps(Settings.model_json_schema(), indent=2) if options.format == "json" else as_markdown(), end="")
+    return True
+
+
+def _openapi(_: argparse.Namespace) -> bool:
+    from voiceguard.server.app import documented
+
+    print(json.dumps(documented(), indent=1, sort_keys=True))
     return True
 
 

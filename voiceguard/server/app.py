@@ -51,12 +51,24 @@ from voiceguard.server.access import oidc, sign_in, users
 from voiceguard.server.access.authenticate import authorise
 from voiceguard.server.access.fields import with_named_fields
 from voiceguard.server.access.rules import Role
-from voiceguard.server.api import actions, calls, consents, customers, labels, registrations, screen, voices, webhooks
+from voiceguard.server.api import (
+    actions,
+    calls,
+    consents,
+    customers,
+    documents,
+    labels,
+    registrations,
+    screen,
+    voices,
+    webhooks,
+)
 from voiceguard.server.connections import LOOK_S, Connections
 from voiceguard.server.context import WebContext
 from voiceguard.server.draining import draining
 from voiceguard.server.forwarding import forward_to_owner
 from voiceguard.server.middleware import HEADERS, guarded_by_limits
+from voiceguard.server.openapi import document
 from voiceguard.server.port.census import BACKLOG, Census
 from voiceguard.server.port.http import BoundedHttp
 from voiceguard.server.port.tls import tls_context
@@ -166,6 +178,13 @@ def _check(settings: Settings) -> None:
         raise ConfigurationError(f"oidc.roles names roles that there are not: {', '.join(sorted(strange))}")
 
 
+def documented() -> dict[str, Any]:
+    """The OpenAPI document of every route; needs no models, settings or store."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    _mount(app)
+    return document(app.routes)
+
+
 def _mount(app: FastAPI) -> None:
     """Every route, what errors become, and what each request passes."""
     problems.install(app)
@@ -173,6 +192,7 @@ def _mount(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _fault)
     for part in (
         actions, voices, labels, calls, sign_in, oidc, users, registrations, screen, consents, customers, webhooks,
+        documents,
     ):
         app.include_router(part.router)
     for path, endpoint in streams.ROUTES.items():

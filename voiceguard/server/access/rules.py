@@ -136,6 +136,8 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
     ("GET", "/readyz"): PUBLIC,
     ("GET", "/.well-known/jwks.json"): PUBLIC,
     ("GET", "/console"): PUBLIC,
+    ("GET", "/openapi.json"): _rule("docs", *PEOPLE),
+    ("GET", "/docs"): _rule(None, *PEOPLE),
 })
 """Method (WS for a websocket) and path to who may."""
 
