@@ -35,7 +35,6 @@ from voiceguard.events import (
     DtmfReceived,
     EarlierStream,
     HandoverAnswered,
-    IntentNoticed,
     KnownVoices,
     ListSource,
     MarkReceived,
@@ -51,9 +50,7 @@ from voiceguard.events import (
     ScoreMissing,
     ScoreReceived,
     ScoreRequested,
-    TextFlagged,
     TimePassed,
-    TranscriptMasked,
     TranscriptReceived,
     Voice,
     VoiceAsked,
@@ -68,8 +65,8 @@ from voiceguard.privacy.consent import Agreement
 from voiceguard.risk import RiskModel, SpeakerChange, hand_over
 from voiceguard.settings import Settings
 from voiceguard.speech import SpeechCheck, SpeechTrack, WindowSpec
+from voiceguard.text.heard import Words
 from voiceguard.text.reader import Reader
-from voiceguard.text.turns import Turns
 
 Score = ScoreReceived | ScoreMissing
 Question = ActionRequested | CodeEntered | HandoverAnswered | DtmfReceived | VoiceAsked | TimePassed
@@ -99,7 +96,7 @@ class Call:
     ) -> None:
         self._streams = 0
         self._agreed = Agreement(started.consent, settings.require_consent, settings.require_transcript_consent)
-        self._reader, self._turns = reader or Reader(), Turns()
+        self._words = Words(reader or Reader())
         self._known = known or KnownVoices()
         self._told: set[object] = set()
         """Changes and matches of the voice that were told, so that each is told once."""
@@ -118,7 +115,6 @@ class Call:
             wrong_codes=earlier.wrong_codes if earlier else 0, second_approver=settings.desk.second_approver,
         )
         self._paused = False
-        self._injection = False
         self._windows: deque[tuple[int, Window]] = deque()
         """Windows whose evidence is not in yet, oldest first."""
         self._scores: dict[int, Score] = {}
@@ -130,6 +126,9 @@ class Call:
 
     def receive(self, event: CallInput, now: float) -> list[Outcome]:
         """What follows from one event; `now` is Unix seconds. Raises PeerError for audio its encoding cannot hold."""
+        return [*self._words.screen(event, self._track.at_s), *self._take_event(event, now)]
+
+    def _take_event(self, event: CallInput, now: float) -> list[Outcome]:
         match event:
             case CallStarted():
                 return [self._take_stream(event)]
@@ -202,7 +201,8 @@ class Call:
         for purpose, voices in (("enrol", "voiceprint"), ("link", "others")):
             if purpose in changed.withdrawn:
                 self._known = replace(self._known, **{voices: None})
-        self._turns = self._turns if self._agreed.reads else Turns()
+        if not self._agreed.reads:
+            self._words.forget()
         if heard and not analyses:
             self._track.forget()
             self._speaker_change = SpeakerChange(self._unlike)
@@ -211,7 +211,7 @@ class Call:
         if heard == analyses:
             return []
         self._risk = self._risk_model.risk(self._track.at_s, self._track.net_s)
-        moved = self._engine.risk_changed(self._risk, consent=analyses, injection=self._injection, now=now)
+        moved = self._engine.risk_changed(self._risk, consent=analyses, injection=self._words.injection, now=now)
         return [RiskChanged(self._risk), *moved, *self._answer_held(now)]
 
     # ── audio → windows ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -280,7 +280,7 @@ class Call:
             )
             outcomes.append(RiskChanged(self._risk))
             outcomes += self._engine.risk_changed(
-                self._risk, consent=self._agreed.analyses, injection=self._injection, now=now
+                self._risk, consent=self._agreed.analyses, injection=self._words.injection, now=now
             )
             outcomes += self._answer_held(now)
         return outcomes
@@ -358,7 +358,7 @@ class Call:
         return outcomes
 
     def _answer(self, question: Question, risk: Risk, now: float) -> Sequence[Outcome]:
-        agreed, injection = self._agreed, self._injection
+        agreed, injection = self._agreed, self._words.injection
         if isinstance(question, VoiceAsked):
             enrols = "enrol" in agreed.given
             return [hand_over(question, self._speaker_change, risk, consent=enrols, options=self._enrolment)]
@@ -381,18 +381,7 @@ class Call:
     # ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _read(self, heard: TranscriptReceived) -> list[Outcome]:
-        """Nothing but the screen sees the text unmasked. What a text says never decides; orders in it are noted."""
-        if not self._agreed.reads:
-            return []
-        at_s = self._track.at_s
-        text = self._turns.mask(heard.text, at_s)
-        outcomes: list[Outcome] = [TranscriptMasked(heard.channel, at_s, text)]
-        if rules := self._reader.rules(heard.text):  # masking could hide what makes an order one
-            self._injection = True
-            outcomes.append(TextFlagged(heard.channel, at_s, rules, text))
-        elif heard.channel == "caller":
-            outcomes += [IntentNoticed(action, at_s) for action in self._reader.actions(text)]
-        return outcomes
+        return self._words.read(heard, self._track.at_s) if self._agreed.reads else []
 
     def _noted(self, channel: str | None, kind: str, samples: int) -> MediaNoted:
         return MediaNoted(channel, kind, self._track.at_s, 1000.0 * samples / self._wire_rate_hz)  # type: ignore[arg-type]

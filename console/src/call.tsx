@@ -6,7 +6,7 @@ import { HandoverCard } from "./handover";
 import { open } from "./need";
 import { RiskLine } from "./riskline";
 import type { Call, CallEvent, Risk, Role, Thresholds } from "./types";
-import { clock, endWord, evidenceWord, mediaWord, noteWord, oddsWord, plain, riskNote, riskWord, sourceName, timeOfDay } from "./words";
+import { clock, endWord, evidenceWord, mediaWord, noteWord, oddsWord, marksWord, plain, riskNote, riskWord, sourceName, textSource, timeOfDay } from "./words";
 
 /** Notes shown of a call, the latest. */
 const NOTES = 60;
@@ -87,7 +87,7 @@ function Why({ call }: { call: Call }) {
         <div class="source flag" key={`flag${index}`}>
           <p>Instruction to the system heard, not obeyed</p>
           <q>{flag.text as string}</q>
-          <p class="sub">{clock(flag.at_s)} · {flag.channel as string} · {(flag.rules as string[]).map(plain).join(", ")}</p>
+          <p class="sub">{clock(flag.at_s)} · {textSource(flag)} · {(flag.rules as string[]).map(plain).join(", ")}</p>
         </div>
       ))}
       {!evidence.length && !flags.length && <p class="empty">No evidence yet.</p>}
@@ -116,7 +116,7 @@ function Notes({ call }: { call: Call }) {
     <ol class="notes" tabIndex={0} aria-label="Heard and noted, newest first">
       {rows.slice(-NOTES).map((event, index) => ({ event, key: rows.length - index })).reverse().map(({ event, key }) => {
         const { lead, text } = noteWord(event);
-        return <li key={key} data-kind={event.kind}><span class="at">{clock(event.at_s)}</span><span>{lead && <b>{lead} </b>}{text}</span></li>;
+        return <li key={key} data-kind={event.kind}><span class="at">{clock(event.at_s)}</span><span title={marksWord(text)}>{lead && <b>{lead} </b>}{text}{marksWord(text) && <span class="unseen"> ({marksWord(text)})</span>}</span></li>;
       })}
     </ol>
   );

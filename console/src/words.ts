@@ -41,6 +41,14 @@ const ENDS: Record<string, string> = {
   stopped: "Call ended", vanished: "Connection lost", stalled: "No more audio came", protocol_error: "Closed after a protocol error", revoked: "Its key was revoked",
   shutdown: "The service was stopped",
 };
+const WRITTEN: Record<string, string> = {
+  metadata: "what the platform wrote beside the call", parameters: "what was written with an action", reason: "a reason that was given",
+  note: "a note on the call", wording: "the wording of a consent",
+};
+const MARKS: Record<string, string> = {
+  email: "an e-mail address", iban: "a bank account number", card: "a card number", id: "a national identity number", phone: "a telephone number",
+  date: "a date", code: "a reference with letters and digits", number: "a number", address: "an address", name: "a name",
+};
 const MATCHES: Record<string, string> = {
   watchlist: "Resembles a voice on the watch list, entry",
   linked_voice: "Resembles the voice of another customer's call,",
@@ -97,11 +105,25 @@ export function oddsWord(contribution: number): string {
   return contribution > 0 ? `makes fraud ${times} times likelier` : `makes fraud ${times} times less likely`;
 }
 
+/** Where a text came in: who said it, or what it stood in. */
+export const textSource = ({ channel, source }: CallEvent) => (channel as string | null) ?? WRITTEN[source as string] ?? "text";
+
+/** How sure the classifier is of a wish; a rule that heard it says nothing more. */
+function certaintyWord(certainty = 1): string {
+  return certainty < 1 ? ` (${certainty < 0.5 ? "perhaps" : certainty < 0.8 ? "likely" : "very likely"}, ${Math.round(100 * certainty)}%)` : "";
+}
+
+/** What the marks in a masked text stand for, in words; empty where there is none. */
+export function marksWord(text: string): string {
+  const found = new Set([...text.matchAll(/\[(\w+?)(?:-\d+)?\]/g)].map(([, kind]) => MARKS[kind!]).filter(Boolean));
+  return found.size ? `Hidden: ${[...found].join(", ")}` : "";
+}
+
 export function noteWord(event: CallEvent): { lead: string; text: string } {
   switch (event.kind) {
     case "transcript": return { lead: `${capital(event.channel as string)}:`, text: event.text as string };
-    case "flag": return { lead: `${capital(event.channel as string)}, an instruction that was not obeyed:`, text: `“${event.text as string}”` };
-    case "intent": return { lead: "", text: `Sounds like a request for ${plain(event.action as string)}` };
+    case "flag": return { lead: `${capital(textSource(event))}, an instruction that was not obeyed:`, text: `“${event.text as string}”` };
+    case "intent": return { lead: "", text: `Sounds like a request for ${plain(event.action as string)}${certaintyWord(event.certainty as number | undefined)}` };
     case "voice_changed": return { lead: `Another voice speaks since ${clock(event.since_s as number)}`, text: "" };
     case "voice_matched": return { lead: `${MATCHES[event.source as string] ?? plain(event.source as string)} ${(event.entry_id as string).slice(0, 12)}`, text: "" };
     case "media": return { lead: "", text: `${mediaWord(event.media as string)}${event.ms ? `, ${Math.round(event.ms as number)} ms` : ""}${event.channel ? ` (${event.channel as string})` : ""}` };

@@ -197,11 +197,17 @@ class CodeToDeliver:
     expires_at: float
 
 
+TextSource = Literal["transcript", "metadata", "parameters", "reason", "note", "wording"]
+"""Where a text came in."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextFlagged:
-    """A transcript that holds an injected instruction; text is masked."""
+    """A text that holds an injected instruction; text is masked."""
 
-    channel: Channel
+    source: TextSource
+    channel: Channel | None
+    """Who said it; None where it was written."""
     at_s: float
     rules: tuple[str, ...]
     masked_text: str = field(repr=False)
@@ -213,6 +219,8 @@ class IntentNoticed:
 
     action: str
     at_s: float
+    certainty: float = 1.0
+    """The classifier's probability; 1 where a rule heard it."""
 
 
 @dataclass(frozen=True, slots=True)

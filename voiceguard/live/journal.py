@@ -7,13 +7,14 @@ from typing import Any
 
 import structlog
 
-from voiceguard.events import ActionDecided, CallStarted, MediaNoted, Risk
+from voiceguard.events import ActionDecided, CallStarted, MediaNoted, Risk, TextFlagged, TranscriptMasked
 from voiceguard.live.context import LiveContext
 from voiceguard.live.feed import CallView
 from voiceguard.live.handovers import Handovers
 from voiceguard.live.messages import risk_body
 from voiceguard.live.notes import Note, event_of, record_of
 from voiceguard.live.recorder import Recorder
+from voiceguard.text.pii import marks
 
 log = structlog.get_logger()
 
@@ -33,9 +34,21 @@ class Journal:
         if (event := event_of(note)) is not None:
             kind, at_s, facts = event
             self._view.add_event(kind, at_s, **facts)
-        if isinstance(note, MediaNoted) and note.kind not in ("paused", "resumed"):
-            self._context.metrics.media_ms.labels(note.kind).inc(note.ms)
+        self._count(note)
         self._changed()
+
+    def _count(self, note: Note) -> None:
+        metrics = self._context.metrics
+        match note:
+            case TextFlagged(source):
+                metrics.orders.labels(source).inc()
+            case TranscriptMasked(text=text):
+                for kind in marks(text):
+                    metrics.masked.labels(kind).inc()
+            case MediaNoted(kind=kind, ms=ms) if kind not in ("paused", "resumed"):
+                metrics.media_ms.labels(kind).inc(ms)
+            case _:
+                pass
 
     def risk(self, risk: Risk) -> Mapping[str, Any]:
         """Record and show a risk; returns its `risk` message."""

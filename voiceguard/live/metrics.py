@@ -39,6 +39,12 @@ class Metrics:
         self.decisions = Counter("voiceguard_decisions", "Decisions told.", ["tier", "decision"], registry=registry)
         self.orphans = Counter("voiceguard_handovers_orphaned", "Handovers that nobody held.", ["tier"],
                                registry=registry)
+        self.orders = Counter("voiceguard_orders_heard", "Texts that hold an order to the system.", ["source"],
+                              registry=registry)
+        self.masked = Counter("voiceguard_masked", "Personal data masked in transcripts and screened texts.", ["kind"],
+                              registry=registry)
+        self.leaks = Counter("voiceguard_leaks", "Personal data in outbound texts that no fact covers.", ["kind"],
+                             registry=registry)
         self.media_ms = Counter("voiceguard_media_faults_milliseconds", "Audio lost, repeated or late.", ["kind"],
                                 registry=registry)
         self.provider_refused = Counter(

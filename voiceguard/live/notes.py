@@ -25,10 +25,10 @@ Note = (
 def record_of(note: Note) -> tuple[str, Mapping[str, Any]] | None:
     """Kind and facts for the call's chain; None for what is never recorded."""
     match note:
-        case TextFlagged(channel, at_s, rules):
-            return "text_flagged", {"channel": channel, "at_s": at_s, "rules": list(rules)}
-        case IntentNoticed(action, at_s):
-            return "intent_noticed", {"action": action, "at_s": at_s}
+        case TextFlagged(source, channel, at_s, rules):
+            return "text_flagged", {"source": source, "channel": channel, "at_s": at_s, "rules": list(rules)}
+        case IntentNoticed(action, at_s, certainty):
+            return "intent_noticed", {"action": action, "at_s": at_s, "certainty": certainty}
         case TranscriptMasked():
             return None
         case ShadowRuled():
@@ -47,10 +47,10 @@ def record_of(note: Note) -> tuple[str, Mapping[str, Any]] | None:
 def event_of(note: Note) -> tuple[str, float, Mapping[str, Any]] | None:
     """Kind, media time and facts for the live feed; None for what people are not shown."""
     match note:
-        case TextFlagged(channel, at_s, rules, text):
-            return "flag", at_s, {"channel": channel, "rules": rules, "text": text}
-        case IntentNoticed(action, at_s):
-            return "intent", at_s, {"action": action}
+        case TextFlagged(source, channel, at_s, rules, text):
+            return "flag", at_s, {"source": source, "channel": channel, "rules": rules, "text": text}
+        case IntentNoticed(action, at_s, certainty):
+            return "intent", at_s, {"action": action, "certainty": certainty}
         case TranscriptMasked(channel, at_s, text):
             return "transcript", at_s, {"channel": channel, "text": text}
         case VoiceChanged(at_s, since_s, llr):

@@ -56,7 +56,7 @@ _ROWS: Final[tuple[tuple[Kind, str, str, str], ...]] = (
      "consent consents consent_id given given_at wording withdrawn withdrawn_at withdrawn_by"),
     ("personal", "what the caller wants done", CONTRACT, "action action_id actions parameters said asked"),
     ("personal", "words of the call: masked before anybody sees them, kept nowhere", FRAUD,
-     "text masked_text masked facts leaks allow injection instructions_heard"),
+     "text masked_text masked facts leaks allow injection instructions_heard certainty"),
     ("personal", "words of the call as the platform sends them: read in memory and masked", FRAUD, "raw_text"),
     ("personal", "how the voice of the call was judged", FRAUD,
      "risk score band state evidence source llr weight contribution contributions windows net_speech_s media_s "

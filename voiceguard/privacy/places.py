@@ -70,8 +70,8 @@ EVENTS: Final = _in_memory("event", {
                      "confirmed_by:person",
     "ShadowRuled": "action_id action tier decision rule reasons policy live:decision risk",
     "CodeToDeliver": "action_id customer_ref action code expires_at",
-    "TextFlagged": "channel at_s rules masked_text",
-    "IntentNoticed": "action at_s",
+    "TextFlagged": "source:kind channel at_s rules masked_text",
+    "IntentNoticed": "action at_s certainty",
     "TranscriptMasked": "channel at_s text",
     "MediaNoted": "channel kind at_s ms",
     "VoiceChanged": "at_s since_s llr",
@@ -207,7 +207,7 @@ MESSAGES: Final = (
         "live call": "call_id customer_ref started_at ended at_s risk line_from line contributions events_from events "
                      "speech_from speech handovers",
         "live event": "kind at_s action_id action tier decision state reasons rule challenge person channel text rules "
-                      "since_s llr source entry_id media:kind ms verdict author given withdrawn",
+                      "since_s llr source certainty entry_id media:kind ms verdict author given withdrawn",
         "live handover": "action_id action tier source:rule reasons offered_at:at taken_by approved_by orphaned_at:at "
                          "outcome prepared_by:person",
     }, "WS /v1/live", _DESK),
@@ -267,8 +267,8 @@ OUTSIDE: Final = (
     Place("log line", "event level timestamp call_id protocol key:key_name job worker code:cause reason:cause status "
           "method:kind route error where address data_dir database policy models version count seconds", "log",
           "standard error of the process, in the clear", "operator", "standard error"),
-    Place("metric labels", "task quantity:kind reason:cause decision:tier code:cause kind job worker tier outcome", "",
-          "counted in memory, names nobody", "admin metrics", "GET /metrics"),
+    Place("metric labels", "task quantity:kind reason:cause decision:tier code:cause kind job worker tier outcome "
+          "source:kind", "", "counted in memory, names nobody", "admin metrics", "GET /metrics"),
     Place("webhook code delivery", "customer_ref action action_id code expires_at tenant", "", "", "customer",
           "otp_webhook_url"),
     *(Place(f"webhook {name}", f"call_id {fields}".strip(), "", "", "subscriber", "webhooks") for name, fields in {

@@ -64,6 +64,7 @@ _SECRET = re.compile(
 _TOKEN = re.compile(r"\w{5,}")
 _ALTERNATING = re.compile(r"\d[^\W\d_]+\d")
 _SEPARATORS = re.compile(r"[ .-]")
+_MARK = re.compile(r"\[(email|iban|card|id|phone|date|code|number|address|name)(?:-\d{1,3})?\]")
 _CARD_DIGITS = range(12, 20)
 
 
@@ -79,6 +80,11 @@ def mask(text: str) -> str:
     while (masked := _mask_once(kept)) != kept:
         kept = masked
     return kept
+
+
+def marks(masked: str) -> list[str]:
+    """Kinds of the marks in a masked text, each as often as it stands there."""
+    return _MARK.findall(masked)
 
 
 def _mask_once(text: str) -> str:

@@ -13,6 +13,8 @@ from voiceguard.text.pii import mask
 SOUNDS_LIKE_ORDER = "sounds_like_order"
 """The rule's name where only the classifier heard an order."""
 
+SENTENCE_WORDS = 4
+"""Words of a written text from which the classifier reads it."""
 _MARK = re.compile(r"\[[a-z]+\]")
 
 
@@ -38,6 +40,10 @@ class Reader:
         if found or self.orders is None:
             return found
         return (SOUNDS_LIKE_ORDER,) if self.orders.hear(prompt_injection.one_form(text)) else ()
+
+    def written_rules(self, text: str) -> tuple[str, ...]:
+        """As `rules`, for what is written: names and values of a few words are no sentence for the classifier."""
+        return self.rules(text) if len(text.split()) >= SENTENCE_WORDS else prompt_injection.screen(text)
 
 
 @dataclass(frozen=True)

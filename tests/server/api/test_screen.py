@@ -21,9 +21,9 @@ def test_what_comes_in_and_what_goes_out(tmp_path: Path) -> None:
             {"direction": "outbound", "text": "it is 48214", "facts": ["48213"]},
             {"direction": "sideways", "text": ""}, {"direction": "inbound", "text": "x" * 70000},
         ]
-        return [await api.post("/v1/screen", json=body) for body in bodies]
+        return [await api.post("/v1/screen", json=body) for body in bodies], served.service.metrics.text()
 
-    answers = on(tmp_path, use)
+    answers, metrics = on(tmp_path, use)
     assert [200, 200, 200, 200, 422, 413] == [answer.status_code for answer in answers]
     assert {
         "masked": "I want a refund on [card]", "injection": False, "rules": [], "actions": ["refund"], "leaks": [],
@@ -31,3 +31,6 @@ def test_what_comes_in_and_what_goes_out(tmp_path: Path) -> None:
     } == answers[0].json()
     assert [False, True, False] == [answer.json()["allow"] for answer in answers[1:4]]
     assert ["number"] == answers[3].json()["leaks"]
+    for line in ('orders_heard_total{source="screen"} 1.0', 'masked_total{kind="card"} 1.0',
+                 'leaks_total{kind="number"} 1.0'):
+        assert f"voiceguard_{line}" in metrics

@@ -17,6 +17,7 @@ from voiceguard.server import answers
 from voiceguard.server.access.authenticate import CheckedRoute
 from voiceguard.server.access.principal import KeptCall, PrincipalOf
 from voiceguard.server.api.actions import check_tier
+from voiceguard.server.api.notes import take_note
 from voiceguard.server.api.spectrogram import described, spectrogram
 from voiceguard.server.api.voices import ask_voice
 from voiceguard.server.problems import Problem
@@ -101,7 +102,7 @@ async def look(call_id: KeptCall, service: ServiceOf, principal: PrincipalOf, re
 @router.post("/v1/calls/{call_id}/watchlist/proposal", response_model=answers.ListEntry, status_code=201)
 async def propose(call_id: KeptCall, body: Proposal, service: ServiceOf, principal: PrincipalOf) -> dict[str, Any]:
     """Propose the voice that speaks now for the watch list: it counts from when somebody else has reviewed it."""
-    reason = mask(body.reason)
+    reason = await take_note(service, "reason", body.reason, call_id)
     taken, _ = await ask_voice(service, call_id, "watchlist", principal.name)
     assert taken.voice is not None
     entry_id = await service.live.voices.voices.list_voice(

@@ -10,10 +10,10 @@ from pydantic import Field, model_validator
 from voiceguard.server import answers
 from voiceguard.server.access.authenticate import CheckedRoute
 from voiceguard.server.access.principal import Principal, PrincipalOf
+from voiceguard.server.api.notes import take_note
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
 from voiceguard.server.schemas import Body, Identifier, ServiceOf, Short
-from voiceguard.text.pii import mask
 
 router = APIRouter(route_class=CheckedRoute)
 DAY_S = 86400.0
@@ -68,6 +68,7 @@ async def give(body: Agreed, service: ServiceOf, who: PrincipalOf) -> dict[str, 
     expires_at = None if body.expires_days is None else now + DAY_S * body.expires_days
     whose = _whose(body, who)
     await _known_call(service, whose["call_id"])
+    await take_note(service, "wording", body.wording, whose["call_id"])
     consent_id = await service.store.consents.give(
         body.purpose, source=source, wording=body.wording, author=author, now=now, expires_at=expires_at, **whose
     )
@@ -81,8 +82,9 @@ async def withdraw(body: Withdrawn, service: ServiceOf, who: PrincipalOf) -> Non
     what was kept for it is erased."""
     whose, (source, author) = _whose(body, who), _by(who)
     await _known_call(service, whose["call_id"])
+    reason = await take_note(service, "reason", body.reason, whose["call_id"])
     await service.store.consents.withdraw(
-        body.purpose, source=source, author=author, reason=mask(body.reason), now=service.now(), **whose
+        body.purpose, source=source, author=author, reason=reason, now=service.now(), **whose
     )
     await service.registry.follow_consents()
 
@@ -99,8 +101,9 @@ async def withdraw_entry(
     ):
         raise Problem(404, "unknown_consent", "No such consent is in force.")
     source, author = _by(who)
+    reason = await take_note(service, "reason", reason, entry["call_id"])
     await service.store.consents.withdraw(
-        entry["purpose"], source=source, author=author, reason=mask(reason), now=service.now(),
+        entry["purpose"], source=source, author=author, reason=reason, now=service.now(),
         customer_ref=entry["customer_ref"], call_id=entry["call_id"],
     )
     await service.registry.follow_consents()

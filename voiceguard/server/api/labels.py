@@ -10,9 +10,9 @@ from pydantic import Field
 from voiceguard.server import answers
 from voiceguard.server.access.authenticate import CheckedRoute
 from voiceguard.server.access.principal import KeptCall, PrincipalOf
+from voiceguard.server.api.notes import take_note
 from voiceguard.server.problems import Problem
 from voiceguard.server.schemas import Body, ServiceOf
-from voiceguard.text.pii import mask
 
 router = APIRouter(route_class=CheckedRoute)
 
@@ -27,9 +27,9 @@ class Found(Body):
 @router.post("/v1/calls/{call_id}/verdict", response_model=answers.Verdict, status_code=201)
 async def give(call_id: KeptCall, body: Found, service: ServiceOf, principal: PrincipalOf) -> dict[str, Any]:
     """Keep a verdict on a call, live or over; what is personal in the note is masked."""
-    at = service.now()
+    at, note = service.now(), await take_note(service, "note", body.note, call_id)
     if not await service.store.labels.add(
-        call_id, body.verdict, author=principal.name, note=mask(body.note), at=at
+        call_id, body.verdict, author=principal.name, note=note, at=at
     ):
         raise Problem(404, "unknown_call", "No such call.")
     service.live.hub.note(call_id, "verdict", verdict=body.verdict, author=principal.name)
