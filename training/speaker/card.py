@@ -76,11 +76,15 @@ def change(circumstances: Mapping[str, Any]) -> Iterator[str]:
            " shipped threshold: false alarms an hour | within 6 s |")
     yield "|---|---|---|---|---|---|---|---|---|"
     for line, groups in circumstances.items():
-        for name, row in groups.items():
+        # A group without take-overs has no row.
+        for name, row in ((name, row) for name, row in groups.items() if row):
             once, shipped = row["at_false_alarms_per_hour"]["1"], row["shipped"]
-            delay = once["median_s"]
+            value, low, high = (
+                "never" if once["median_s"][key] is None else f"{once['median_s'][key]:.1f} s"
+                for key in ("value", "low", "high")
+            )
             yield (f"| {line} | {name.replace('_', ' ')} | {row['take_overs']} | {row['hours_of_one_voice']:.2f} |"
-                   f" {delay['value']:.1f} s ({delay['low']:.1f} to {delay['high']:.1f}) | {once['within_6_s']:.2f} |"
+                   f" {value} ({low} to {high}) | {once['within_6_s']:.2f} |"
                    f" {once['never']:.2f} | {shipped['false_alarms_per_hour']:.1f} | {shipped['within_6_s']:.2f} |")
 
 
