@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voiceguard.live.earlier import earlier_of
+from voiceguard.adapters.store import Store
+from voiceguard.live.earlier import earlier_of, end_lost
 
 
 def _risk(*contributions: float) -> dict[str, Any]:
@@ -44,3 +48,35 @@ def test_wrong_codes_are_never_more_than_were_recorded(rules: list[str]) -> None
     records = [_decision(rule, "challenged") for rule in rules]
 
     assert rules.count("wrong_code") == earlier_of(records).wrong_codes
+
+
+def test_end_lost_twice_at_once_writes_one_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers find the same dead one: both read the records before either writes."""
+    async def run() -> tuple[list[str], list[Any]]:
+        url = f"sqlite+aiosqlite:///{tmp_path / 'v.db'}"
+        async with Store.open(url) as one, Store.open(url) as two:
+            await one.calls.append("call-1", [{"kind": "started", "at": 1.0, "call_id": "call-1"}])
+            both = asyncio.Barrier(2)
+            for store in (one, two):
+                monkeypatch.setattr(store.calls, "events", _after(store.calls.events, both))
+            await asyncio.gather(*(end_lost(store, "call-1", 2.0) for store in (one, two)))
+            monkeypatch.undo()
+            kinds = [record["kind"] for record in await one.calls.events("call-1")]
+            return kinds, (await one.audit.verify(lambda *_: True, now=2.0)).faults
+
+    assert (["started", "ended"], []) == asyncio.run(run())
+
+
+def _after(read: Callable[[str], Awaitable[Any]], both: asyncio.Barrier) -> Callable[[str], Awaitable[Any]]:
+    """The first reading is over when both have read."""
+    is_first = True
+
+    async def held(call_id: str) -> Any:
+        nonlocal is_first
+        found = await read(call_id)
+        if is_first:
+            is_first = False
+            await both.wait()
+        return found
+
+    return held

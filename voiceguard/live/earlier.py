@@ -49,21 +49,30 @@ def earlier_of(records: Sequence[Mapping[str, Any]]) -> EarlierStream:
 
 
 async def end_lost(store: Store, call_id: str, now: float) -> None:
-    """End a call whose process died: challenges lapse, handovers are abandoned. Raises StoreError."""
-    records = await store.calls.events(call_id)
-    bounds = [record["kind"] for record in records if record["kind"] in ("started", "ended")]
-    if bounds[-1:] != ["started"]:
-        return
+    """End a call whose process died, once, however many workers do so: challenges lapse, handovers are abandoned.
+
+    Raises StoreError.
+    """
+    is_written = False
+    while not is_written:
+        records = await store.calls.events(call_id)
+        bounds = [record["kind"] for record in records if record["kind"] in ("started", "ended")]
+        if bounds[-1:] != ["started"]:
+            return
+        end = [*_ending(records, now), {"kind": "ended", "at": now, "reason": "lost"}]
+        is_written = await store.calls.append(call_id, end, after=len(records))
+
+
+def _ending(records: Sequence[Mapping[str, Any]], now: float) -> list[dict[str, Any]]:
     ending: list[dict[str, Any]] = [{
         **record, "at": now, "state": ActionState.LAPSED.value, "rule": "call_lost", "reasons": [_LOST],
         "challenge": None, "person": None,
     } for record in open_challenges(records)]
-    ending += [
+    return ending + [
         {"kind": "handover_ended", "at": now, "action_id": action_id, "outcome": "abandoned", "taken_by": [],
          "approved_by": []}
         for action_id in open_handovers(records)
     ]
-    await store.calls.append(call_id, [*ending, {"kind": "ended", "at": now, "reason": "lost"}])
 
 
 def open_challenges(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

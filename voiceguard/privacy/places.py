@@ -156,7 +156,8 @@ RECORDS: Final = (
     *_records({
         "person_added": "name roles tenant by", "person_roles": "name roles by", "person_reset": "name by",
         "person_disabled": "name by", "person_set_up": "name", "recovery_code_used": "name",
-        "signed_in": "name method:kind", "signed_out": "name", "guesses_blocked": "key:guesser tries seconds",
+        "signed_in": "name method:kind", "signed_out": "name",
+        "guesses_blocked": "key:guesser tries seconds unrecorded:count",
         "key_created": "name:key_name scopes by tenant key_kind:kind owner:person actions:tiers fields expires_at",
         "customer_unlocked": "customer_ref:subject wrong_codes by reason",
         "customers_added": "count by", "customer_removed": "customer_ref:subject by reason",

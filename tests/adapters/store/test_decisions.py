@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
-from tests.adapters.store.helpers import ALLOW, DENY, STARTED, decide, on, one_call, url
+from tests.adapters.store.helpers import ALLOW, DENY, ENDED, STARTED, decide, on, one_call, url
 from voiceguard.adapters.store import Store, StoreError
 from voiceguard.events import ActionDecided
 
@@ -68,3 +69,26 @@ def test_nothing_is_granted_for_a_customer_whom_nobody_knows(tmp_path: Path, dec
         return stands.rule, await store.customers.find("customer-1"), call["actions"][0]["decision"]
 
     assert on(tmp_path / "v.db", use) == ("customer_unknown", None, "deny")
+
+
+@pytest.mark.parametrize(("erased", "left"), [("customer-1", "jti-2"), ("customer-2", "jti-1")])
+def test_grants_of_a_call_id_that_was_used_again_die_with_their_own_customer(
+    tmp_path: Path, erased: str, left: str
+) -> None:
+    """The call's row names the newest customer alone; the grant of each is revoked with that customer, and no other."""
+    async def use(store: Store) -> list[bool]:
+        for number in (1, 2):
+            ref = f"customer-{number}"
+            await store.customers.upsert(ref)
+            await store.calls.append("call-1", [STARTED | {"customer_ref": ref, "metadata": {"line": "7"}}])
+            assert ALLOW.grant is not None
+            grant = replace(ALLOW.grant, jti=f"jti-{number}", customer_ref=ref)
+            await decide(store, replace(
+                ALLOW, action_id=f"a{number}", grant=grant, customer_ref=ref, accepted_totp_step=None
+            ))
+            await store.calls.append("call-1", [ENDED])
+        await store.customers.erase(erased, author="ann", reason="asked", now=200.0)
+        return [await store.decisions.redeem_grant(jti, 210.0) for jti in ("jti-1", "jti-2")]
+
+    cipher = Fernet(Fernet.generate_key())
+    assert [left == "jti-1", left == "jti-2"] == on(tmp_path / "v.db", use, cipher)

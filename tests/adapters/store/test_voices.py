@@ -183,3 +183,19 @@ def test_heard_voices_expire(tmp_path: Path) -> None:
     assert np.array_equal(HIS.embedding, voice.embedding)
     with closing(sqlite3.connect(tmp_path / "v.db")) as database:
         assert (0,) == database.execute("SELECT count(*) FROM heard_voices").fetchone()
+
+
+def test_reasons_of_people_are_masked(tmp_path: Path) -> None:
+    """Card numbers and mail addresses typed as a reason lie in no byte of the database."""
+    async def use(voices: Voices) -> None:
+        entry = await voices.list_voice(
+            HIS, Listing("fraud with 4111111111111111", 100.0, 10.0), call_id="call-1", author="ann", now=1.0
+        )
+        await voices.unlist(entry, author="ben", reason="asked by erika@example.org", now=2.0)
+        await enrol(voices)
+        await voices.forget_voiceprint("customer-1", author="ann", reason="it is 4111 1111 1111 1111", now=3.0)
+
+    using(tmp_path, use)
+    kept = file(tmp_path)
+    assert b"fraud with" in kept and b"asked by" in kept
+    assert not any(word in kept for word in (b"4111111111111111", b"4111 1111", b"erika@example"))

@@ -94,6 +94,39 @@ def test_name_that_nobody_has_is_not_recorded(tmp_path: Path) -> None:
     assert not any("passw0rd" in key for key in keys)
 
 
+def test_what_was_typed_as_a_name_lies_nowhere(tmp_path: Path) -> None:
+    """A password and a card number in the field for names are in no byte of the data folder, however often."""
+    typed = ("my-passw0rd!", "4111111111111111")
+
+    async def use(served: Served, clock: Clock) -> None:
+        ann = await someone(served)
+        for name in typed * 6:
+            await guess(served, ann, clock, "192.0.2.1", name=name)
+
+    on(tmp_path, use)
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"guesses_blocked" in kept
+    assert [] == [name for name in typed if name.encode() in kept]
+
+
+def test_blocked_guesses_write_one_record_a_minute(tmp_path: Path) -> None:
+    """Strangers from many addresses: what was not recorded is counted in the next record."""
+    async def use(served: Served, clock: Clock) -> list[tuple[float, int]]:
+        ann = await someone(served)
+        for network in range(8):
+            for _ in range(6):
+                await guess(served, ann, clock, f"192.0.{network}.1", name=f"nobody{network}")
+        clock.now += 61.0
+        for _ in range(6):
+            await guess(served, ann, clock, "192.0.9.1", name="nobody9")
+        records = await served.service.store.calls.events("~people")
+        return [(record["at"], record["unrecorded"]) for record in records if record["kind"] == "guesses_blocked"]
+
+    first, *_, last = on(tmp_path, use)
+    assert 0 == first[1] and last[1] >= 7
+    assert last[0] - first[0] >= 60.0
+
+
 def test_header_of_a_stranger_is_not_believed(tmp_path: Path) -> None:
     """Where this machine is no trusted proxy, X-Forwarded-For changes nothing."""
     async def use(served: Served, clock: Clock) -> list[int]:

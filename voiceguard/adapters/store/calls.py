@@ -28,18 +28,23 @@ class Calls:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def append(self, call_id: str, records: Sequence[Mapping[str, Any]]) -> None:
+    async def append(
+        self, call_id: str, records: Sequence[Mapping[str, Any]], *, after: int | None = None
+    ) -> bool:
         """Add records, each with `kind` and `at`, to the call's chain: all of them or none.
 
         The first record ever of a call is of kind `started`, with its `customer_ref`; `customer_named` has one too,
-        and `ended` a `reason`.
+        and `ended` a `reason`. `after`: only if the chain has so many records; whether they were added.
         """
         if records:
             async with self._database.write("append records") as connection:
+                if after is not None and await chains.length(connection, call_id) != after:
+                    return False
                 hidden = await pseudonyms.hide_all(connection, call_id, records, self._database.cipher_or_none)
                 await chains.append(connection, call_id, hidden)
                 for record in hidden:
                     await consents.restate(connection, call_id, record)
+        return True
 
     async def list(self, limit: int = 100, tenant: str | None = None) -> builtins.list[dict[str, Any]]:
         """Calls of a tenant, or of all, newest first: their row and, in `actions`, the latest decision on each action.

@@ -42,6 +42,12 @@ async def append(connection: AsyncConnection, chain: str, records: Sequence[Mapp
     await outbox.publish(connection, chain, records)
 
 
+async def length(connection: AsyncConnection, chain: str) -> int:
+    """How many records a chain has; until the transaction ends nobody adds one."""
+    query = select(chain_heads.c.count).where(chain_heads.c.chain == chain).with_for_update()
+    return (await connection.execute(query)).scalar_one_or_none() or 0
+
+
 def _canonical(record: Mapping[str, Any]) -> bytes:
     try:
         return canonical(record)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, and_, delete, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, select, true, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voiceguard.adapters.store import chains
-from voiceguard.adapters.store.tables import actions, calls, customers, grants, subjects
+from voiceguard.adapters.store.tables import actions, audit_events, call_keys, calls, customers, grants, subjects
 
 
 async def spend(connection: AsyncConnection, jti: str, now: float, customer_ref: str | None) -> bool:
@@ -45,8 +46,28 @@ async def revoke(connection: AsyncConnection, jtis: Collection[str], why: str, n
 async def revoke_of_customer(connection: AsyncConnection, ref: str, why: str, now: float) -> int:
     """Revoke what is not yet spent of one customer, over all calls; how many."""
     names = [ref, *(await connection.execute(select(subjects.c.subject).where(subjects.c.ref == ref))).scalars()]
-    theirs = select(calls.c.call_id).where(calls.c.customer_ref.in_(names))
-    return await _revoke(connection, grants.c.call_id.in_(theirs), why, now)
+    # A call id that was used again belongs to its newest customer; the keys remember the earlier ones.
+    theirs = union(
+        select(calls.c.call_id).where(calls.c.customer_ref.in_(names)),
+        select(call_keys.c.call_id).where(call_keys.c.subject.in_(names)),
+    )
+    of_their_calls = select(grants.c.jti, grants.c.call_id).where(
+        grants.c.call_id.in_(theirs.subquery().select()), grants.c.redeemed_at.is_(None), grants.c.expires_at > now
+    )
+    found = (await connection.execute(of_their_calls)).all()
+    own = [jti for jti, call_id in found if await _customer_of(connection, call_id, jti) in names]
+    return await _revoke(connection, grants.c.jti.in_(own), why, now)
+
+
+async def _customer_of(connection: AsyncConnection, call_id: str, jti: str) -> str | None:
+    """Whom the decision with this grant names."""
+    query = select(audit_events.c.record).where(audit_events.c.chain == call_id).order_by(audit_events.c.seq.desc())
+    for record in (await connection.execute(query)).scalars():
+        if jti.encode() in record:
+            grant = json.loads(record).get("grant")
+            if grant is not None and grant["jti"] == jti:
+                return str(grant["customer_ref"])
+    return None
 
 
 async def revoke_open(connection: AsyncConnection, why: str, now: float) -> int:

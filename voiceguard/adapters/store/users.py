@@ -303,13 +303,18 @@ class Users:
                 })
         return 0.0
 
-    async def was_wrong(self, keys: Iterable[str], now: float) -> None:
-        """Record it where the guess was one too many."""
+    async def was_wrong(
+        self, keys: Iterable[str], now: float, due: Callable[[str, float], int | None]
+    ) -> None:
+        """Record it where the guess was one too many, and a record is due: how many there were without one, or None."""
         blocked = select(attempts).where(attempts.c.key.in_(list(keys)), attempts.c.until > now)
         async with self._database.write("record wrong guesses") as connection:
-            for row in (await connection.execute(blocked)).all():
+            rows = (await connection.execute(blocked)).all()
+            unrecorded = due("guesses_blocked", now) if rows else None
+            for row in rows if unrecorded is not None else ():
                 await record_act(
-                    connection, now, "guesses_blocked", key=row.key, tries=row.failures, seconds=row.until - now
+                    connection, now, "guesses_blocked", key=row.key, tries=row.failures, seconds=row.until - now,
+                    unrecorded=unrecorded,
                 )
 
     async def was_right(self, own: Iterable[str], shared: Iterable[str]) -> None:

@@ -20,6 +20,7 @@ from voiceguard.adapters.store.database import Database, StoreError
 from voiceguard.adapters.store.tables import calls, customers, heard_voices, voiceprints, watchlist
 from voiceguard.events import Voice
 from voiceguard.events.tenants import tenant_of
+from voiceguard.text.pii import mask
 
 DAY_S = 86400.0
 LONGEST_LISTED_DAYS = 730
@@ -115,7 +116,7 @@ class Voices:
         entry_id = secrets.token_hex(16)
         async with self._database.write("put a voice on the watch list") as connection:
             await connection.execute(insert(watchlist).values(
-                entry_id=entry_id, call_id=call_id, author=author, reason=listing.reason, created_at=now,
+                entry_id=entry_id, call_id=call_id, author=author, reason=mask(listing.reason), created_at=now,
                 review_at=now + review_days * DAY_S, expires_at=now + listing.expires_days * DAY_S,
                 **self._sealed(voice, self._database.cipher),
             ))
@@ -241,6 +242,6 @@ async def _end(
     connection: AsyncConnection, table: Table, which: ColumnElement[bool], author: str, reason: str, now: float
 ) -> int:
     ended = await connection.execute(update(table).where(which, table.c.ended_at.is_(None)).values(
-        embedding=None, ended_at=now, ended_by=author, end_reason=reason
+        embedding=None, ended_at=now, ended_by=author, end_reason=mask(reason)
     ))
     return ended.rowcount

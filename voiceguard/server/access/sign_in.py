@@ -71,7 +71,7 @@ async def sign_in(body: Credentials, service: ServiceOf, request: Request, respo
     right = await service.passwords.matches(body.password, None if usable is None else usable.password_hash)
     method = await _second_factor(service, usable, body.code) if right and usable is not None else None
     if method is None or usable is None:
-        await people.was_wrong((*counts.own, *counts.shared), service.now())
+        await people.was_wrong((*counts.own, *counts.shared), service.now(), service.strangers.due)
         raise Problem(401, "sign_in_failed", "Name, password or code is not right.")
     await people.was_right(counts.own, counts.shared)
     if usable.password_hash is not None and service.passwords.is_stale(usable.password_hash):
@@ -129,7 +129,7 @@ async def finish_set_up(
     secret = person.totp_secret
     step = None if secret is None else totp_step(secret, body.code, now, person.last_totp_step)
     if step is None:
-        await people.was_wrong((f"setup:{digest}",), now)
+        await people.was_wrong((f"setup:{digest}",), now, service.strangers.due)
         raise _wrong_code()
     codes = password_policy.new_recovery_codes(os.urandom)
     kept = [password_policy.recovery_digest(code) for code in codes]
