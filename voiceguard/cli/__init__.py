@@ -21,6 +21,7 @@ from voiceguard.cli import (
     customers,
     live,
     operators,
+    outcomes,
     people,
     policies,
     privacy,
@@ -59,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in (
         live, recordings, bench, policies, audit, operators, customers, people, voices, privacy, compliance, config,
-        access, webhooks, backup,
+        access, webhooks, backup, outcomes,
     ):
         group.add(commands)
     return parser

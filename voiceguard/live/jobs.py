@@ -14,12 +14,15 @@ from voiceguard.adapters.store import StoreError
 from voiceguard.live.earlier import end_lost
 from voiceguard.live.gallery import REFRESH_S
 from voiceguard.live.registry import Registry
+from voiceguard.measures.outcomes import rates, total
 
 CHECKPOINT_S = 60.0
 SWEEP_REST_S = 0.02
 """Between two batches of a sweep, so that the calls' own records come first."""
 CLAIMS_S = 2.0
 """Period in which a worker says that it lives; dead ones are found in the same."""
+OUTCOMES_S = 600.0
+OUTCOMES_OF_S = 7 * 86400.0
 LEASE_PERIODS = 3
 """A worker keeps a job of the cluster for so many periods after its last turn."""
 MISSED_PERIODS = 5
@@ -98,6 +101,15 @@ async def sweep_retention(registry: Registry) -> None:
         ended = await context.store.retention.sweep(context.settings.retention, context.now())
 
 
+async def sum_up_outcomes(registry: Registry) -> None:
+    """Show what came of the last week's calls. Raises StoreError."""
+    context, now = registry.context, registry.context.now()
+    found = await context.store.outcomes.counts(now - OUTCOMES_OF_S, now, now=now)
+    for measure, rate in rates(total(found.values())).items():
+        if rate.per_1000 is not None:
+            context.metrics.outcomes.labels(measure).set(rate.per_1000)
+
+
 CHECKPOINT = Job("audit checkpoint", CHECKPOINT_S, "cluster", checkpoint)
 CLAIMS = Job("claims", CLAIMS_S, "process", keep_claims)
 JOBS: Sequence[Job] = (
@@ -108,6 +120,7 @@ JOBS: Sequence[Job] = (
     Job("lost calls", CLAIMS_S, "cluster", end_lost_calls),
     CHECKPOINT,
     Job("retention", 3600.0, "cluster", sweep_retention),
+    Job("outcomes", OUTCOMES_S, "cluster", sum_up_outcomes),
     Job("expired sessions", CHECKPOINT_S, "cluster", delete_expired_sessions),
 )
 

@@ -54,6 +54,10 @@ class Metrics:
         self.bus_up = Gauge("voiceguard_bus_up", "1 while the other workers can be reached.", registry=registry)
         self.bus_dropped = Gauge("voiceguard_bus_dropped", "Messages between workers that were lost or refused.",
                                  registry=registry)
+        self.outcomes = Gauge(
+            "voiceguard_outcomes_per_1000", "What came of the calls of the last seven days; in one worker.",
+            ["measure"], registry=registry,
+        )
         self.webhooks = Counter("voiceguard_webhook_tries", "Messages to subscribers that were tried.", ["outcome"],
                                 registry=registry)
         self.store_errors = Counter("voiceguard_store_errors", "Writes that the store refused.", registry=registry)

@@ -46,6 +46,8 @@ DOORS: Final = {
     "POST /v1/setup/finish": "SetUpFinished",
     "GET /v1/people": "People Person",
     "GET /v1/keys": "Keys Key",
+    "GET /v1/outcomes": "Outcomes OutcomesOfGroup OutcomeCounts OutcomeRate OutcomeChange",
+    "POST /v1/complaints": "ComplaintKept",
     "GET /v1/webhooks": "Webhooks Webhook",
     "POST /v1/webhooks": "WebhookMade",
     "GET /v1/webhooks/{webhook_id}/deliveries": "Deliveries Delivery",

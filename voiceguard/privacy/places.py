@@ -123,6 +123,10 @@ TABLES: Final = (
     Place("table workers", "worker seen_at:at", "short_lived", "workers"),
     Place("table live_calls", "call_id worker at", "short_lived", "live_calls"),
     Place("table leases", "job worker until:at", "short_lived", "leases"),
+    Place("table asked_actions", "call_id action_id asked_at:at action policy state challenged_at:at handed_at:at "
+          "taken_at:at settled_at:at failed:failures", _CALL, "asked_actions"),
+    Place("table call_groups", "call_id language:group line:group segment:group region:group", _CALL, "call_groups"),
+    Place("table complaints", "complaint_id call_id kind:complaint at author", _CALL, "complaints"),
     Place("table webhooks", "webhook_id tenant url events:event_types fields secret created_at author", "account",
           "webhooks; secret encrypted by customer-data.key"),
     Place("table outbox", "delivery_id webhook_id message_id call_id type body:message at state:delivery next_at:at "
@@ -183,6 +187,7 @@ BODIES: Final = _in_memory("body", {
     "EnteredCode": "code", "Answer": "verdict:decision reason",
     "SignedGrant": "grant parameters", "Proposal": "reason", "Suspicion": "reason expires_days review_days",
     "Review": "days",
+    "Complaint": "customer_ref about:call_id kind:complaint at",
     "Subscription": "url events:event_types fields", "Again": "since:at",
     "Found": "verdict note", "Text": "direction text:raw_text call_id facts",
     "Credentials": "name password code:token", "SetUp": "token", "FinishedSetUp": "token password code:token",
@@ -256,6 +261,13 @@ ANSWERS: Final = _in_memory("answer", {
     "Person": "name roles created_at disabled_at signed_in_at issuer is_set_up tenant", "People": "people",
     "Key": "name:key_name scopes created_at last_used_at old_until expires_at tenant kind owner:person "
            "actions:tiers fields", "Keys": "keys:key_name",
+    "Outcomes": "since:at until:at by:group groups:group changes:rates unequal:group",
+    "OutcomesOfGroup": "group counts:rates cost:rates rates", "ComplaintKept": "complaint_id",
+    "OutcomeCounts": "calls:rates genuine:rates fraud:rates asked:rates challenged:rates challenged_genuine:rates "
+                     "failed_genuine:rates escalated:rates opened:rates abandoned:rates allowed_fraud:rates "
+                     "complained:rates repeatable:rates repeated:rates review_s:rates added_s:rates",
+    "OutcomeRate": "count of:count per_1000:rates low:rates high:rates is_small:rates",
+    "OutcomeChange": "measure:rates low:rates high:rates text:rates",
     "Webhook": "webhook_id tenant url events:event_types fields created_at author waiting:count delivered:count "
                "dead:count",
     "Webhooks": "webhooks:webhook_id", "WebhookMade": "webhook_id secret", "Replayed": "count",
@@ -268,8 +280,8 @@ OUTSIDE: Final = (
     Place("log line", "event level timestamp call_id protocol key:key_name job worker code:cause reason:cause status "
           "method:kind route error where address data_dir database policy models version count seconds", "log",
           "standard error of the process, in the clear", "operator", "standard error"),
-    Place("metric labels", "task quantity:kind reason:cause decision:tier code:cause kind job worker tier outcome "
-          "source:kind", "", "counted in memory, names nobody", "admin metrics", "GET /metrics"),
+    Place("metric labels", "task measure:rates quantity:kind reason:cause decision:tier code:cause kind job worker "
+          "tier outcome source:kind", "", "counted in memory, names nobody", "admin metrics", "GET /metrics"),
     Place("webhook code delivery", "customer_ref action action_id code expires_at tenant", "", "", "customer",
           "otp_webhook_url"),
     *(Place(f"webhook {name}", f"call_id {fields}".strip(), "", "", "subscriber", "webhooks") for name, fields in {

@@ -58,6 +58,7 @@ from voiceguard.server.api import (
     customers,
     documents,
     labels,
+    outcomes,
     registrations,
     screen,
     voices,
@@ -192,7 +193,7 @@ def _mount(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _fault)
     for part in (
         actions, voices, labels, calls, sign_in, oidc, users, registrations, screen, consents, customers, webhooks,
-        documents,
+        documents, outcomes,
     ):
         app.include_router(part.router)
     for path, endpoint in streams.ROUTES.items():

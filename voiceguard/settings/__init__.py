@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from voiceguard.events import tenants
 from voiceguard.ingest import IngestOptions
+from voiceguard.measures.outcomes import CostOptions
 from voiceguard.privacy.retention import RetentionOptions
 from voiceguard.risk import EnrolmentOptions, RiskOptions
 from voiceguard.settings.audit import AuditOptions
@@ -134,6 +135,7 @@ class Settings(BaseSettings):
     retention: RetentionOptions = Field(default_factory=RetentionOptions, description="For how long data is kept.")
     webhooks: WebhookOptions = Field(default_factory=WebhookOptions, description="Who may be told of events.")
     packs: tuple[str, ...] = Field((), description="Region packs in force: names, or .toml files of your own.")
+    costs: CostOptions = Field(default_factory=CostOptions, description="What controls, and frauds, cost.")
     linking: LinkingOptions = Field(default_factory=LinkingOptions, description="The same voice on several customers.")
 
     @classmethod

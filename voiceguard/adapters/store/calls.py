@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voiceguard.adapters.store import chains, consents, pseudonyms
+from voiceguard.adapters.store import chains, consents, outcomes, pseudonyms
 from voiceguard.adapters.store.database import Database
 from voiceguard.adapters.store.tables import actions, audit_events, calls
 from voiceguard.adapters.store.users import CHAIN
@@ -42,6 +42,7 @@ class Calls:
                     return False
                 hidden = await pseudonyms.hide_all(connection, call_id, records, self._database.cipher_or_none)
                 await chains.append(connection, call_id, hidden)
+                await outcomes.group(connection, call_id, records)
                 for record in hidden:
                     await consents.restate(connection, call_id, record)
         return True

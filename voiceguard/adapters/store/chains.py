@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voiceguard.adapters.store import outbox
+from voiceguard.adapters.store import outbox, outcomes
 from voiceguard.adapters.store.audit_check import action_row, call_row
 from voiceguard.adapters.store.database import Refused, StoreError, put
 from voiceguard.adapters.store.tables import actions, audit_events, calls, chain_heads
@@ -39,6 +39,8 @@ async def append(connection: AsyncConnection, chain: str, records: Sequence[Mapp
             await put(connection, actions, {"call_id": chain, "action_id": record["action_id"]}, action_row(record))
     await connection.execute(insert(audit_events), rows)
     await put(connection, chain_heads, {"chain": chain}, {"count": count + len(rows), "hash": previous})
+    for record in records:
+        await outcomes.restate(connection, chain, record)
     await outbox.publish(connection, chain, records)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, func, insert, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voiceguard.adapters.store import pseudonyms
+from voiceguard.adapters.store import outcomes, pseudonyms
 from voiceguard.adapters.store.audit_check import swept_root
 from voiceguard.adapters.store.database import Database
 from voiceguard.adapters.store.tables import (
@@ -167,6 +167,7 @@ async def _sweep_calls(connection: AsyncConnection, due: tuple[Any, Any, Any], n
         (verdicts, verdicts.c.call_id), (call_keys, call_keys.c.call_id),
     ):
         await connection.execute(delete(table).where(column.in_(call_ids)))
+    await outcomes.forget(connection, call_ids)
     blank = update(calls).where(calls.c.call_id.in_(call_ids))
     await connection.execute(blank.values(customer_ref=None, ended_at=None, end_reason=SWEPT))
     await _forget_subjects(connection, [row.customer_ref for row in found if row.customer_ref])

@@ -19,6 +19,7 @@ from voiceguard.adapters.store.decisions import Decisions
 from voiceguard.adapters.store.labels import Labels
 from voiceguard.adapters.store.nonces import Nonces
 from voiceguard.adapters.store.outbox import Outbox
+from voiceguard.adapters.store.outcomes import Outcomes
 from voiceguard.adapters.store.registrations import Registrations
 from voiceguard.adapters.store.retention import Retention
 from voiceguard.adapters.store.users import Users
@@ -48,6 +49,7 @@ class Store:
         self.workers = Workers(database)
         self.webhooks = Webhooks(database)
         self.outbox = Outbox(database)
+        self.outcomes = Outcomes(database)
 
     @classmethod
     @asynccontextmanager

@@ -32,6 +32,7 @@ calls = Table(
     Column("end_reason", String),
     Column("tenant", String, nullable=False, server_default="default"),
     Index("ix_calls_started_at", "started_at"),
+    Index("ix_calls_customer_ref", "customer_ref", "started_at"),
     Index("ix_calls_ended_at", "ended_at"),
     Index("ix_calls_tenant_started_at", "tenant", "started_at"),
 )

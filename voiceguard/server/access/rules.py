@@ -123,6 +123,9 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
     ("GET", "/v1/oidc/callback"): PUBLIC,
     ("GET", "/v1/people"): _rule("people", Role.AUDITOR, Role.ADMIN),
     ("GET", "/v1/keys"): _rule("people", Role.AUDITOR, Role.ADMIN),
+    # do the controls help
+    ("GET", "/v1/outcomes"): _rule("outcomes", Role.SUPERVISOR, Role.ANALYST, Role.AUDITOR),
+    ("POST", "/v1/complaints"): _rule("complaints", Role.AGENT, Role.SUPERVISOR, Role.PRIVACY),
     # who is told of events
     ("GET", "/v1/webhooks"): _rule("webhooks", Role.AUDITOR, Role.ADMIN),
     ("POST", "/v1/webhooks"): _rule("webhooks", Role.ADMIN),

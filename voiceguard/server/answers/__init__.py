@@ -35,8 +35,14 @@ from voiceguard.server.answers.decisions import (
     Spectrogram,
 )
 from voiceguard.server.answers.outcomes import (
+    ComplaintKept,
     Deliveries,
     Delivery,
+    OutcomeChange,
+    OutcomeCounts,
+    OutcomeRate,
+    Outcomes,
+    OutcomesOfGroup,
     Replayed,
     Webhook,
     WebhookMade,
@@ -76,12 +82,14 @@ from voiceguard.server.answers.voices import (
 )
 
 __all__ = [
-    "Call", "Calls", "Challenge", "Consent", "ConsentGiven", "Consents", "Customer", "CustomerDetails",
-    "Customers", "DecidedAction", "Decision", "Deliveries", "Delivery", "Enrolled", "Evidence", "GrantClaims",
-    "Handover", "Health", "ImportedCustomers", "KeptVerdict", "KeptVoice", "Key", "KeySet", "Keys", "ListEntry",
-    "NamedCustomer", "People", "Person", "Policy", "PolicyTier", "Problem", "Readiness", "Reason", "Receipt",
+    "Call", "Calls", "Challenge", "ComplaintKept", "Consent", "ConsentGiven", "Consents", "Customer",
+    "CustomerDetails", "Customers", "DecidedAction", "Decision", "Deliveries", "Delivery", "Enrolled",
+    "Evidence", "GrantClaims", "Handover", "Health", "ImportedCustomers", "KeptVerdict", "KeptVoice", "Key",
+    "KeySet", "Keys", "ListEntry", "NamedCustomer", "OutcomeChange", "OutcomeCounts", "OutcomeRate", "Outcomes",
+    "OutcomesOfGroup", "People", "Person", "Policy", "PolicyTier", "Problem", "Readiness", "Reason", "Receipt",
     "ReceiptConsent", "ReceiptControl", "ReceiptData", "ReceiptPlace", "ReceiptProduced", "ReceiptSystem",
-    "Receipts", "RecordedCall", "Redeemed", "Registered", "Replayed", "Risk", "RiskLevel", "SaidLine", "Screened",
-    "Session", "SetUpBegun", "SetUpFinished", "SignedIn", "Spectrogram", "Verdict", "Verdicts", "Voiceprint",
-    "Voiceprints", "Watchlist", "WatchlistEntry", "Webhook", "WebhookMade", "WebhookTested", "Webhooks",
+    "Receipts", "RecordedCall", "Redeemed", "Registered", "Replayed", "Risk", "RiskLevel", "SaidLine",
+    "Screened", "Session", "SetUpBegun", "SetUpFinished", "SignedIn", "Spectrogram", "Verdict", "Verdicts",
+    "Voiceprint", "Voiceprints", "Watchlist", "WatchlistEntry", "Webhook", "WebhookMade", "WebhookTested",
+    "Webhooks",
 ]
