@@ -31,7 +31,8 @@ from voiceguard.policy.actions import NOBODY, Action, Now
 from voiceguard.policy.challenges import Challenges, OpenChallenge
 from voiceguard.policy.grants import parameters_sha256
 from voiceguard.policy.keypad import PAUSE_S
-from voiceguard.policy.rules import Policy, Ruling, context
+from voiceguard.policy.rules import Policy, Ruling
+from voiceguard.policy.ruling import drafted, ruling_of
 from voiceguard.policy.states import DECISION_OF, STATE_OF, Input, check_move
 
 Outcomes = list[ActionDecided | CodeToDeliver | ShadowRuled]
@@ -208,34 +209,12 @@ class ActionEngine:
 
     # ── ruling ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _ruling(self, action: Action, at: Now, policy: Policy | None = None) -> Ruling:
-        event, policy = action.event, policy or self._policy
-        tier = policy.tier(event.action)
-        if tier is not None and tier.sensitive and self._challenges.is_locked_here(at.now):
-            reason = Reason("customer_locked", "Too many wrong codes were entered in this call.")
-            return Ruling(Decision.DENY, "customer_locked", (reason,), tier.name)
-        ruling = policy.decide(event.action, context(
-            at.risk, assurance=action.assurance, consent=at.consent, customer_known=event.customer is not None,
-            locked=self._challenges.is_locked(event.customer, at.now), injection=at.injection, action=event.action,
-            tier=action.tier, parameters=event.parameters, principal_kind=event.asker.kind,
-            prepared_by=action.prepared_by or "",
-        ))
-        if ruling.rule == "customer_locked":
-            ruling = replace(ruling, reasons=(*ruling.reasons, *actions.wrong_calls(action)))
-        return ruling
+    def _ruling(self, action: Action, at: Now) -> Ruling:
+        return ruling_of(self._policy, action, at, self._challenges)
 
     def _beside(self, action: Action, at: Now, live: Ruling) -> Outcomes:
-        """What the draft says of the same question, where that is news; nothing follows from it."""
-        if self._shadow is None:
-            return []
-        draft = self._ruling(action, at, self._shadow)
-        if action.drafted == (draft.decision, live.decision):
-            return []
-        action.drafted = draft.decision, live.decision
-        return [ShadowRuled(
-            action.event.action_id, action.event.action, draft.tier, draft.decision, draft.rule, draft.reasons,
-            self._shadow.sha256[:12], live.decision, at.risk,
-        )]
+        """What the draft says of the same question; nothing follows from it."""
+        return [] if self._shadow is None else [*drafted(self._shadow, action, at, self._challenges, live)]
 
     def _rule(
         self, action: Action, by: Input, at: Now, *, person: str | None = None, totp_step: int | None = None,
