@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from benchmarks.detection.probes import probe
 from voiceguard.adapters import audio_files
-from voiceguard.adapters.audio_files import read_channels, read_mono_8k
+from voiceguard.adapters.audio_files import clipped, look, read_caller, read_channels, read_mono_8k
 from voiceguard.errors import AudioFileError
 
 SPEECH = probe(1, 1.0)
@@ -147,3 +147,57 @@ def test_bytes_that_are_no_audio_are_refused(
 
     with pytest.raises(AudioFileError):
         read_channels(path)
+
+
+@pytest.mark.parametrize("length", [0, 0x7FFFF000, 0x80000000, 0xFFFFFFFF])
+def test_wav_of_a_pipe_is_read_to_its_end(tmp_path: Path, length: int) -> None:
+    """sox and espeak-ng, arecord, FFmpeg, and a recorder that crashed leave these lengths."""
+    path = _write(tmp_path / "a.wav", SPEECH)
+    data = bytearray(path.read_bytes())
+    data[4:8] = ((length + 0x24) % 2**32 if length else 0).to_bytes(4, "little")
+    data[40:44] = length.to_bytes(4, "little")
+    path.write_bytes(data)
+
+    assert read_mono_8k(path) == pytest.approx(SPEECH, abs=1e-4)
+    assert (1, len(SPEECH) / 8000) == look(path)
+
+
+def test_wav_without_samples_is_empty_whatever_follows(tmp_path: Path) -> None:
+    """A length of 0 in a file whose whole length is right is meant."""
+    path = _write(tmp_path / "a.wav", np.zeros(0))
+    data = bytearray(path.read_bytes() + b"LIST\x04\0\0\0INFO")
+    data[4:8] = (len(data) - 8).to_bytes(4, "little")
+    path.write_bytes(data)
+
+    with pytest.raises(AudioFileError, match="holds no audio"):
+        read_mono_8k(path)
+
+
+@pytest.mark.parametrize("short", [0.3, 0.9])
+def test_flac_that_is_cut_off_is_refused(tmp_path: Path, short: float) -> None:
+    """libsndfile gives what is left of it without a word."""
+    path = _write(tmp_path / "a.flac", np.tile(SPEECH, 5))
+    path.write_bytes(path.read_bytes()[:int(short * path.stat().st_size)])
+
+    with pytest.raises(AudioFileError, match="cut off|broken"):
+        read_mono_8k(path)
+
+
+def test_caller_of_two_channels_is_named_or_refused(tmp_path: Path) -> None:
+    """Never the mean of two people; a recorder that wrote one voice twice is fine."""
+    two = _write(tmp_path / "a.wav", np.stack([SPEECH, -SPEECH], axis=1))
+    twice = _write(tmp_path / "b.wav", np.stack([SPEECH, SPEECH], axis=1))
+
+    with pytest.raises(AudioFileError, match="has 2 channels"):
+        read_caller(two)
+    assert read_caller(two, 1) == pytest.approx(-SPEECH, abs=1e-4)
+    assert read_caller(twice) == pytest.approx(SPEECH, abs=1e-4)
+    with pytest.raises(AudioFileError, match="has no channel 2"):
+        read_caller(two, 2)
+
+
+def test_clipped_tells_what_is_at_full_scale() -> None:
+    """Loud speech is not clipped; speech that is pressed against full scale is."""
+    assert clipped(SPEECH) == 0.0
+    assert clipped(np.clip(20 * SPEECH, -1, 1)) > 0.01
+    assert clipped(np.zeros(0, np.float32)) == 0.0

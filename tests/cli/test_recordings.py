@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def test_scores_every_row_of_a_manifest(tmp_path: Path, capsys: pytest.CaptureFi
     manifest = tmp_path / "m.csv"
     manifest.write_text(f"path\n05-synthetic-piper.flac\nmissing.wav\nnoise.wav\n{tmp_path / '01-balance.flac'}\n")
 
-    assert 0 == run(
+    assert 1 == run(
         "score", "synthetic", "--manifest", manifest, "--out", tmp_path / "s.csv", "--max-speech", 4, "--json"
     )
 
@@ -43,7 +44,40 @@ def test_scores_every_row_of_a_manifest(tmp_path: Path, capsys: pytest.CaptureFi
     assert ["05-synthetic-piper.flac", "missing.wav", "noise.wav"] == [row["path"] for row in written[:3]]
     assert float(written[0]["llr"]) > 0 > float(written[3]["llr"])
     assert all(float(row["net_speech_s"]) <= 4.0 for row in (written[0], written[3]))
-    assert {"rows": 4, "errors": 2, "channel": "pcmu"}.items() <= json.loads(capsys.readouterr().out).items()
+    said = capsys.readouterr()
+    assert {"rows": 4, "errors": 2, "channel": "pcmu"}.items() <= json.loads(said.out).items()
+    assert ["missing.wav", "noise.wav", "2 of 4 rows"] == [
+        line.removeprefix("voiceguard: ")[:len(name)]
+        for line, name in zip(said.err.splitlines(), ("missing.wav", "noise.wav", "2 of 4 rows"), strict=True)
+    ]
+
+
+def test_score_of_two_channels_takes_the_named_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By a column, or an option for all; without either the row has no score."""
+    shutil.copy(SAMPLES / "01-balance.wav", tmp_path / "a.wav")
+    callers(tmp_path, "01-balance")
+    words = "score", "synthetic", "--manifest", tmp_path / "m.csv", "--out", tmp_path / "s.csv", "--max-speech", 2
+    (tmp_path / "m.csv").write_text("path,side\na.wav,\na.wav,left\na.wav,middle\n01-balance.flac,\n")
+
+    assert 1 == run(*words)
+    refused, left, wrong, caller = rows(tmp_path / "s.csv")
+    assert "has 2 channels" in refused["error"] and refused["llr"] == "" and "side is not" in wrong["error"]
+    assert left["llr"] == caller["llr"] != ""
+    (tmp_path / "m.csv").write_text("path\na.wav\n")
+    assert 0 == run(*words, "--side", "left")
+    assert left["llr"] == rows(tmp_path / "s.csv")[0]["llr"]
+
+
+def test_score_tells_of_clipped_recordings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are scored, and it is said that the score may be wrong."""
+    samples, rate = soundfile.read(SAMPLES / "08-too-little-speech.wav")
+    soundfile.write(tmp_path / "a.wav", (40 * samples[:, 0]).clip(-1, 1), rate)
+    (tmp_path / "m.csv").write_text("path\na.wav\n")
+
+    assert 0 == run("score", "synthetic", "--manifest", tmp_path / "m.csv", "--out", tmp_path / "s.csv", "--json")
+    said = capsys.readouterr()
+    assert ["a.wav"] == json.loads(said.out)["clipped"]
+    assert "a.wav: is clipped" in said.err
 
 
 def test_scores_trials(tmp_path: Path) -> None:
@@ -55,7 +89,7 @@ def test_scores_trials(tmp_path: Path) -> None:
         f"missing.wav;{enrol},03-wrong-codes.flac\n"
     )
 
-    assert 0 == run("score", "speakers", "--trials", tmp_path / "t.csv", "--out", tmp_path / "s.csv")
+    assert 1 == run("score", "speakers", "--trials", tmp_path / "t.csv", "--out", tmp_path / "s.csv")
     same, other, missing = rows(tmp_path / "s.csv")
     assert ["enrol", "test", "llr", "cosine", "error"] == list(same)
     assert float(same["llr"]) > 0 > float(other["llr"])
@@ -86,5 +120,5 @@ def test_score_counts_files_on_a_terminal_alone(
     (tmp_path / "t.csv").write_text("enrol,test\n08-too-little-speech.flac,missing.wav\n")
     monkeypatch.setattr("sys.stderr", stream)
 
-    assert 0 == run("score", "speakers", "--trials", tmp_path / "t.csv", "--out", tmp_path / "s.csv")
+    assert 1 == run("score", "speakers", "--trials", tmp_path / "t.csv", "--out", tmp_path / "s.csv")
     assert shown == ("2/2" in stream.getvalue())

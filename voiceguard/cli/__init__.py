@@ -29,7 +29,7 @@ from voiceguard.cli import (
     voices,
     webhooks,
 )
-from voiceguard.cli.shared import printable
+from voiceguard.cli.shared import tell
 from voiceguard.errors import VoiceguardError
 from voiceguard.settings import first_fault
 
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _say_error(text: str) -> int:
-    print(f"voiceguard: {printable(text)}", file=sys.stderr)
+    tell(text)
     return 2
 
 

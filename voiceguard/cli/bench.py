@@ -9,7 +9,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from voiceguard.cli.shared import iso_time, new_command, positive, read_settings, read_store, take_config, take_outside
+from voiceguard.cli.shared import (
+    SAID,
+    SIDES,
+    iso_time,
+    new_command,
+    positive,
+    read_settings,
+    read_store,
+    side_of,
+    take_config,
+    take_outside,
+    tell,
+)
 from voiceguard.errors import ConfigurationError
 
 
@@ -48,7 +60,10 @@ def add(commands: Any) -> None:
     bring = new_command(callset, "import", _import, "make a call set of recordings, one call each")
     bring.add_argument("audio", type=Path, help="folder; without a protocol its folders are named genuine, synthetic")
     bring.add_argument("--protocol", type=Path, metavar="F", help="of ASVspoof 2019, 2021 or 5: files and labels")
+    bring.add_argument("--manifest", type=Path, metavar="F", help="CSV: path, label; call_id, customer_ref, side, tags")
     bring.add_argument("--action", help="asked for at the end of each call")
+    bring.add_argument("--side", choices=SIDES, help="the caller's channel of files that have several")
+    take_config(bring)
     bring.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     review = new_command(callset, "reviewed", _reviewed, "calls that people gave a verdict on, as the service had them")
     review.add_argument("--since", type=iso_time, default=0.0, metavar="TIME", help="verdicts from then on, ISO 8601")
@@ -88,7 +103,11 @@ def _replay(options: argparse.Namespace) -> bool:
     for name in found["drift"]["alerts"]:
         print(f"drift: {name} has moved by {found['drift']['index'][name]:.2f} since training")
     print(options.report / "report.html")
-    return True
+    for error in calls["errors"][:SAID]:
+        tell(f"{error['call_id']} ({error['audio']}): {error['error']}")
+    if calls["errors"]:
+        tell(f"{len(calls['errors'])} of {calls['total']} calls could not be replayed")
+    return not calls["errors"]
 
 
 def _build(options: argparse.Namespace) -> bool:
@@ -105,13 +124,21 @@ def _build(options: argparse.Namespace) -> bool:
 
 
 def _import(options: argparse.Namespace) -> bool:
-    from voiceguard.analysis.callsets.asvspoof import import_folder, import_protocol
+    from voiceguard.adapters.policy_files import read_policy
+    from voiceguard.analysis.callsets.callset import check_actions
+    from voiceguard.analysis.callsets.importing import Importer
 
-    if options.protocol is None:
-        total = import_folder(options.audio, options.out, options.action)
+    if options.action is not None:
+        check_actions([options.action], [read_policy(read_settings(options).policy_file)])
+    importer = Importer(options.out, options.action, side_of(options.side))
+    if options.manifest is not None:
+        found = importer.table(options.manifest, options.audio)
+    elif options.protocol is not None:
+        found = importer.protocol(options.protocol, options.audio)
     else:
-        total = import_protocol(options.protocol, options.audio, options.out, options.action)
-    print(f"{total} calls in {options.out / 'calls.jsonl'}")
+        found = importer.folder(options.audio)
+    passed = f"; {found.passed_over} other files passed over" if found.passed_over else ""
+    print(f"{found.calls} calls in {options.out / 'calls.jsonl'}{passed}")
     return True
 
 

@@ -19,12 +19,12 @@ from voiceguard.cli.shared import (
     moment,
     new_command,
     operator,
-    printable,
     read_settings,
     read_store,
     short,
     take_config,
     take_tenant,
+    tell,
     tenant_name,
     with_store,
 )
@@ -185,7 +185,7 @@ def _uri(ref: str, secret: str) -> str:
 
 
 def _no(text: str) -> bool:
-    print(f"voiceguard: {printable(text)}", file=sys.stderr)
+    tell(text)
     return False
 
 

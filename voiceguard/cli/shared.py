@@ -7,6 +7,7 @@ import getpass
 import math
 import os
 import re
+import sys
 import time
 import tomllib
 from collections.abc import Callable
@@ -38,6 +39,22 @@ def names(text: str) -> frozenset[str]:
     if any(re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name) is None for name in found):
         raise argparse.ArgumentTypeError("names in snake_case with commas between are expected")
     return found
+
+
+SIDES = ("left", "right", "0", "1")
+"""Of a recording with two channels."""
+SAID = 10
+"""Failures that are told one by one; files that are written have them all."""
+
+
+def side_of(said: str | None) -> int | None:
+    """The channel of one of `SIDES`."""
+    return None if said is None else {"left": 0, "right": 1}.get(said) if not said.isdigit() else int(said)
+
+
+def tell(text: str) -> None:
+    """Say what went wrong, on stderr, in one line."""
+    print(f"voiceguard: {printable(text)}", file=sys.stderr)
 
 
 def tenant_name(text: str) -> str:

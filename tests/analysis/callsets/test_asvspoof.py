@@ -5,16 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.analysis.calls import call
 from voiceguard.analysis.callsets import asvspoof
 from voiceguard.analysis.callsets.asvspoof import Entry, Score
-from voiceguard.analysis.callsets.callset import read_callset
 from voiceguard.errors import ConfigurationError
 from voiceguard.measures import metrics
 
@@ -24,6 +21,15 @@ LINES = {
     "2021 LA key": (
         "LA_0009 LA_E_9332881 alaw ita_tx A07 spoof notrim eval", Entry("LA_E_9332881", False, "LA_0009", "A07", "alaw")
     ),
+    "2021 DF key": (
+        "S_0023 X_E_1 nocodec asvspoof A14 spoof notrim progress traditional_vocoder - - - -",
+        Entry("X_E_1", False, "S_0023", "A14", "nocodec"),
+    ),
+    "2021 DF key, genuine": (
+        "S_0024 X_E_2 low_mp3 asvspoof bonafide bonafide notrim eval bonafide - - - -",
+        Entry("X_E_2", True, "S_0024", "", "low_mp3"),
+    ),
+    "2021 PA key": ("S_0022 X_E_1 R6 M1 d4 r4 m1 s4 c4 spoof notrim hidden", Entry("X_E_1", False, "S_0022", "replay")),
     "5, phase 1": ("T_4850 T_0000000000 F AC3 A05 spoof", Entry("T_0000000000", False, "T_4850", "A05")),
     "5": ("T_4850 T_0000000000 F - - - AC3 A05 spoof -", Entry("T_0000000000", False, "T_4850", "A05")),
     "5, eval": (
@@ -50,47 +56,12 @@ def test_other_lines_are_refused(line: str, tmp_path: Path) -> None:
         asvspoof.read_protocol(_file(tmp_path, LINES["5"][0], line))
 
 
-def test_a_protocol_becomes_a_call_set(tmp_path: Path) -> None:
-    """Each file a call of one channel, found by its name; what is missing stays in and asks at once."""
-    audio = tmp_path / "flac"
-    audio.mkdir()
-    soundfile.write(audio / "T_0000000000.flac", np.zeros(4000), 8000)
-    protocol = _file(tmp_path, LINES["5"][0], LINES["5, eval"][0])
-
-    assert 2 == asvspoof.import_protocol(protocol, audio, tmp_path / "set", "payment")
-    there, missing = read_callset(tmp_path / "set", allow_outside=True)
-    assert ("T_0000000000", "synthetic", (audio / "T_0000000000.flac").resolve()) == (
-        there.call_id, there.label, there.audio.resolve()
-    )
-    assert {"source": "T_4850", "speaker": "T_4850", "attack": "A05"} == dict(there.tags)
-    assert ([0.5], [0.0]) == ([event.at_s for event in there.events], [event.at_s for event in missing.events])
-    assert {"source": "E_1607", "speaker": "E_1607", "codec": "C05"} == dict(missing.tags)
-    with pytest.raises(ConfigurationError, match="holds no recordings"):
-        asvspoof.import_protocol(protocol, tmp_path / "none", tmp_path / "set")
-
-
-def test_folders_say_what_is_in_them(tmp_path: Path) -> None:
-    """By name, wherever on the way; the last is the source, and the attack of what is synthetic."""
-    for name in ("bonafide/ann/1.wav", "Fake/piper/2.flac", "Fake/piper/notes.txt"):
-        path = tmp_path / "in" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"")
-
-    assert 2 == asvspoof.import_folder(tmp_path / "in", tmp_path / "set")
-    fake, real = read_callset(tmp_path / "set", allow_outside=True)
-    assert ("synthetic", {"source": "Fake/piper", "attack": "piper"}) == (fake.label, dict(fake.tags))
-    assert ("genuine", {"source": "bonafide/ann"}, "bonafide/ann/1.wav") == (real.label, dict(real.tags), real.call_id)
-    assert () == real.events
-
-
-@pytest.mark.parametrize("name", ["1.wav", "other/1.wav", "real/fake/1.wav"])
-def test_recordings_without_one_label_are_refused(name: str, tmp_path: Path) -> None:
-    """None, or two."""
-    (tmp_path / "in" / name).parent.mkdir(parents=True)
-    (tmp_path / "in" / name).write_bytes(b"")
-
-    with pytest.raises(ConfigurationError, match="lies in no folder, or in two"):
-        asvspoof.import_folder(tmp_path / "in", tmp_path / "set")
+def test_protocol_line_that_comes_again_counts_once(tmp_path: Path) -> None:
+    """And one that says something else of the same file is refused; a byte order mark is no speaker's name."""
+    path = _file(tmp_path, "\ufeffLA_0039 X_E_1 - A11 spoof", "LA_0039 X_E_1 - A11 spoof")
+    assert [Entry("X_E_1", False, "LA_0039", "A11")] == asvspoof.read_protocol(path)
+    with pytest.raises(ConfigurationError, match=r"line 2: an earlier line says something else"):
+        asvspoof.read_protocol(_file(tmp_path, "LA_0039 X_E_1 - A11 spoof", "LA_0039 X_E_1 - - bonafide"))
 
 
 def test_score_files_have_the_published_form(tmp_path: Path) -> None:

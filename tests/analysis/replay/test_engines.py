@@ -52,3 +52,11 @@ def test_without_ray_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
     with pytest.raises(ConfigurationError, match=r"extra ray: pip install 'voiceguard-callguard\[ray\]'"):
         list(ENGINES["ray"](partial(Squarer, 0), [1], 1))
+
+
+def test_address_of_a_ray_client_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line that names the forms that work, before Ray is loaded."""
+    monkeypatch.setenv("RAY_ADDRESS", "ray://127.0.0.1:10001")
+
+    with pytest.raises(ConfigurationError, match="host:6379"):
+        next(ENGINES["ray"](lambda: lambda job: job, [1], 1))

@@ -31,7 +31,7 @@ def test_summary_compares_policies_with_the_first() -> None:
 
     assert {
         "total": 3, "labels": {"genuine": 2, "synthetic": 1}, "audio_s": 120.0, "net_speech_s": 60.0,
-        "errors": [{"call_id": "broken", "error": "holds no audio"}],
+        "errors": [{"call_id": "broken", "audio": "none.wav", "error": "holds no audio"}],
     } == found["calls"]
     assert [("now", "0"), ("draft", "1")] == [(one["name"], one["policy"]) for one in found["policies"]]
     (what_if,) = found["what_if"]

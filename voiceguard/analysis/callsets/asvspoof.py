@@ -1,35 +1,26 @@
-"""Other people's call sets and scores: protocol, score and key files of ASVspoof, and folders of recordings.
+"""Protocol, score and key files of ASVspoof.
 
-Formats: `LA` of ASVspoof 2019 (README.LA.txt: speaker, file, -, system, key) and of 2021 (its keys add codec and
-transmission); ASVspoof 5 (README of the database: ten columns, with blanks between whatever the name says) and its
-evaluation package's tables, with tabs and a heading line. There a higher score speaks for genuine speech; here, as
-everywhere in voiceguard, for fraud: reading and writing turn the sign.
+Formats: `LA` of ASVspoof 2019 (README.LA.txt: speaker, file, -, system, key); the keys of 2021: `LA` adds codec and
+transmission, `DF` has thirteen columns, `PA` twelve; ASVspoof 5 (README of the database: ten columns, with blanks
+between whatever the name says) and its evaluation package's tables, with tabs and a heading line. There a higher score
+speaks for genuine speech; here, as everywhere in voiceguard, for fraud: reading and writing turn the sign.
 """
 
 from __future__ import annotations
 
 import csv
-import json
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-import soundfile
-
+from voiceguard.adapters.tables import read_text
 from voiceguard.analysis.callsets.callset import LabelledCall
 from voiceguard.errors import ConfigurationError
 from voiceguard.measures import metrics
 
 Trial = Literal["target", "nontarget", "spoof"]
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
-FOLDERS: Mapping[str, Literal["genuine", "synthetic"]] = {
-    "genuine": "genuine", "bonafide": "genuine", "bona-fide": "genuine", "real": "genuine", "human": "genuine",
-    "synthetic": "synthetic", "spoof": "synthetic", "fake": "synthetic", "tts": "synthetic",
-}
-"""Names of folders that say what is in them."""
 _KEYS = {"bonafide": "genuine", "spoof": "synthetic"}
 
 
@@ -57,16 +48,17 @@ class Score:
     """Higher speaks for the customer."""
 
 
-# ── protocols and folders ────────────────────────────────────────────────────────────────────────────────────────────
+# ── protocols ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def read_protocol(path: Path) -> list[Entry]:
-    """The files of an ASVspoof protocol: five columns (2019), eight (2021), six or ten (5).
+    """The files of an ASVspoof protocol: five columns (2019), eight (LA of 2021), thirteen (DF), twelve
+    (PA), six or ten (5). A line that comes again counts once.
 
-    Raises ConfigurationError naming the line that is none of these.
+    Raises ConfigurationError naming the line that is none of these, or says something else of the same file.
     """
-    entries = []
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    entries: dict[str, Entry] = {}
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         fields = line.split()
@@ -74,8 +66,9 @@ def read_protocol(path: Path) -> list[Entry]:
         entry = None if parse is None else parse(fields)
         if entry is None:
             raise ConfigurationError(f"{path.name}, line {number}: this is no line of an ASVspoof protocol")
-        entries.append(entry)
-    return entries
+        if entries.setdefault(entry.name, entry) != entry:
+            raise ConfigurationError(f"{path.name}, line {number}: an earlier line says something else of this file")
+    return list(entries.values())
 
 
 def _entry(name: str, key: str, speaker: str, attack: str, codec: str = "-") -> Entry | None:
@@ -89,72 +82,10 @@ _PROTOCOLS: Mapping[int, Callable[[Sequence[str]], Entry | None]] = {
     5: lambda fields: _entry(fields[1], fields[4], fields[0], fields[3]),
     6: lambda fields: _entry(fields[1], fields[5], fields[0], fields[4]),
     8: lambda fields: _entry(fields[1], fields[5], fields[0], fields[4], fields[2]),
+    12: lambda fields: _entry(fields[1], fields[9], fields[0], "-" if fields[9] == "bonafide" else "replay"),
+    13: lambda fields: _entry(fields[1], fields[5], fields[0], fields[4], fields[2]),
     10: lambda fields: _entry(fields[1], fields[8], fields[0], fields[7], fields[3]),
 }
-
-
-def import_protocol(protocol: Path, audio: Path, out: Path, action: str | None = None) -> int:
-    """A call set of the protocol's files, which lie in `audio`; returns how many. A file that is not there stays in:
-    a replay says so. `action` is asked for at the end of each. Raises ConfigurationError."""
-    files = {path.stem: path for path in sorted(audio.iterdir()) if path.suffix in SUFFIXES} if audio.is_dir() else {}
-    if not files:
-        raise ConfigurationError(f"{audio.name}: holds no recordings")
-    return _write(out, [
-        _call(
-            entry.name, files.get(entry.name, audio / f"{entry.name}.flac"), out, action, genuine=entry.genuine,
-            tags={
-                "source": entry.speaker, "speaker": entry.speaker, "codec": entry.codec,
-                "attack": "" if entry.genuine else entry.attack,
-            },
-        )
-        for entry in read_protocol(protocol)
-    ])
-
-
-def import_folder(folder: Path, out: Path, action: str | None = None) -> int:
-    """A call set of the recordings below `folder`; a folder on the way to each says by its name what it is, and the
-    folder that it lies in is its source. Raises ConfigurationError when a recording's label is not told."""
-    calls = []
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES):
-        parts = path.relative_to(folder).parts
-        labels = {FOLDERS[part.lower()] for part in parts[:-1] if part.lower() in FOLDERS}
-        if len(labels) != 1:
-            raise ConfigurationError(
-                f"{'/'.join(parts)}: lies in no folder, or in two, of the names {', '.join(sorted(FOLDERS))}"
-            )
-        genuine, source = labels == {"genuine"}, "/".join(parts[:-1])
-        tags = {"source": source, "attack": "" if genuine else parts[-2]}
-        calls.append(_call("/".join(parts), path, out, action, genuine=genuine, tags=tags))
-    if not calls:
-        raise ConfigurationError(f"{folder.name}: holds no recordings")
-    return _write(out, calls)
-
-
-def _call(
-    call_id: str, path: Path, out: Path, action: str | None, *, genuine: bool, tags: Mapping[str, str]
-) -> dict[str, object]:
-    events = [] if action is None else [{"at_s": _seconds(path), "type": "intent", "action": action}]
-    return {
-        "call_id": call_id, "audio": Path(os.path.relpath(path.resolve(), out.resolve())).as_posix(),
-        "channels": {"0": "caller"}, "label": "genuine" if genuine else "synthetic",
-        "customer_ref": f"customer-{tags.get('speaker') or call_id}", "events": events,
-        "tags": {name: value for name, value in tags.items() if value},
-    }
-
-
-def _seconds(path: Path) -> float:
-    """Length, for an event at the end; 0 where the file cannot be read, which a replay tells."""
-    try:
-        return round(float(soundfile.info(path).duration), 3)
-    except (soundfile.LibsndfileError, OSError):
-        return 0.0
-
-
-def _write(out: Path, calls: Iterable[Mapping[str, object]]) -> int:
-    lines = [json.dumps(call, ensure_ascii=False) + "\n" for call in calls]
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "calls.jsonl").write_text("".join(lines), encoding="utf-8")
-    return len(lines)
 
 
 # ── scores and keys of ASVspoof 5 ────────────────────────────────────────────────────────────────────────────────────
@@ -253,7 +184,7 @@ def _number(path: Path, line: int, text: str) -> float | None:
 
 
 def _read_table(path: Path, needed: Sequence[str]) -> tuple[list[dict[str, str]], Sequence[str]]:
-    reader = csv.DictReader(_text(path).splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE, restval="-")
+    reader = csv.DictReader(read_text(path).splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE, restval="-")
     columns = reader.fieldnames or ()
     if missing := [name for name in needed if name not in columns]:
         raise ConfigurationError(f"{path.name}: has no column {missing[0]}")
@@ -265,10 +196,3 @@ def _read_table(path: Path, needed: Sequence[str]) -> tuple[list[dict[str, str]]
 
 def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     path.write_text("".join("\t".join(row) + "\n" for row in (columns, *rows)), encoding="utf-8")
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path.name}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error

@@ -5,7 +5,8 @@ Beside it may lie `watchlist.jsonl`: recordings of known fraudsters, who are on 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -16,6 +17,7 @@ from voiceguard.adapters.audio_files import read_channels
 from voiceguard.analysis.results import CallResult
 from voiceguard.errors import AudioFileError, ConfigurationError
 from voiceguard.events import Channel, Samples
+from voiceguard.policy import Policy
 from voiceguard.settings import first_fault
 
 Seconds = Annotated[float, Field(ge=0)]
@@ -125,6 +127,17 @@ def read_callset(path: Path, *, allow_outside: bool = False) -> list[LabelledCal
             call = call.model_copy(update={"audio": _placed(path, number, call.audio, allow_outside)})
         calls[call.call_id] = call
     return list(calls.values())
+
+
+def check_actions(actions: Iterable[str], policies: Sequence[Policy]) -> None:
+    """Raises ConfigurationError for an action that none of the policies names: it would be denied, and count as no
+    fraud that asked."""
+    known = {name for policy in policies for name in policy.actions}
+    for action in actions:
+        if action not in known:
+            near = difflib.get_close_matches(action, known, 1)
+            hint = f": is it {near[0]}?" if near else f"; there are {', '.join(sorted(known))}"
+            raise ConfigurationError(f"no policy names the action {action}{hint}")
 
 
 def read_watchlist(path: Path, *, allow_outside: bool = False) -> list[ListedVoice]:

@@ -12,7 +12,7 @@ from voiceguard.adapters.models.onnx import MODELS_FOLDER, load_model
 from voiceguard.adapters.policy_files import DEFAULT_POLICY, read_policy
 from voiceguard.analysis import optional_imports
 from voiceguard.analysis.callsets.asvspoof import Score, write_key, write_scores
-from voiceguard.analysis.callsets.callset import read_callset, read_watchlist
+from voiceguard.analysis.callsets.callset import Intent, check_actions, read_callset, read_watchlist
 from voiceguard.analysis.callsets.from_verdicts import RECORDED
 from voiceguard.analysis.replay.engines import EngineName
 from voiceguard.analysis.replay.runner import Bench
@@ -52,8 +52,7 @@ def replay_callset(wish: Wish, settings: Settings) -> dict[str, Any]:
     files = wish.policies or (settings.policy_file or DEFAULT_POLICY,)
     if len({file.stem for file in files}) < len(files):
         raise ConfigurationError("policies are told apart by their files' names, and two of them have the same")
-    for file in files:
-        read_policy(file)
+    policies = [read_policy(file) for file in files]
     calls = read_callset(wish.callset, allow_outside=wish.allow_outside)
     if not calls:
         raise ConfigurationError(f"{wish.callset.name}: holds no call")
@@ -65,6 +64,7 @@ def replay_callset(wish: Wish, settings: Settings) -> dict[str, Any]:
     if recorded:
         wish.folder.mkdir(parents=True, exist_ok=True)
         return _write(wish, settings, recorded, [RECORDED], {})
+    check_actions([event.action for call in calls for event in call.events if isinstance(event, Intent)], policies)
     models = _models(settings)
     bench = Bench(
         settings, tuple(file.read_text(encoding="utf-8") for file in files), tuple(models.values()),

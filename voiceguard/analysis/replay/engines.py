@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Literal, TypeVar
 
 from voiceguard.analysis.optional_imports import load
-from voiceguard.errors import VoiceguardError
+from voiceguard.errors import ConfigurationError, VoiceguardError
 
 Job = TypeVar("Job")
 Done = TypeVar("Done")
@@ -64,8 +64,14 @@ def ray(make: Callable[[], Worker[Job, Done]], jobs: Sequence[Job], workers: int
     runs on this machine, else one of this machine alone.
 
     The package has to be installed on every node, and the audio has to lie at the same paths. A worker that is lost is
-    started again, its job too. Raises ConfigurationError without the extra `ray`, EngineError when the cluster is lost.
+    started again, its job too. Raises ConfigurationError without the extra `ray`, and for the address
+    of a Ray client server, EngineError when the cluster is lost.
     """
+    if (address := os.environ.get("RAY_ADDRESS", "")).startswith("ray://"):
+        raise ConfigurationError(
+            f"RAY_ADDRESS={address} names a Ray client server, through which no replay runs: run this command on a "
+            "node of the cluster with RAY_ADDRESS=auto, or give the address of its head, host:6379"
+        )
     cluster = load("ray", "ray")
     ours = not cluster.is_initialized()
     if ours:

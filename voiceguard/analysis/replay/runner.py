@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 import voiceguard
-from voiceguard.adapters.audio_files import read_mono_8k
+from voiceguard.adapters.audio_files import read_caller
 from voiceguard.adapters.models.detectors import Detectors, load_detectors
 from voiceguard.adapters.voice_index import VectorList
 from voiceguard.analysis.callsets.callset import LabelledCall
@@ -89,7 +89,7 @@ class _Worker:
         started = CallStarted(path.name, "l16", RATE_HZ, ("caller",), consent=frozenset({"voice_analysis"}))
         try:
             taken, _ = take_voice(
-                read_mono_8k(path), started, VoiceAsked("watchlist", "replay"), settings=self._settings,
+                read_caller(path), started, VoiceAsked("watchlist", "replay"), settings=self._settings,
                 policy=self._policies[0], detectors=self._detectors, known=KnownVoices(), now=STARTED_AT,
             )
         except (AudioFileError, ModelError) as error:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voiceguard.adapters.audio_files import read_mono_8k
+from voiceguard.adapters.audio_files import SIDES, clipped, read_caller
 from voiceguard.adapters.models.detectors import Detectors
 from voiceguard.analysis.callsets.channels import ChannelName, apply
 from voiceguard.detectors import speaker, synthetic
@@ -54,11 +54,17 @@ class FileScorer:
     channel: ChannelName = "pcmu"
     max_speech_s: float = math.inf
     """Only so much of a file's net speech is used, seconds."""
+    side: int | None = None
+    """The caller's channel, where a table names none."""
 
-    def synthetic(self, path: Path) -> Row:
-        """Evidence of one file. `llr` > 0 speaks for synthetic; tempered as in a call, so that it is calibrated for
-        the file as a whole. Raises AudioFileError, ModelError."""
-        windows, net_s = self._windows(path, self.detectors.specs[0])
+    def synthetic(self, path: Path, side: int | None = None) -> Row:
+        """Evidence of one file; `side`: the caller's channel. `llr` > 0 speaks for synthetic; tempered as in a call, so
+        that it is calibrated for the file as a whole. `clipped`: share of samples at full scale, 0 for a few.
+
+        Raises AudioFileError, ModelError.
+        """
+        samples = self._caller(path, side)
+        windows, net_s = self._windows(apply(samples, self.channel), self.detectors.specs[0])
         outputs = self._run("synthetic_voice", windows)
         llrs = synthetic.llr(outputs, self.detectors.calibrations.synthetic) if len(outputs) else np.zeros(0)
         running = [self._tempered(llrs[: index + 1], window.end_net_s) for index, window in enumerate(windows)]
@@ -72,6 +78,7 @@ class FileScorer:
             "p_synthetic": None if llr is None else round(1.0 / (1.0 + math.exp(-llr)), 4),
             "first_decision_s": None if first is None else round(first, 2),
             "decision": (llr is not None and self._decision(llr, net_s)) or self._undecided(net_s),
+            "clipped": clipped(samples),
         }
 
     def hear(self, path: Path) -> HeardFile:
@@ -88,15 +95,17 @@ class FileScorer:
         llr = speaker.same_speaker_llr(alike, one_s, other_s, self.detectors.calibrations.speaker)
         return {"llr": round(float(llr), 4), "cosine": round(alike, 4)}
 
+    def _caller(self, path: Path, side: int | None = None) -> Samples:
+        return read_caller(path, self.side if side is None else side)
+
     def _speech(self, path: Path) -> Samples:
         """The file's net speech (n,)."""
         frames = WindowSpec("speaker_embedding", FRAME_S, FRAME_S, FRAME_S)
-        windows, _ = self._cut(apply(read_mono_8k(path), self.channel), frames)
+        windows, _ = self._cut(apply(self._caller(path), self.channel), frames)
         return np.concatenate([window.samples for window in windows] or [np.zeros(0, np.float32)])
 
-    def _windows(self, path: Path, spec: WindowSpec) -> tuple[list[Window], float]:
-        """Windows of the file's net speech, and its seconds. Speech too short for a call to judge is one window."""
-        samples = apply(read_mono_8k(path), self.channel)
+    def _windows(self, samples: Samples, spec: WindowSpec) -> tuple[list[Window], float]:
+        """Windows of the net speech, and its seconds. Speech too short for a call to judge is one window."""
         windows, net_s = self._cut(samples, spec)
         if not windows and net_s >= LEAST_S:
             # Every frame ends a window here, the last of which holds all that there is.
@@ -143,6 +152,19 @@ def file_in(folder: Path, cell: str) -> Path:
     if not cell.strip():
         raise AudioFileError("names no file")
     return folder / cell
+
+
+def side_in(row: Mapping[str, str]) -> int | None:
+    """The caller's channel that a row names in its column `side`; None for an empty cell or no such column.
+
+    Raises AudioFileError for what names no channel.
+    """
+    cell = row.get("side", "").strip().lower()
+    if not cell:
+        return None
+    if cell in SIDES:
+        return SIDES[cell]
+    raise AudioFileError("side is not left, right or the number of a channel")
 
 
 def files_in(folder: Path, cell: str) -> list[Path]:
@@ -217,7 +239,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> list
     """Write rows as they come; returns them."""
     written = []
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
         writer.writeheader()
         for row in rows:
             writer.writerow(row)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from voiceguard.adapters.audio_files import read_mono_8k
+from voiceguard.adapters.audio_files import read_caller
 from voiceguard.adapters.models.detectors import Detectors
 from voiceguard.adapters.store import Store, consents
 from voiceguard.adapters.store.voices import Listing, Voices
@@ -90,7 +90,7 @@ class Recorder:
         self, purpose: Literal["enrol", "watchlist"], audio: Sequence[Path], author: str, customer_ref: str | None,
         metadata: Mapping[str, str], consent: Sequence[str],
     ) -> tuple[VoiceTaken, str]:
-        samples = np.concatenate([read_mono_8k(path) for path in audio])
+        samples = np.concatenate([read_caller(path) for path in audio])
         call_id, now = f"recording-{secrets.token_hex(8)}", time.time()
         started = CallStarted(call_id, "l16", 8000, ("caller",), customer_ref, frozenset(consent), metadata)
         enrolled = None if customer_ref is None else await self.voices.voiceprint(customer_ref)

@@ -89,7 +89,8 @@ def _calls(replayed: Replayed) -> dict[str, Any]:
         "total": len(replayed),
         "labels": dict(sorted(labels.items())),
         "errors": [
-            {"call_id": call.call_id, "error": result.error} for call, result in replayed if result.error is not None
+            {"call_id": call.call_id, "audio": call.audio.as_posix(), "error": result.error}
+            for call, result in replayed if result.error is not None
         ],
         "audio_s": round(sum(result.duration_s for _, result in replayed), 1),
         "net_speech_s": round(sum(result.net_speech_s for _, result in replayed), 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -92,12 +93,16 @@ def write_parquet(folder: Path, calls_csv: Path, replayed: Replayed) -> None:
     Raises ConfigurationError without the extra `analysis`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with load("duckdb").connect() as database, NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as lines:
+    with (
+        load("duckdb").connect() as database, NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as lines,
+        NamedTemporaryFile(suffix=".csv") as table,
+    ):
+        shutil.copyfile(calls_csv, table.name)  # DuckDB takes ? and * in a folder's name for a pattern
         lines.writelines(result.model_dump_json() + "\n" for _, result in replayed)
         lines.flush()
         database.execute(_READ, [lines.name])
         queries = {**_QUERIES, "calls": "SELECT * FROM read_csv($csv)"}
         for name, query in queries.items():
             target = str(folder / f"{name}.parquet").replace("'", "''")
-            source = query.replace("$csv", "'" + str(calls_csv).replace("'", "''") + "'")
+            source = query.replace("$csv", "'" + table.name.replace("'", "''") + "'")
             database.execute(f"COPY ({source} ORDER BY ALL) TO '{target}' (FORMAT parquet)")  # noqa: S608
