@@ -85,8 +85,12 @@ sbom: venv
 	  .audit/bin/cyclonedx-py requirements requirements/run.lock --pyproject pyproject.toml --output-reproducible --spec-version 1.6 -o sbom.cdx.json; \
 	else echo "SBOM: skipped, cyclonedx-bom cannot be installed here"; fi
 
-# The attacks on the port, on sign-in, on keys and on policies, on loopback alone.
+# The attacks: on the port, on codes, sign-in, keys, tenants, shares, policies and the record, and requests of every kind
+# on every route. On loopback alone; after half an hour it gives up.
 attack: venv
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ATTACKS)
-ATTACKS := tests/server/port $(addprefix tests/server/access/,test_guesses.py test_authenticate.py test_sign_in.py) \
-  $(addprefix tests/server/,test_fail_closed.py test_grants.py test_live_socket.py) tests/policy/test_check.py tests/policy/test_cost.py
+	timeout 1800 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not peers" -rs --durations=10 $(ATTACKS)
+ATTACKS := tests/server/port $(addprefix tests/server/access/,test_guesses.py test_authenticate.py test_sign_in.py test_revocation.py) \
+  $(addprefix tests/server/,test_fail_closed.py test_grants.py test_grant_revocation.py test_guessing.py test_live_socket.py \
+  test_strangers.py test_tenants.py test_separation.py test_quotas.py test_crash.py test_health.py streams/test_pace.py test_hostile_requests.py) \
+  $(addprefix tests/adapters/,test_audit_seal.py test_audit_verify.py test_folder_claim.py test_postgres.py store/test_codes.py) \
+  $(addprefix tests/policy/,test_check.py test_cost.py test_lockouts.py) tests/analysis/callsets/test_callset.py

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import numpy as np
 import soundfile
+from fastapi import FastAPI
 from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -98,6 +99,7 @@ class Served:
     """A running service, its insides, and a way in for each kind of client."""
 
     service: WebContext
+    app: FastAPI
     origin: str
     phone: Phone
     voice: Voice
@@ -156,7 +158,7 @@ async def serving(
     async with listening(app, chosen) as origin:
         service: WebContext = app.state.service
         key = await service.store.api_keys.create(key_name, SCOPES, by="tests", now=1.0)
-        yield Served(service, origin, phone, voice, key)
+        yield Served(service, app, origin, phone, voice, key)
 
 
 def start(call_id: str = "call-1", **changes: Any) -> str:

@@ -9,6 +9,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
+import pytest
+
+from tests.server.asking import on as with_api
 from tests.server.desk import browser, session_token
 from tests.server.serving import Served, Voice, said, serving
 
@@ -102,6 +106,22 @@ def test_a_look_at_the_voice(tmp_path: Path) -> None:
     assert 4.0 < seen["seconds"] <= 8.0
     assert (403, 409, "no_speech") == (forbidden, over, silent)
     assert ["sue"] == [record["person"] for record in kept]
+
+
+@pytest.mark.parametrize("reason", [" ", "\n\t", "\x1c"])
+def test_blank_reason_is_refused_wherever_one_is_asked_for(reason: str, tmp_path: Path) -> None:
+    """Of a proposal, an entry, an answer and a deletion: 422, and no fault of ours."""
+    async def use(served: Served, api: httpx.AsyncClient) -> set[int]:
+        async with served.call():
+            answers = [
+                await api.post("/v1/calls/call-1/watchlist/proposal", json={"reason": reason}),
+                await api.post("/v1/calls/call-1/watchlist", json={"reason": reason}),
+                await api.post("/v1/actions/a/handover", json={"verdict": "refuse", "reason": reason}),
+                await api.delete("/v1/watchlist/none", params={"reason": reason}),
+            ]
+            return {answer.status_code for answer in answers}
+
+    assert {422} == with_api(tmp_path, use)
 
 
 def test_a_proposal_counts_once_somebody_else_agrees(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from voiceguard.server.access.principal import KeptCall, Principal, PrincipalOf
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
 from voiceguard.server.quotas import TooManyActions
-from voiceguard.server.schemas import Body, Identifier, ServiceOf, Short
+from voiceguard.server.schemas import Body, Identifier, Reason, ServiceOf, Short
 
 router = APIRouter(route_class=CheckedRoute)
 
@@ -46,7 +46,7 @@ class NamedCustomer(Body):
     """Whom the caller claims to be; `reason`: why a person corrects an earlier claim."""
 
     customer_ref: Identifier
-    reason: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    reason: Reason | None = None
 
 
 class EnteredCode(Body):
@@ -59,7 +59,7 @@ class Answer(Body):
     """A person's word on a handover."""
 
     verdict: Literal["accept", "confirm", "approve", "refuse"]
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    reason: Reason
 
 
 class SignedGrant(Body):

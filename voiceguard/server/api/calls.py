@@ -6,10 +6,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Response
-from pydantic import Field
 
 from voiceguard.adapters.store.voices import Listing
 from voiceguard.live.registry import UnknownAction
@@ -21,7 +20,7 @@ from voiceguard.server.api.notes import take_note
 from voiceguard.server.api.spectrogram import described, spectrogram
 from voiceguard.server.api.voices import ask_voice
 from voiceguard.server.problems import Problem
-from voiceguard.server.schemas import Body, ServiceOf
+from voiceguard.server.schemas import Body, Reason, ServiceOf
 from voiceguard.text.pii import mask
 
 router = APIRouter(route_class=CheckedRoute)
@@ -34,7 +33,7 @@ AMOUNT = re.compile(r"[0-9]{1,7}([.,][0-9]{2})?( ?[A-Z]{3})?")
 class Proposal(Body):
     """Why a caller's voice should go on the watch list."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    reason: Reason
 
 
 @router.get("/v1/policy", response_model=answers.Policy)

@@ -13,7 +13,7 @@ from voiceguard.server.access.principal import Principal, PrincipalOf
 from voiceguard.server.api.notes import take_note
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
-from voiceguard.server.schemas import Body, Identifier, ServiceOf, Short
+from voiceguard.server.schemas import Body, Identifier, Reason, ServiceOf, Short
 
 router = APIRouter(route_class=CheckedRoute)
 DAY_S = 86400.0
@@ -44,7 +44,7 @@ class Agreed(OfSomebody):
 class Withdrawn(OfSomebody):
     """What somebody withdraws, or objects to."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    reason: Reason
 
 
 @router.get("/v1/consents", response_model=answers.Consents)
@@ -92,7 +92,7 @@ async def withdraw(body: Withdrawn, service: ServiceOf, who: PrincipalOf) -> Non
 @router.delete("/v1/consents/{consent_id}", status_code=204)
 async def withdraw_entry(
     consent_id: str, service: ServiceOf, who: PrincipalOf,
-    reason: Annotated[str, Query(min_length=1, max_length=500)] = "not said",
+    reason: Annotated[Reason, Query()] = "not said",
 ) -> None:
     """Withdraw what one entry of the ledger says."""
     entry = await service.store.consents.find(consent_id)

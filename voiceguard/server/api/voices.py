@@ -15,10 +15,9 @@ from voiceguard.server.access.authenticate import CheckedRoute
 from voiceguard.server.access.principal import KeptCall, KeptCustomer, PrincipalOf
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
-from voiceguard.server.schemas import Body, ServiceOf
+from voiceguard.server.schemas import Body, Reason, ServiceOf
 
 router = APIRouter(route_class=CheckedRoute)
-Reason = Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class Suspicion(Body):
@@ -63,7 +62,7 @@ async def voiceprints(
 @router.delete("/v1/customers/{customer_ref}/voiceprint", status_code=204)
 async def forget(
     customer_ref: KeptCustomer, service: ServiceOf, who: PrincipalOf,
-    reason: Annotated[str, Query(min_length=1, max_length=500)] = "not said",
+    reason: Annotated[Reason, Query()] = "not said",
 ) -> None:
     """Erase a customer's voice and its key."""
     if not await service.live.voices.voices.forget_voiceprint(
@@ -109,7 +108,7 @@ async def review(entry_id: str, body: Review, service: ServiceOf, who: Principal
 @router.delete("/v1/watchlist/{entry_id}", status_code=204)
 async def take_off(
     entry_id: str, service: ServiceOf, who: PrincipalOf,
-    reason: Annotated[str, Query(min_length=1, max_length=500)] = "not said",
+    reason: Annotated[Reason, Query()] = "not said",
 ) -> None:
     """Take a voice off the list and erase it."""
     if not await service.live.voices.voices.unlist(
