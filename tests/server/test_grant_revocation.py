@@ -101,7 +101,7 @@ def test_no_route_gives_a_person_a_grant(as_key: bool, tmp_path: Path) -> None:
                     for action in ("mfa_reset", "balance_enquiry"):
                         asked = (await api.post("/v1/calls/call-1/actions", json={"action": action})).json()
                         names = {"call_id": "call-1", "action_id": asked["action_id"], "customer_ref": "customer-1",
-                                 "entry_id": "x", "consent_id": "x"}
+                                 "entry_id": "x", "consent_id": "x", "webhook_id": "x"}
                         for code in served.phone.codes[-1:] if action == "mfa_reset" else ():
                             await api.post(f"/v1/actions/{asked['action_id']}/otp", json={"code": code.code})
                         told |= await everything(page, names)
@@ -125,7 +125,7 @@ async def everything(page: httpx.AsyncClient, names: dict[str, str]) -> set[str]
     }
     told = set()
     for method, path in ROUTES:
-        if method == "WS" or path in ("/v1/session", "/v1/grants/redeem"):
+        if method == "WS" or path in ("/v1/session", "/v1/grants/redeem", "/openapi.json"):  # that names fields
             continue
         for body in bodies.get(path, [None]):
             answer = await page.request(method, path.format(**names), json=body)
