@@ -52,6 +52,15 @@ def test_small_talk_asks_for_nothing(text: str) -> None:
     assert () == recognise(text)
 
 
+@pytest.mark.parametrize("text", [
+    "why am i charged a fee for transferring money", "can my friend send me money", "is it free to send a payment",
+    "i tried to make a payment and it was declined",
+])
+def test_a_question_about_a_payment_is_no_wish_for_one(text: str) -> None:
+    """Fees, refusals and money that comes in."""
+    assert "payment" not in recognise(text)
+
+
 @pytest.mark.parametrize(("text", "actions"), [
     ("I have a new email address", ("email_change",)),
     ("change my phone plan", ("plan_change",)),

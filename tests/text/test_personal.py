@@ -52,3 +52,15 @@ _WORDS = st.sampled_from(
 def test_masking_twice_is_masking_once(text: str) -> None:
     """Marks are never taken for personal data."""
     assert mask(mask(text)) == mask(text)
+
+
+@pytest.mark.parametrize("text", [
+    "geboren am dritten fünften neunzehnhundert zweiundachtzig", "geboren am einundzwanzigsten märz 1990",
+    "nacida el tres de mayo de mil novecientos ochenta y dos", "nasci em 3 de maio de 1982",
+    "nasci em três de maio de mil novecentos e oitenta e dois",
+])
+def test_a_birth_in_words_of_other_languages_is_masked_whole(text: str) -> None:
+    """German ordinals and hundreds, Spanish and Portuguese hundreds."""
+    shown = mask(text)
+
+    assert shown.endswith("[date]"), shown

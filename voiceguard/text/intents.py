@@ -59,10 +59,19 @@ _PATTERNS: Final[Mapping[str, str]] = {
     ),
     "hold_release": rf"{_STOP}{_GAP}(?:hold|block|freeze)|unfreeze|unblock",
 }
+_ABOUT: Final[Mapping[str, re.Pattern[str]]] = {
+    "payment": re.compile(
+        r"\b(?:fees?|charged?|charging|costs?|free|declined|rejected|pending|send me|money to me|exchange rates?)\b"
+    ),
+}
+"""Words by which a sentence speaks about an action, without asking for it."""
 _COMPILED = {action: re.compile(rf"\b(?:{pattern})\b") for action, pattern in _PATTERNS.items()}
 
 
 def recognise(text: str) -> tuple[str, ...]:
     """Actions that the text sounds like, in the order of the table; empty when it sounds like none."""
     heard = words(text[:MAX_CHARS])
-    return tuple(action for action, pattern in _COMPILED.items() if pattern.search(heard))
+    return tuple(
+        action for action, pattern in _COMPILED.items()
+        if pattern.search(heard) and not (action in _ABOUT and _ABOUT[action].search(heard))
+    )

@@ -49,18 +49,25 @@ _ORDINAL = (
     r"first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|(?:thir|four|fif|six|"
     r"seven|eigh|nine)"
     r"teenth|twentieth|thirtieth|\d{1,4}(?:st|nd|rd|th)?"
+    r"|(?:ers|zwei|drit|vier|fünf|sechs|sieb|ach|neun|zehn|elf|zwölf|[a-zäöüß]{3,16}(?:zehn|zigs))te[nr]?"
 )
 _CARDINAL = "|".join(sorted(
     {re.escape(word) for words in numerals.VALUES.values() for word in words} | {"hundred", "thousand", "mille", "mil"},
     key=len, reverse=True,
 ))
-_PART = rf"(?:{_MONTH}|{_ORDINAL}|{_CARDINAL})"
+_HUNDREDS = (
+    r"[a-zäöüß]{2,10}hundert[a-zäöüß]{0,24}|[a-zäöüß]{3,8}und[a-zäöüß]{2,9}zig"
+    r"|[a-zç]{2,8}(?:cient|cent)[oa]s|quinient[oa]s|quinhent[oa]s|duzent[oa]s|trezent[oa]s"
+    r"|vinte|trinta|quarenta|cinquenta|sessenta|setenta|oitenta|noventa"
+)
+"""Years as German, Spanish and Portuguese say them."""
+_PART = rf"(?:{_MONTH}|{_ORDINAL}|{_HUNDREDS}|{_CARDINAL})"
 _JOIN = r"(?:[\s,./-]{1,3}(?:(?:of|the|and|slash|dash|stroke|point|von|de|del|do|und|y|e)[\s,./-]{1,3})?)"
 _BORN: Final = re.compile(
     r"(?<!\w)((?:born|dob|d\.? ?o\.? ?b\.?|date of birth|birth ?date|birthday|geboren|geburtsdatum|née?|"
-    r"naissance|nacid[oa]|"
+    r"naissance|nacid[oa]|nací|nasci|"
     r"nacimiento|nascid[oa]|nascimento|janam)(?:[\s:,]{1,3}(?:is|was|on|the|am|in|le|el|em|it's|ist)){0,3}[\s:,]{1,3})"
-    rf"{_PART}(?:{_JOIN}{_PART}){{1,7}}(?!\w)",
+    rf"{_PART}(?:{_JOIN}{_PART}){{1,9}}(?!\w)",
     re.IGNORECASE,
 )
 _ORDINALS: Final = re.compile(r"(?<!\w)\d{1,2}(?:st|nd|rd|th) of (?:the )?\d{1,2}(?:st|nd|rd|th)(?: \d{2,4})?(?!\w)",
