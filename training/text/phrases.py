@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 import re
+from functools import cache
 from pathlib import Path
 
 PHRASES = Path(__file__).with_name("phrases")
 _CHOICE = re.compile(r"\{([^{}]*)\}")
+_SYNONYM = re.compile(r"<(\w+)>")
 _FIRST = ("hi", "hello", "um", "uh", "so", "yes", "okay so", "good morning", "hey there", "well", "right so",
     "excuse me",
           "hi my name is anna and", "hello i'm calling because", "listen", "yeah hi")
@@ -24,11 +26,22 @@ def read(name: str) -> list[list[str]]:
     return [line.split("\t") for line in text.splitlines() if line]
 
 
+@cache
+def synonyms() -> dict[str, list[str]]:
+    """Name to what may stand where a template says `<name>`."""
+    return {name: words.split("|") for name, words in read("synonyms.tsv")}
+
+
 def expand(template: str, count: int, chance: random.Random) -> list[str]:
     """Up to `count` different sentences that the template can make."""
-    made = {_CHOICE.sub(lambda choice: chance.choice(choice[1].split("|")), template) for _ in range(4 * count)}
-    picked = sorted(made) if len(made) <= count else chance.sample(sorted(made), count)
-    return [" ".join(one.split()) for one in picked]
+    made = {_one(template, chance) for _ in range(4 * count)}
+    return sorted(made) if len(made) <= count else chance.sample(sorted(made), count)
+
+
+def _one(template: str, chance: random.Random) -> str:
+    """One sentence. Synonyms may stand in choices."""
+    chosen = _CHOICE.sub(lambda choice: chance.choice(choice[1].split("|")), template)
+    return " ".join(_SYNONYM.sub(lambda named: chance.choice(synonyms()[named[1]]), chosen).split())
 
 
 def spoken(sentence: str, chance: random.Random, *, english: bool = True) -> str:

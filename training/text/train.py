@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
 
 from training.text import phrases
 from voiceguard.text.linear import BUCKETS, features, plain
@@ -29,8 +30,8 @@ MODELS = Path(__file__).parents[2] / "models"
 SEED, FOLDS = 20261201, 4
 PER_TEMPLATE = 20
 ORDER = "injected_order"
-HEARD_FROM = 0.2
-"""Probability from which a wish is heard: it only informs, so it may be heard early."""
+HARMLESS = frozenset({"balance_enquiry", "order_status", "branch_hours", "plan_enquiry"})
+"""Wishes whose false finding costs nobody anything: the threshold is set by the others."""
 _DETAILS = (("email_change", r"e ?-?mail"), ("phone_change", r"phone|mobile|number|cell"), ("address_change", r"."))
 
 
@@ -42,6 +43,14 @@ class Rows:
     labels: list[frozenset[str]]
     groups: list[str]
     own: list[bool]
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """Share of sentences without the label that may be taken for it, by folds; None where it sets no threshold."""
+
+    public: float | None
+    own: float | None
 
 
 def wishes(data: Path) -> Rows:
@@ -118,7 +127,7 @@ def matrix(texts: Sequence[str]) -> csr_matrix:
 def fit(
     inputs: csr_matrix, targets: NDArray[np.bool_], weights: NDArray[np.float64], c: float
 ) -> tuple[NDArray[np.float64], float]:
-    model = LogisticRegression(C=c, solver="liblinear", intercept_scaling=3.0, max_iter=300)
+    model = LinearSVC(C=c, intercept_scaling=3.0, max_iter=300)
     model.fit(inputs, targets, sample_weight=weights)
     return model.coef_[0], float(model.intercept_[0])
 
@@ -128,38 +137,54 @@ def folds(rows: Rows) -> NDArray[np.int64]:
 
 
 def teach(
-    rows: Rows, names: Sequence[str], c: float, false_rate: float, judged: NDArray[np.bool_], name: str, said: str,
-    public: float = 1.0,
+    rows: Rows, names: Sequence[str], c: float, allowed: Allowed, name: str, said: str, public: float = 1.0
 ) -> None:
-    """Fit each label on all rows, set its threshold and calibration by folds, write the files."""
-    inputs, fold = matrix(rows.texts), folds(rows)
-    weight = np.where(rows.own, 1.0, public)
-    columns, biases, thresholds, report = [], [], {}, {}
-    for label in names:
-        targets = np.array([label in one for one in rows.labels])
-        scores = np.empty(len(targets))
+    """Fit each label on all rows, set calibration and the one threshold of all labels by folds, write the files."""
+    inputs, fold, own = matrix(rows.texts), folds(rows), np.array(rows.own)
+    weight = np.where(own, 1.0, public)
+    wanted = np.array([[label in one for label in names] for one in rows.labels])
+    scores = np.empty(wanted.shape)
+    columns, biases = [], []
+    for place in range(len(names)):
+        targets = wanted[:, place]
         for part in range(FOLDS):
             coefficients, bias = fit(inputs[fold != part], targets[fold != part], weight[fold != part], c)
-            scores[fold == part] = inputs[fold == part] @ coefficients + bias
-        platt = LogisticRegression(C=1e6).fit(scores[:, None], targets, sample_weight=weight)
+            scores[fold == part, place] = inputs[fold == part] @ coefficients + bias
+        platt = LogisticRegression(C=1e6).fit(scores[:, place, None], targets, sample_weight=weight)
         slope, shift = float(platt.coef_[0, 0]), float(platt.intercept_[0])
-        negatives = np.sort(slope * scores[judged & ~targets] + shift)
-        cut = max(float(negatives[int(len(negatives) * (1 - false_rate)) - 1]), -0.4)
-        if label != ORDER:
-            cut = float(np.log(HEARD_FROM / (1 - HEARD_FROM)))
-        thresholds[label] = round(float(1 / (1 + np.exp(-cut))), 4)
-        caught = slope * scores[targets] + shift >= cut
-        report[label] = {"sentences": int(targets.sum()), "heard_by_folds": round(float(caught.mean()), 3)}
-        if label == ORDER:
-            shown = targets & ~np.array(rows.own)
-            report[label]["heard_public"] = round(float((slope * scores[shown] + shift >= cut).mean()), 3)
-            clean = ~targets & ~np.array(rows.own)
-            report[label]["false_public"] = round(float((slope * scores[clean] + shift >= cut).mean()), 4)
-        print(label, report[label], thresholds[label], flush=True)
+        scores[:, place] = slope * scores[:, place] + shift
         coefficients, bias = fit(inputs, targets, weight, c)
         columns.append(slope * coefficients)
         biases.append(slope * bias + shift)
-    write(MODELS / name, names, np.stack(columns, 1), np.array(biases), thresholds, {"task": said, "folds": report})
+        print(names[place], int(targets.sum()), flush=True)
+    counted = np.array([label not in HARMLESS for label in names])
+    chances = 1.0 / (1.0 + np.exp(-scores))
+    highest, none = chances[:, counted].max(axis=1), ~wanted.any(axis=1)
+    cut = round(max(
+        float(np.quantile(highest[none & of], 1.0 - rate))
+        for of, rate in ((~own, allowed.public), (own, allowed.own)) if rate is not None
+    ), 4)
+    report = {label: by_folds(chances[:, place] >= cut, wanted[:, place], own) for place, label in enumerate(names)}
+    heard = (chances >= cut) & wanted
+    any_wanted, any_heard = (wanted & counted).any(axis=1), (heard & counted).any(axis=1)
+    report["any"] = {
+        "heard_own": share(any_heard[any_wanted & own]), "heard_public": share(any_heard[any_wanted & ~own]),
+        "false_own": share(highest[none & own] >= cut), "false_public": share(highest[none & ~own] >= cut),
+    }
+    print(cut, json.dumps(report["any"]), flush=True)
+    write(MODELS / name, names, np.stack(columns, 1), np.array(biases), dict.fromkeys(names, cut),
+          {"task": said, "folds": report})
+
+
+def by_folds(heard: NDArray[np.bool_], wanted: NDArray[np.bool_], own: NDArray[np.bool_]) -> dict[str, float]:
+    """What one label's classifier hears of sentences that no fold's fit had seen."""
+    return {"sentences": int(wanted.sum()), "heard_own": share(heard[wanted & own]),
+            "heard_public": share(heard[wanted & ~own]), "false": share(heard[~wanted])}
+
+
+def share(found: NDArray[np.bool_]) -> float:
+    """Rounded; 0 of nothing."""
+    return round(float(found.mean()), 4) if len(found) else 0.0
 
 
 def write(folder: Path, names: Sequence[str], weights: NDArray[np.float64], biases: NDArray[np.float64],
@@ -171,7 +196,7 @@ def write(folder: Path, names: Sequence[str], weights: NDArray[np.float64], bias
         biases=biases.astype(np.float32),
     )
     card = {
-        "name": folder.name, "version": "1.0.0",
+        "name": folder.name, "version": "1.1.0",
         "sha256": hashlib.sha256((folder / "weights.npz").read_bytes()).hexdigest(),
         "labels": list(names), "thresholds": thresholds, "buckets": BUCKETS, "seed": SEED, **more,
     }
@@ -186,13 +211,11 @@ def main() -> None:
     if options.only != "wishes":
         rows = orders(options.data)
         rows.texts[:] = [one_form(text) for text in rows.texts]
-        ordinary = np.array(rows.own) & ~np.array([bool(one) for one in rows.labels])
-        teach(rows, (ORDER,), 60.0, 0.002, ordinary, "text-injection", "injected_order", public=4.0)
+        teach(rows, (ORDER,), 4.0, Allowed(None, 0.001), "text-injection", "injected_order", public=4.0)
     if options.only != "orders":
         rows = wishes(options.data)
         names = sorted({label for labels in rows.labels for label in labels})
-        none = np.array([not labels and not own for labels, own in zip(rows.labels, rows.own, strict=True)])
-        teach(rows, names, 40.0, 0.0004, none, "text-intents", "wish")
+        teach(rows, names, 2.0, Allowed(0.005, None), "text-intents", "wish")
 
 
 if __name__ == "__main__":
