@@ -19,7 +19,7 @@ def test_decrypt_takes_every_key_and_encrypt_the_newest() -> None:
     assert (False, True) == (cipher.is_newest(old), cipher.is_newest(new))
 
 
-@pytest.mark.parametrize("key", [OLD, NEW])
+@pytest.mark.parametrize("key", [OLD, NEW], ids=["old", "new"])
 def test_decrypt_refuses_a_message_of_either_key_that_is_too_old(key: bytes) -> None:
     """Messages between workers have a time limit whichever key they are under."""
     cipher = RotatingCipher([NEW, OLD])
