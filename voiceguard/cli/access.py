@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import csv
+import json
 import sys
 import time
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from voiceguard.adapters.policy_files import read_policy
-from voiceguard.cli.shared import moment, new_command, printable, read_settings, take_config, with_store
+from voiceguard.cli.shared import moment, new_command, printable, read_settings, read_store, take_config, with_store
 from voiceguard.server.access.rules import ASSISTANTS, ROUTES, Role, may
 
 COLUMNS = ("kind", "name", "owner", "tenant", "grants", "tiers", "fields", "routes", "expires", "last_used",
@@ -25,6 +26,9 @@ def add(commands: Any) -> None:
     review = new_command(access, "review", _review, "people and keys: what each may do, last use, unused since")
     review.add_argument("--csv", action="store_true", help="as CSV, with all columns")
     take_config(review)
+    routes = new_command(commands, "inventory", _inventory, "every route, who used it, since when nobody did")
+    routes.add_argument("--json", action="store_true")
+    take_config(routes)
 
 
 def rows(
@@ -92,3 +96,25 @@ def _review(options: argparse.Namespace) -> bool:
     for row in ({name: name for name in COLUMNS}, *found):
         print("  ".join(printable(row[name]).ljust(widths[name]) for name in COLUMNS).rstrip())
     return True
+
+
+def _inventory(options: argparse.Namespace) -> bool:
+    from voiceguard.server.inventory import inventory
+
+    found = inventory(asyncio.run(read_store(read_settings(options), lambda store: store.uses.list())))
+    if options.json:
+        print(json.dumps(found, indent=1))
+        return True
+    print(f"counted since {moment(found['counted_since'])}")
+    for route in found["routes"]:
+        print(f"{route['route']:50} {route['calls']:8}  last used {moment(route['last_used_at'])}")
+        _print_users(route["users"])
+    for one in found["undeclared"]:
+        print(f"{printable(one['route']):50} {one['calls']:8}  there is no such route: key {printable(one['key'])}")
+    return True
+
+
+def _print_users(users: Sequence[Mapping[str, Any]]) -> None:
+    for user in users:
+        print(f"    {printable(user['key'])}: {user['calls']}, last {moment(user['last_used_at'])}, "
+              f"fields {' '.join(user['fields']) or '-'}")

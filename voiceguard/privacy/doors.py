@@ -12,6 +12,7 @@ _RECEIPTS: Final = (
 )
 
 DOORS: Final = {
+    "GET /v1/inventory": "Inventory UsedRoute RouteUser UndeclaredCall",
     "POST /v1/audiosocket/calls": "Registered",
     "POST /v1/calls/{call_id}/actions": _DECISION,
     "POST /v1/calls/{call_id}/customer": "NamedCustomer",

@@ -122,6 +122,8 @@ TABLES: Final = (
     Place("table sessions", "sha256:token_sha256 person method:kind created_at seen_at", "session", "sessions"),
     Place("table workers", "worker seen_at:at", "short_lived", "workers"),
     Place("table live_calls", "call_id worker at", "short_lived", "live_calls"),
+    Place("table route_uses", "route who:key_name is_declared:route calls:count first_at:at last_at:at fields",
+          "account", "route_uses"),
     Place("table leases", "job worker until:at", "short_lived", "leases"),
     Place("table asked_actions", "call_id action_id asked_at:at action policy state challenged_at:at handed_at:at "
           "taken_at:at settled_at:at failed:failures", _CALL, "asked_actions"),
@@ -273,6 +275,10 @@ ANSWERS: Final = _in_memory("answer", {
     "Webhooks": "webhooks:webhook_id", "WebhookMade": "webhook_id secret", "Replayed": "count",
     "Delivery": "delivery_id message_id call_id type at state:delivery next_at:at tries:count status cause ended_at",
     "Deliveries": "deliveries:delivery", "WebhookTested": "message_id state:delivery status cause",
+    "Inventory": "counted_since:at routes:route undeclared:route",
+    "UsedRoute": "route scope:scopes roles calls:count last_used_at unused_since:at users:key_name",
+    "RouteUser": "key:key_name calls:count last_used_at fields",
+    "UndeclaredCall": "route key:key_name calls:count last_used_at fields",
     "Health": "status", "Readiness": "status calls:count policy", "KeySet": "keys",
 })
 

@@ -57,6 +57,7 @@ from voiceguard.server.api import (
     consents,
     customers,
     documents,
+    inventory,
     labels,
     outcomes,
     registrations,
@@ -68,6 +69,7 @@ from voiceguard.server.connections import LOOK_S, Connections
 from voiceguard.server.context import WebContext
 from voiceguard.server.draining import draining
 from voiceguard.server.forwarding import forward_to_owner
+from voiceguard.server.inventory import keep_uses, with_inventory
 from voiceguard.server.middleware import HEADERS, guarded_by_limits
 from voiceguard.server.openapi import document
 from voiceguard.server.port.census import BACKLOG, Census
@@ -80,6 +82,8 @@ from voiceguard.settings import Settings
 
 PAGE = Path(__file__).with_name("page")
 PROVIDER_TIMEOUT_S = 5.0
+USES_S = 60.0
+"""Between two writes of who used which route."""
 CLOSING_S = 3.0
 """For the last records of all calls when the service stops."""
 SENDER_S = 3.0
@@ -144,7 +148,9 @@ def create_app(
             revocations = Job("revocations", LOOK_S, "process", lambda _: connections.look(store, now()))
             sender = Sender(store, settings.webhooks, now, count=lambda outcome: metrics.webhooks.labels(outcome).inc())
             stack.push_async_callback(sender.aclose)
-            async with Jobs(registry, (*JOBS, revocations, _new_keys(keys), *_sending(sender))) as jobs:
+            uses = Job("uses of routes", USES_S, "process", lambda _: keep_uses(app))
+            stack.push_async_callback(keep_uses, app)
+            async with Jobs(registry, (*JOBS, revocations, _new_keys(keys), *_sending(sender), uses)) as jobs:
                 context = app.state.service = WebContext(
                     live, registry, jobs, detectors.reader, census, ActionQuotas(settings.limits), sender,
                     oidc=provider, connections=connections,
@@ -193,7 +199,7 @@ def _mount(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _fault)
     for part in (
         actions, voices, labels, calls, sign_in, oidc, users, registrations, screen, consents, customers, webhooks,
-        documents, outcomes,
+        documents, inventory, outcomes,
     ):
         app.include_router(part.router)
     for path, endpoint in streams.ROUTES.items():
@@ -205,6 +211,7 @@ def _mount(app: FastAPI) -> None:
     app.add_api_route("/.well-known/jwks.json", health.jwks, response_model=answers.KeySet)
     app.mount("/console", StaticFiles(directory=PAGE, html=True), name="console")
     app.add_middleware(with_named_fields)
+    app.add_middleware(with_inventory)
 
 
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:

@@ -21,6 +21,7 @@ from voiceguard.server.connections import Connections
 from voiceguard.server.port.census import Census
 from voiceguard.server.quotas import ActionQuotas
 from voiceguard.server.strangers import Strangers
+from voiceguard.server.uses import Counted
 from voiceguard.settings import Settings
 from voiceguard.text.reader import Reader
 
@@ -49,6 +50,8 @@ class WebContext:
     passwords: Passwords = field(default_factory=Passwords)
     claims: dict[UUID, Registered] = field(default_factory=dict)
     """Registrations that opened a call, so that a further stream of it is let in; the oldest are forgotten."""
+    counted: Counted = field(default_factory=Counted)
+    """Uses of routes that are not in the store yet."""
     audiosocket_port: int | None = None
     """TCP port of the AudioSocket listener, while it listens."""
 

@@ -23,6 +23,7 @@ from voiceguard.adapters.store.outcomes import Outcomes
 from voiceguard.adapters.store.registrations import Registrations
 from voiceguard.adapters.store.retention import Retention
 from voiceguard.adapters.store.users import Users
+from voiceguard.adapters.store.uses import Uses
 from voiceguard.adapters.store.webhooks import Webhooks
 from voiceguard.adapters.store.workers import Workers
 
@@ -44,6 +45,7 @@ class Store:
         self.nonces = Nonces(database)
         self.labels = Labels(database)
         self.users = Users(database)
+        self.uses = Uses(database)
         self.api_keys = ApiKeys(database)
         self.registrations = Registrations(database)
         self.workers = Workers(database)

@@ -326,3 +326,14 @@ leases = Table(
     Column("worker", String, nullable=False),  # runs the job until then
     Column("until", Double, nullable=False),
 )
+
+route_uses = Table(
+    "route_uses", metadata,
+    Column("route", String, primary_key=True),
+    Column("who", String, primary_key=True),  # name of a key; people, stream, anybody
+    Column("is_declared", Integer, nullable=False),  # 0: there is no such route
+    Column("calls", Integer, nullable=False),
+    Column("first_at", Double, nullable=False),
+    Column("last_at", Double, nullable=False),
+    Column("fields", String, nullable=False),  # sorted names of fields of answers, with a space between
+)

@@ -134,6 +134,7 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = MappingProxyType({
     ("POST", "/v1/webhooks/{webhook_id}/test"): _rule("webhooks", Role.ADMIN),
     ("POST", "/v1/webhooks/{webhook_id}/replay"): _rule("webhooks", Role.ADMIN),
     # the service itself
+    ("GET", "/v1/inventory"): _rule("inventory", Role.AUDITOR, Role.PRIVACY, Role.ADMIN),
     ("GET", "/metrics"): _rule("metrics", Role.ADMIN),
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,

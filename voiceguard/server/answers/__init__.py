@@ -34,6 +34,7 @@ from voiceguard.server.answers.decisions import (
     SaidLine,
     Spectrogram,
 )
+from voiceguard.server.answers.inventory import Inventory, RouteUser, UndeclaredCall, UsedRoute
 from voiceguard.server.answers.outcomes import (
     ComplaintKept,
     Deliveries,
@@ -82,6 +83,7 @@ from voiceguard.server.answers.voices import (
 )
 
 __all__ = [
+    "Inventory", "RouteUser", "UndeclaredCall", "UsedRoute",
     "Call", "Calls", "Challenge", "ComplaintKept", "Consent", "ConsentGiven", "Consents", "Customer",
     "CustomerDetails", "Customers", "DecidedAction", "Decision", "Deliveries", "Delivery", "Enrolled",
     "Evidence", "GrantClaims", "Handover", "Health", "ImportedCustomers", "KeptVerdict", "KeptVoice", "Key",
