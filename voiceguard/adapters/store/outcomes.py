@@ -77,9 +77,10 @@ def _counts(values: Sequence[Any]) -> Counts:
 def _per_call(since: float, until: float, by: By, now: float, tenant: str | None) -> Any:
     """One row for each call and group, with the fields of `Counts`."""
     asked = asked_actions.c
-    judged = select(verdicts.c.call_id, verdicts.c.verdict).where(
-        verdicts.c.verdict_id.in_(select(func.max(verdicts.c.verdict_id)).group_by(verdicts.c.call_id))
-    ).subquery()
+    earlier = verdicts.alias()
+    newest = (
+        select(func.max(earlier.c.verdict_id)).where(earlier.c.call_id == calls.c.call_id).scalar_subquery()
+    )
     later = calls.alias()
     again = exists(select(later.c.call_id).where(
         later.c.customer_ref == calls.c.customer_ref, later.c.started_at > calls.c.started_at,
@@ -91,7 +92,7 @@ def _per_call(since: float, until: float, by: By, now: float, tenant: str | None
     opened_at = case(
         (challenged & (~handed | (asked.challenged_at < asked.handed_at)), asked.challenged_at), else_=asked.handed_at
     )
-    genuine, fraud = _any(judged.c.verdict == "genuine"), _any(judged.c.verdict == "fraud")
+    genuine, fraud = _any(verdicts.c.verdict == "genuine"), _any(verdicts.c.verdict == "fraud")
     has_challenge, has_failed = _any(challenged), _any(asked.failed > 0)
     values: dict[str, ColumnElement[Any]] = {
         "calls": cast(func.max(1), Integer), "genuine": genuine, "fraud": fraud,
@@ -109,7 +110,7 @@ def _per_call(since: float, until: float, by: By, now: float, tenant: str | None
         select(key.label("key"), *(value.label(name) for name, value in values.items()))
         .select_from(calls.outerjoin(asked_actions, asked.call_id == calls.c.call_id)
                      .outerjoin(call_groups, call_groups.c.call_id == calls.c.call_id)
-                     .outerjoin(judged, judged.c.call_id == calls.c.call_id))
+                     .outerjoin(verdicts, verdicts.c.verdict_id == newest))
         .where(calls.c.started_at >= since, calls.c.started_at < until, calls.c.call_id.not_like("~%"))
         .group_by(calls.c.call_id, calls.c.customer_ref, calls.c.started_at, key)
     )
