@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.commands import mistake, run
+from tests.cli.commands import ROOT, mistake, run
 
 
 @pytest.mark.parametrize(("keys", "place"), [
@@ -86,3 +87,17 @@ def test_module_runs() -> None:
 
     for name in ("serve", "demo", "score", "policy", "audit", "models", "keys", "customers", "loadtest"):
         assert name in done.stdout
+
+
+def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the package that is installed."""
+    assert 0 == run("--version")
+    assert f"voiceguard {version('voiceguard-callguard')}\n" == capsys.readouterr().out
+
+
+def test_reader_that_has_enough_is_no_fault(tmp_path: Path) -> None:
+    """As with `| head -1`: nothing on stderr, and the exit status of a broken pipe."""
+    command = f"{sys.executable} -m voiceguard dataflow | head -c 10 > /dev/null; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, check=True)  # noqa: S603, S607
+
+    assert ("141\n", "") == (done.stdout, done.stderr)

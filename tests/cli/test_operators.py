@@ -56,7 +56,9 @@ def test_keys_are_made_listed_and_revoked(capsys: pytest.CaptureFixture[str]) ->
     assert key != capsys.readouterr().out.strip()
     assert 1 == run("keys", "rotate", "nobody")
     assert 0 == run("keys", "revoke", "platform")
+    capsys.readouterr()
     assert 1 == run("keys", "revoke", "platform")
+    assert "there is no key platform" in mistake(capsys)
     assert 0 == run("keys", "list")
     assert "" == capsys.readouterr().out
 

@@ -46,7 +46,11 @@ def test_who_is_taken_or_unknown(capsys: pytest.CaptureFixture[str]) -> None:
     unknown = [("role", "eve", "--role", "agent"), ("disable", "eve"), ("reset", "eve")]
 
     assert [1, 1, 1, 1] == [run("users", *words) for words in (("add", "ann", "--role", "admin"), *unknown)]
-    assert "" == link(capsys)
+    said = capsys.readouterr()
+    assert "" == said.out
+    assert ["ann is known already", *["nobody is called eve"] * 3] == [
+        line.removeprefix("voiceguard: ").partition(":")[0] for line in said.err.splitlines()
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ Heavy rooms are imported in the command that needs them, so that `voiceguard --h
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from pydantic import ValidationError
 
@@ -39,10 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
         right = options.run(options)
+        sys.stdout.flush()
     except VoiceguardError as error:
         sys.exit(_say_error(str(error)))
     except ValidationError as error:
         sys.exit(_say_error(f"setting {first_fault(error)}"))
+    except BrokenPipeError:  # whoever read, like head, has read enough; the interpreter's own flush must not fail too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except OSError as error:
         sys.exit(_say_error(f"{error.filename or ''} {error.strerror or error}".strip()))
     except KeyboardInterrupt:
@@ -57,6 +63,7 @@ def _say_error(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="voiceguard", description="Stops voice fraud on calls while they last.")
+    parser.add_argument("--version", action="version", version=f"voiceguard {version('voiceguard-callguard')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in (
         live, recordings, bench, policies, audit, operators, customers, people, voices, privacy, compliance, config,

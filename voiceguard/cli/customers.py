@@ -21,10 +21,10 @@ from voiceguard.cli.shared import (
     operator,
     read_settings,
     read_store,
+    refuse,
     short,
     take_config,
     take_tenant,
-    tell,
     tenant_name,
     with_store,
 )
@@ -83,7 +83,7 @@ def _add(options: argparse.Namespace) -> bool:
     secret = pyotp.random_base32() if options.totp else None
     known = _write(options, lambda customers, now: customers.add({_kept(options): secret}, by=operator(), now=now))
     if known:
-        return _no(f"{options.ref} is known already and stays as before; set-totp changes the authenticator")
+        return refuse(f"{options.ref} is known already and stays as before; set-totp changes the authenticator")
     if secret is not None:
         print(_uri(options.ref, secret))
     return True
@@ -101,7 +101,7 @@ def _list(options: argparse.Namespace) -> bool:
 def _show(options: argparse.Namespace) -> bool:
     customer = _read(options, lambda customers, now: customers.show(_kept(options), now=now))
     if customer is None:
-        return _no(f"nobody knows {options.ref}")
+        return refuse(f"nobody knows {options.ref}")
     voice = ", a voiceprint" if customer["has_voiceprint"] else ""
     lock = ", locked out until somebody unlocks" if customer["needs_unlock"] else ""
     print(json.dumps(customer) if options.json else _line(customer) + voice + lock)
@@ -143,7 +143,7 @@ def _set_totp(options: argparse.Namespace) -> bool:
         if SECRET.fullmatch(secret) is None:
             raise ConfigurationError(f"{options.secret_file.name} holds no base32 secret of 16 characters or more")
     if not _write(options, lambda customers, now: customers.set_totp(_kept(options), secret, by=operator(), now=now)):
-        return _no(f"nobody knows {options.ref}")
+        return refuse(f"nobody knows {options.ref}")
     if secret is not None and options.secret_file is None:
         print(_uri(options.ref, secret))
     return True
@@ -154,7 +154,7 @@ def _unlock(options: argparse.Namespace) -> bool:
         _kept(options), author=operator(), reason=options.reason, now=now
     ))
     if forgotten is None:
-        return _no(f"nobody knows {options.ref}")
+        return refuse(f"nobody knows {options.ref}")
     print(f"unlocked; {forgotten} wrong codes are forgotten")
     return True
 
@@ -165,11 +165,11 @@ def _remove(options: argparse.Namespace) -> bool:
             raise ConfigurationError("remove asks on a terminal; --yes removes without asking")
         said = input(f"Remove {options.ref}, with authenticator and voiceprint? [y/N] ")
         if said.strip().lower() not in ("y", "yes"):
-            return _no("nothing was removed")
+            return refuse("nothing was removed")
     if not _write(options, lambda customers, now: customers.remove(
         _kept(options), by=operator(), reason=options.reason, now=now
     )):
-        return _no(f"nobody knows {options.ref}")
+        return refuse(f"nobody knows {options.ref}")
     print("removed; records keep what they say (audit erase ends that)")
     return True
 
@@ -182,11 +182,6 @@ def _line(customer: dict[str, Any]) -> str:
 
 def _uri(ref: str, secret: str) -> str:
     return pyotp.TOTP(secret, name=ref, issuer="voiceguard").provisioning_uri()
-
-
-def _no(text: str) -> bool:
-    tell(text)
-    return False
 
 
 def _kept(options: argparse.Namespace) -> str:

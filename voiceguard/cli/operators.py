@@ -19,6 +19,7 @@ from voiceguard.cli.shared import (
     positive,
     read_settings,
     read_store,
+    refuse,
     short,
     take_config,
     tenant_name,
@@ -103,13 +104,16 @@ def _keys_rotate(options: argparse.Namespace) -> bool:
     secret = _with_keys(options, lambda keys: keys.rotate(
         options.name, grace_s=3600.0 * options.grace, by=operator(), now=time.time()
     ))
-    if secret is not None:
-        print(secret)
-    return secret is not None
+    if secret is None:
+        return refuse(f"there is no key {options.name}")
+    print(secret)
+    return True
 
 
 def _keys_revoke(options: argparse.Namespace) -> bool:
-    return bool(_with_keys(options, lambda keys: keys.revoke(options.name, by=operator(), now=time.time())))
+    if not _with_keys(options, lambda keys: keys.revoke(options.name, by=operator(), now=time.time())):
+        return refuse(f"there is no key {options.name}")
+    return True
 
 
 def _keys_list(options: argparse.Namespace) -> bool:

@@ -16,6 +16,7 @@ from voiceguard.cli.shared import (
     operator,
     read_settings,
     read_store,
+    refuse,
     take_config,
     tenant_name,
     with_store,
@@ -52,21 +53,23 @@ def _name(text: str) -> str:
 def _add(options: argparse.Namespace) -> bool:
     return _print_link(options, lambda people, **link: people.add(
         options.name, options.role, tenant=options.tenant, **link
-    ))
+    )) or refuse(f"{options.name} is known already: users reset makes a new link, users role changes the roles")
 
 
 def _reset(options: argparse.Namespace) -> bool:
-    return _print_link(options, lambda people, **link: people.reset(options.name, **link))
+    return _print_link(options, lambda people, **link: people.reset(options.name, **link)) or _known(options, False)
 
 
 def _role(options: argparse.Namespace) -> bool:
-    return bool(_with_people(options, lambda people: people.change_roles(
+    return _known(options, _with_people(options, lambda people: people.change_roles(
         options.name, options.role, by=operator(), now=time.time()
     )))
 
 
 def _disable(options: argparse.Namespace) -> bool:
-    return bool(_with_people(options, lambda people: people.disable(options.name, by=operator(), now=time.time())))
+    return _known(options, _with_people(
+        options, lambda people: people.disable(options.name, by=operator(), now=time.time())
+    ))
 
 
 def _list(options: argparse.Namespace) -> bool:
@@ -91,6 +94,10 @@ def _print_link(options: argparse.Namespace, change: Callable[..., Any]) -> bool
     origin = settings.web_origin or f"http://{settings.host}:{settings.port}"
     print(f"{origin}/console/#setup={token}")
     return True
+
+
+def _known(options: argparse.Namespace, done: bool) -> bool:
+    return bool(done) or refuse(f"nobody is called {options.name}")
 
 
 def _with_people(options: argparse.Namespace, use: Callable[[Any], Any]) -> Any:

@@ -52,6 +52,12 @@ def side_of(said: str | None) -> int | None:
     return None if said is None else {"left": 0, "right": 1}.get(said) if not said.isdigit() else int(said)
 
 
+def refuse(text: str) -> bool:
+    """Say why the answer is no; False, for the command to return."""
+    tell(text)
+    return False
+
+
 def tell(text: str) -> None:
     """Say what went wrong, on stderr, in one line."""
     print(f"voiceguard: {printable(text)}", file=sys.stderr)

@@ -40,7 +40,7 @@ def _replayed() -> list[Any]:
 
 def written(folder: Path, replayed: list[Any], names: list[str], title: str = "calls") -> Path:
     """The report of two policies."""
-    summary = summarise(replayed, names, models={"synthetic": "m@1"}, prior=0.05, budget_per_1000=20.0)
+    summary = summarise(replayed, names, models={"synthetic": "m@1"}, prior=0.05, risk_high=0.5, budget_per_1000=20.0)
     write_report(
         folder / "report.html", title, summary, rows_of(replayed, 0), risk_high=1 / 11, weights=Weights()
     )

@@ -27,7 +27,9 @@ REPLAYED = [
 
 def test_summary_compares_policies_with_the_first() -> None:
     """Two policies on one replay, and the file that could not be read."""
-    found = summarise(REPLAYED, ["now", "draft"], models={"synthetic": "m@1"}, prior=0.05, budget_per_1000=10.0)  # type: ignore[arg-type]
+    found = summarise(
+        REPLAYED, ["now", "draft"], models={"synthetic": "m@1"}, prior=0.05, risk_high=0.5, budget_per_1000=10.0  # type: ignore[arg-type]
+    )
 
     assert {
         "total": 3, "labels": {"genuine": 2, "synthetic": 1}, "audio_s": 120.0, "net_speech_s": 60.0,
@@ -42,7 +44,7 @@ def test_summary_compares_policies_with_the_first() -> None:
 
 def test_a_set_of_broken_files_has_a_summary() -> None:
     """With nothing in it."""
-    found = summarise(REPLAYED[2:], ["now"], models={}, prior=0.05, budget_per_1000=10.0)  # type: ignore[arg-type]
+    found = summarise(REPLAYED[2:], ["now"], models={}, prior=0.05, risk_high=0.5, budget_per_1000=10.0)  # type: ignore[arg-type]
 
     assert [] == rows_of(REPLAYED[2:], 0)  # type: ignore[arg-type]
     assert (None, {"calls": 0}, None) == (

@@ -45,12 +45,12 @@ def _asking(shift: float, label: str = "genuine", **more: object) -> object:
 def test_threshold_hand_worked() -> None:
     """At nought nats two of four genuine callers are handed over and all frauds; at one, one and one of two."""
     rows = [_asking(shift) for shift in (-1.0, -0.5, 0.0, 1.0)] + [_asking(shift, "synthetic") for shift in (0.5, 2.0)]
-    found = thresholds(rows, prior=0.5, budget_per_1000=250.0)  # type: ignore[arg-type]
+    found = thresholds(rows, prior=0.5, budget_per_1000=250.0, present=0.5)  # type: ignore[arg-type]
 
     assert found is not None
     assert (250.0, 1.0) == (found["handovers_per_1000"], found["frauds_stopped"])
     assert found["risk_high"] == pytest.approx(1 / (1 + math.exp(-0.5)), abs=2e-6)
-    none = thresholds(rows, prior=0.5, budget_per_1000=0.0)  # type: ignore[arg-type]
+    none = thresholds(rows, prior=0.5, budget_per_1000=0.0, present=0.5)  # type: ignore[arg-type]
     assert none is not None and (0.0, 0.5) == (none["handovers_per_1000"], none["frauds_stopped"])
 
 
@@ -59,10 +59,10 @@ def test_threshold_takes_what_was_asked_after_the_voice_changed() -> None:
     taken_over = row(label="takeover", spoof_from_s=8.0, decisions=[
         decided("step_up", asked_s=5.0, shift=9.0), decided("step_up", "refund", shift=1.0)
     ])
-    found = thresholds([_asking(2.0), taken_over], prior=0.5, budget_per_1000=0.0)  # type: ignore[list-item]
+    found = thresholds([_asking(2.0), taken_over], prior=0.5, budget_per_1000=0.0, present=0.5)  # type: ignore[list-item]
 
     assert found is not None and 0.0 == found["frauds_stopped"]
-    assert thresholds([taken_over], prior=0.5, budget_per_1000=10.0) is None
+    assert thresholds([taken_over], prior=0.5, budget_per_1000=10.0, present=0.5) is None
 
 
 _TENTHS = st.lists(st.integers(-50, 80).map(lambda tenths: tenths / 10), min_size=1, max_size=20)
@@ -72,7 +72,7 @@ _TENTHS = st.lists(st.integers(-50, 80).map(lambda tenths: tenths / 10), min_siz
 def test_threshold_keeps_its_word(genuine: list[float], fraud: list[float], budget: float) -> None:
     """Set as a risk, it hands over no more genuine callers than allowed, and stops the frauds that it says."""
     rows = [_asking(shift) for shift in genuine] + [_asking(shift, "synthetic") for shift in fraud]
-    found = thresholds(rows, prior=0.05, budget_per_1000=budget)  # type: ignore[arg-type]
+    found = thresholds(rows, prior=0.05, budget_per_1000=budget, present=0.5)  # type: ignore[arg-type]
 
     def reached(shifts: list[float]) -> float:
         risks = [1 / (1 + math.exp(-(math.log(0.05 / 0.95) + shift))) for shift in shifts]
@@ -82,3 +82,19 @@ def test_threshold_keeps_its_word(genuine: list[float], fraud: list[float], budg
     assert found is not None
     assert 1000 * reached(genuine) <= budget + 0.05
     assert found["frauds_stopped"] == pytest.approx(reached(fraud), abs=1e-4)
+
+
+def test_threshold_is_not_proposed_from_few_calls() -> None:
+    """Six frauds and four genuine calls, all decided right, prove nothing about 20 in 1,000."""
+    few = [_asking(-2.0) for _ in range(4)] + [_asking(3.0, "synthetic") for _ in range(6)]
+    many = [_asking(-2.0) for _ in range(150)] + [_asking(3.0, "synthetic") for _ in range(6)]
+    loose = [_asking(1.0) for _ in range(150)] + [_asking(3.0, "synthetic") for _ in range(6)]
+
+    def advice(rows: list[object]) -> tuple[object, ...]:
+        found = thresholds(rows, prior=0.5, budget_per_1000=20.0, present=0.5)  # type: ignore[arg-type]
+        assert found is not None
+        return found["advice"], found["present_handovers_per_1000"], found["present_frauds_stopped"]
+
+    assert ("too_few", 0.0, 1.0) == advice(few)
+    assert ("keep", 0.0, 1.0) == advice(many)
+    assert ("change", 1000.0, 1.0) == advice(loose)

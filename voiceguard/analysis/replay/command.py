@@ -81,8 +81,8 @@ def _write(
 ) -> dict[str, Any]:
     weights = Weights()
     summary = summarise(
-        replayed, names, models=models, prior=settings.risk.prior, budget_per_1000=wish.budget_per_1000,
-        psi_alert=wish.psi_alert, weights=weights,
+        replayed, names, models=models, prior=settings.risk.prior, risk_high=settings.risk.high,
+        budget_per_1000=wish.budget_per_1000, psi_alert=wish.psi_alert, weights=weights,
     )
     write_calls(wish.folder / "calls.csv", replayed, names, weights)
     text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)

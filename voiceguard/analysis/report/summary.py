@@ -26,10 +26,11 @@ def rows_of(replayed: Replayed, place: int) -> list[Row]:
 
 
 def summarise(
-    replayed: Replayed, names: Sequence[str], *, models: Mapping[str, str], prior: float, budget_per_1000: float,
-    psi_alert: float = PSI_ALERT, weights: Weights | None = None,
+    replayed: Replayed, names: Sequence[str], *, models: Mapping[str, str], prior: float, risk_high: float,
+    budget_per_1000: float, psi_alert: float = PSI_ALERT, weights: Weights | None = None,
 ) -> dict[str, Any]:
-    """`names`: of the policies, in the order of the results' runs. `prior`: of fraud, as the risk was made with."""
+    """`names`: of the policies, in the order of the results' runs. `prior`: of fraud, and `risk_high`: from where
+    the risk is high, as the risk was made with."""
     weights = weights or Weights()
     all_rows = [rows_of(replayed, place) for place in range(len(names))]
     policies = [
@@ -46,7 +47,9 @@ def summarise(
             }
             for after, rows in zip(policies[1:], all_rows[1:], strict=True)
         ],
-        "threshold": whatif.thresholds(all_rows[0], prior=prior, budget_per_1000=budget_per_1000),
+        "threshold": whatif.thresholds(
+            all_rows[0], prior=prior, budget_per_1000=budget_per_1000, present=risk_high
+        ),
         "drift": drift([result for _, result in replayed], psi_alert),
     }
 
