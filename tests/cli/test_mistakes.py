@@ -101,3 +101,14 @@ def test_reader_that_has_enough_is_no_fault(tmp_path: Path) -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, check=True)  # noqa: S603, S607
 
     assert ("141\n", "") == (done.stdout, done.stderr)
+
+
+def test_data_folder_that_no_url_can_name_is_refused(
+    tmp_path: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The database would lie in another place than the keys."""
+    monkeypatch.setenv("VOICEGUARD_DATA_DIR", str(tmp_path / "a?b"))
+
+    assert 2 == run("customers", "add", "customer-1")
+    assert "data_dir: " in mistake(capsys)
+    assert [] == list(tmp_path.iterdir())

@@ -147,6 +147,14 @@ class Settings(BaseSettings):
         """The environment first, then what the caller read from a file or the command line."""
         return env_settings, init_settings
 
+    @field_validator("data_dir")
+    @classmethod
+    def _fits_a_url(cls, folder: Path) -> Path:
+        # In the database's URL the rest would be its parameters, and the file would lie elsewhere.
+        if "?" in str(folder):
+            raise ValueError("a path without ? is needed")
+        return folder
+
     @field_validator("public_origin")
     @classmethod
     def _without_slash(cls, origin: str | None) -> str | None:
