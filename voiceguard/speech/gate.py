@@ -29,6 +29,11 @@ _LONGEST_SAMPLES = (CONTEXT_FRAMES - 1) * FRAME_SAMPLES
 """Media from a block's first frame to its last: it must lie in the context."""
 _LEVEL_BLOCKS = 0.1
 """Share of a new block in the caller's running level."""
+_LEAK = 10.0 ** (-18.0 / 10)
+"""Power of a block, beside the caller's own, below which somebody else speaks: the agent out of a loudspeaker or a
+hybrid, 20 dB down or more."""
+_FADE_DB_PER_S = 0.3
+"""Decay of that level while nothing counts: a caller who turns 20 dB quieter is heard after 7 s."""
 
 
 class Gate:
@@ -44,6 +49,8 @@ class Gate:
         self._measures = FrameMeasures()
         self._net: deque[int] = deque(maxlen=CONTEXT_FRAMES)
         self._own_power = 0.0
+        self._counted_at = 0
+        """Where the last block that counted ends."""
         self._belief = Belief(check) if check else None
         self._holds_back = check is not None
 
@@ -74,11 +81,19 @@ class Gate:
             return []
         samples = np.concatenate([frame.samples for frame in own])
         power = float(samples @ samples) / len(samples)
+        if power < _LEAK * self._level_at(own[-1].start_sample):
+            return []
         if self._check is not None and self._belief is not None:
             own = self._belief.feed(own, self._check.log_odds(self.measures(held)))
         if own:
             self._own_power += _LEVEL_BLOCKS * (power - self._own_power) if self._own_power else power
+            self._counted_at = own[-1].start_sample
         return own
+
+    def _level_at(self, sample: int) -> float:
+        """The caller's power as it is remembered at this place of the media."""
+        silent_s = max(0, sample - self._counted_at) / RATE_HZ
+        return float(self._own_power * 10.0 ** (-_FADE_DB_PER_S * silent_s / 10.0))
 
     def measures(self, held: Sequence[Frame]) -> Floats:
         """What the check measures of a block that ends now."""
