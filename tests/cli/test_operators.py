@@ -52,6 +52,8 @@ def test_keys_are_made_listed_and_revoked(capsys: pytest.CaptureFixture[str]) ->
     listed = capsys.readouterr().out
     assert ["platform", "actions", "stream", "last", "used", "never"] == listed.split()
     assert key not in listed
+    assert 0 == run("keys", "list", "--json")
+    assert {"name": "platform", "scopes": ["actions", "stream"]}.items() <= json.loads(capsys.readouterr().out).items()
     assert 0 == run("keys", "rotate", "platform", "--grace", "1")
     assert key != capsys.readouterr().out.strip()
     assert 1 == run("keys", "rotate", "nobody")

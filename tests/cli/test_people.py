@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -21,6 +22,9 @@ def test_a_person_from_first_to_last(capsys: pytest.CaptureFixture[str]) -> None
     assert 0 == run("users", "disable", "ann@bank.example")
     assert 0 == run("users", "list")
     listed = link(capsys)
+    assert 0 == run("users", "list", "--json")
+    told = json.loads(link(capsys))
+    assert ("ann@bank.example", ["analyst", "supervisor"]) == (told["name"], told["roles"])
     assert 0 == run("users", "reset", "ann@bank.example")
     second = link(capsys)
     assert 0 == run("users", "list")

@@ -54,7 +54,9 @@ def add(commands: Any) -> None:
     rotate.add_argument("--grace", type=positive, default=24.0, help="hours for which the old secret stays good")
     revoke = new_command(keys, "revoke", _keys_revoke, "make a key invalid")
     revoke.add_argument("name")
-    for command in (create, rotate, revoke, new_command(keys, "list", _keys_list, "names, scopes and last use")):
+    entries = new_command(keys, "list", _keys_list, "names, scopes and last use")
+    entries.add_argument("--json", action="store_true", help="JSON, one key a line, times in Unix seconds")
+    for command in (create, rotate, revoke, entries):
         take_config(command)
 
 
@@ -118,6 +120,9 @@ def _keys_revoke(options: argparse.Namespace) -> bool:
 
 def _keys_list(options: argparse.Namespace) -> bool:
     for key in asyncio.run(read_store(read_settings(options), lambda store: store.api_keys.list())):
+        if options.json:
+            print(json.dumps(key))
+            continue
         tenant = "" if key["tenant"] == DEFAULT else f", tenant {key['tenant']}"
         expires = "" if key["expires_at"] is None else f", expires {moment(key['expires_at'])}"
         print(f"{key['name']:24} {' '.join(key['scopes']):40} last used {moment(key['last_used_at'])}{expires}{tenant}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import re
 import secrets
 import time
@@ -40,7 +41,9 @@ def add(commands: Any) -> None:
             "--role", action="append", choices=sorted(PEOPLE), required=True, help="may be given several times"
         )
     add.add_argument("--tenant", type=tenant_name, help="the brand whose calls the person sees; not given: all")
-    for command in (add, reset, role, disable, new_command(users, "list", _list, "names, roles and last sign-in")):
+    entries = new_command(users, "list", _list, "names, roles and last sign-in")
+    entries.add_argument("--json", action="store_true", help="JSON, one person a line, times in Unix seconds")
+    for command in (add, reset, role, disable, entries):
         take_config(command)
 
 
@@ -74,6 +77,9 @@ def _disable(options: argparse.Namespace) -> bool:
 
 def _list(options: argparse.Namespace) -> bool:
     for person in asyncio.run(read_store(read_settings(options), lambda store: store.users.list())):
+        if options.json:
+            print(json.dumps(person))
+            continue
         state = "disabled" if person["disabled_at"] else "set up" if person["is_set_up"] else "not set up yet"
         by = f", by {person['issuer']}" if person["issuer"] else ""
         print(f"{person['name']:32} {' '.join(person['roles']):24} {state}{by}, "
