@@ -72,11 +72,12 @@ lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --extra ray -c requirements/dev.lock pyproject.toml -o requirements/ray.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --extra postgres -c requirements/dev.lock pyproject.toml -o requirements/run.lock
 
-# Known faults of what the service runs on. The tool is fetched for the purpose; without the network it is skipped, and said so.
+# Known faults of what the service runs on; a package that cannot be looked up is a fault too. The tool is fetched for the
+# purpose; where nothing can be looked up, behind a mirror or without a network, it is skipped, and said so.
 audit-packages:
 	@if $(PYTHON) -m venv .audit && .audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1 \
-	  && .audit/bin/python -c "import socket; socket.create_connection(('pypi.org', 443), 5)" 2>/dev/null; \
-	then .audit/bin/pip-audit --require-hashes --disable-pip -r requirements/run.lock; \
+	  && .audit/bin/python -c "import json, urllib.request as u; json.load(u.urlopen('https://pypi.org/pypi/pip/24.0/json', timeout=10))" 2>/dev/null; \
+	then .audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements/run.lock; \
 	else echo "pip-audit: skipped, the package index and its list of faults cannot be reached from here"; fi
 
 # What the service is made of, as CycloneDX 1.6, out of the lock alone.

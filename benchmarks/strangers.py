@@ -87,7 +87,8 @@ def _ratio(quiet: dict[str, Any], besieged: dict[str, Any]) -> float | None:
 
 
 def _attack(port: int, count: int) -> None:
-    """In a process of its own, until it is ended."""
+    """In a process of its own, until it is ended; the load generator comes first where both share a core."""
+    os.nice(10)
     asyncio.run(_attack_all(port, count))
 
 

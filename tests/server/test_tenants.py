@@ -25,7 +25,7 @@ BODIES: dict[str, Any] = {
     "/v1/actions/{action_id}/otp": {"code": "123456"}, "/v1/calls/{call_id}/watchlist": {"reason": "fraud"},
     "/v1/actions/{action_id}/handover": {"verdict": "refuse", "reason": "mine"},
     "/v1/calls/{call_id}/verdict": {"verdict": "fraud"}, "/v1/watchlist/{entry_id}/review": {"days": 3},
-    "/v1/calls/{call_id}/watchlist/proposal": {"reason": "fraud"},
+    "/v1/calls/{call_id}/watchlist/proposal": {"reason": "fraud"}, "/v1/webhooks/{webhook_id}/replay": {"since": 0.0},
     "/v1/customers/{customer_ref}/totp": {"totp_secret": None},
     "/v1/customers/{customer_ref}/unlock": {"reason": "mine"},
 }
@@ -60,9 +60,12 @@ async def two_tenants(folder: Path, tenant: str, other: str) -> AsyncIterator[tu
                 "transcript", source="api", wording="v1", author="ann", now=served.service.now(), expires_at=None,
                 customer_ref=kept_name(tenant, "customer-1"), call_id=None,
             )
+            webhook, _ = await served.service.store.webhooks.add(
+                "https://example.com/", ["call.started"], tenant=tenant, by="tests", now=1.0
+            )
             yield served, own, foreign, {
                 "call_id": "call-1", "action_id": asked["action_id"], "customer_ref": "customer-1", "entry_id": entry,
-                "consent_id": consent,
+                "consent_id": consent, "webhook_id": webhook,
             }
 
 
