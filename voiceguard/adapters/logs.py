@@ -39,7 +39,7 @@ def configure(level: Level = "info", form: Format = "auto") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # as it is then: tests replace and close it
         cache_logger_on_first_use=False,
     )
 

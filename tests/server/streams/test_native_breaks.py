@@ -48,7 +48,7 @@ def test_client_that_vanishes_is_recorded(tmp_path: Path, leave: str | int) -> N
                 else:
                     socket.transport.abort()
             records = await recorded(served, "call-1", "vanished")
-            assert {"started", "risk", "decision", "ended"} == {record["kind"] for record in records}
+            assert {"started", "consent_given", "risk", "decision", "ended"} == {record["kind"] for record in records}
 
     asyncio.run(run())
 
