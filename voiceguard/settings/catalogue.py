@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import inspect
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -125,6 +126,7 @@ def _shown(default: Any) -> str:
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 
+@functools.cache
 def _field_docs(options: Any) -> dict[str, str]:
     """The texts that stand below the fields of a class."""
     import ast  # noqa: PLC0415 only this page needs it

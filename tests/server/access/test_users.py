@@ -25,7 +25,8 @@ def test_people_and_keys_without_their_secrets(tmp_path: Path) -> None:
     assert ["everybody"] == [key["name"] for key in keys.json()["keys"]]
     assert keys.json()["keys"][0]["last_used_at"] is not None
     assert {
-        "name", "scopes", "created_at", "last_used_at", "old_until", "tenant", "kind", "owner", "actions", "fields",
+        "name", "scopes", "created_at", "last_used_at", "old_until", "tenant", "kind", "owner", "actions",
+        "fields", "expires_at",
     } == keys.json()["keys"][0].keys()
     assert ann.secret not in people.text + keys.text
     assert "argon2" not in people.text

@@ -308,7 +308,7 @@ def test_broken_media_is_recorded(tmp_path: Path, chunks: list[int], expected: l
                 await closed(socket, 1000)
             records = await recorded(served, "call-1", "stopped")
             assert expected == [(item["media"], item["ms"]) for item in records if item["kind"] == "media"]
-            assert {"started", "risk", "media", "ended"} >= {item["kind"] for item in records}
+            assert {"started", "consent_given", "risk", "media", "ended"} >= {item["kind"] for item in records}
 
     asyncio.run(run())
 
