@@ -245,10 +245,7 @@ class LiveCall:
         """Deny what is not yet told as allowed or denied."""
         for action_id, asked in self.requested.items():
             if self.decisions.told.get(action_id, {}).get("decision") not in ("allow", "deny"):
-                event = ActionOverruled(asked, reason.code, reason.text, is_denied=True)
-                for outcome in self.core.receive(event, self._context.now()):
-                    if isinstance(outcome, ActionDecided):
-                        self.decisions.tell_first(outcome)
+                self._tell_overruled(ActionOverruled(asked, reason.code, reason.text, is_denied=True))
 
     def answer(self, event: HandoverAnswered, *, is_person: bool = False) -> None:
         """A person's answer to a handover; who and why are recorded whatever comes of it.
@@ -274,12 +271,16 @@ class LiveCall:
         told = self.decisions.told.get(action_id)
         if told is not None and told["decision"] in ("allow", "deny"):
             return told
-        event = ActionOverruled(self.requested[action_id], reason.code, reason.text, is_denied)
-        for outcome in self.core.receive(event, self._context.now()):
-            if isinstance(outcome, ActionDecided) and not is_denied:
-                self.decisions.tell_first(outcome)
+        self._tell_overruled(ActionOverruled(self.requested[action_id], reason.code, reason.text, is_denied),
+                             is_told=is_denied)
         self._context.hub.changed(self.started.call_id)
         return self.decisions.told.get(action_id, {})
+
+    def _tell_overruled(self, event: ActionOverruled, *, is_told: bool = False) -> None:
+        """Let the call overrule its own decision, and tell it before it is recorded; `is_told`: somebody else tells."""
+        for outcome in self.core.receive(event, self._context.now()):
+            if isinstance(outcome, ActionDecided) and not is_told:
+                self.decisions.tell_first(outcome)
 
     # ── outcomes out ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -16,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import Message, Scope
 
 from voiceguard.adapters.bus import BusError
+from voiceguard.live.registry import UnknownAction
 from voiceguard.server.access.principal import Principal
 from voiceguard.server.context import WebContext
 from voiceguard.server.problems import Problem
@@ -114,7 +116,8 @@ async def _owner(service: WebContext, who: Principal, named: Mapping[str, str]) 
         call_id = who.kept(named["call_id"])
         return None if call_id in service.registry.calls else await service.store.workers.owner(call_id)
     if (action_id := named.get("action_id")) is not None:
-        if any(action_id in call.requested for call in service.registry.calls.values()):
+        with suppress(UnknownAction):
+            service.registry.holding(action_id)
             return None
         return await service.store.workers.owner_of_action(action_id)
     return None

@@ -28,9 +28,18 @@ class Setting:
     name: str
     type: str
     default: Any
-    meaning: str
+    owner: Any
+    """The class that declares it."""
     is_open: bool = False
     """Whether names of the operator's own stand below it."""
+
+    @property
+    def meaning(self) -> str:
+        """What it says, on one line; read from the source only when it is asked for."""
+        last = self.name.rpartition(".")[2]
+        if self.owner is Settings:
+            return Settings.model_fields[last].description or ""
+        return _field_docs(self.owner).get(last, "")
 
     @property
     def variable(self) -> str:
@@ -45,8 +54,7 @@ def catalogue() -> list[Setting]:
         if dataclasses.is_dataclass(field.annotation):
             found.extend(_options(name, field.annotation))
         else:
-            found.append(_setting(name, field.annotation, field.get_default(call_default_factory=True),
-                                  field.description or ""))
+            found.append(_setting(name, field.annotation, field.get_default(call_default_factory=True), Settings))
     return found
 
 
@@ -83,14 +91,13 @@ def as_markdown() -> str:
 
 
 def _options(prefix: str, options: Any) -> Iterator[Setting]:
-    meanings = _field_docs(options)
     hints = get_type_hints(options)
     for field in dataclasses.fields(options):
         name, hint = f"{prefix}.{field.name}", hints[field.name]
         if dataclasses.is_dataclass(hint):
             yield from _options(name, hint)
         else:
-            yield _setting(name, hint, _default(field), meanings.get(field.name, ""))
+            yield _setting(name, hint, _default(field), options)
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:
@@ -101,8 +108,8 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return make() if default is dataclasses.MISSING and make is not dataclasses.MISSING else default
 
 
-def _setting(name: str, hint: Any, default: Any, meaning: str) -> Setting:
-    return Setting(name, _type(hint), default, " ".join(meaning.split()), get_origin(hint) is dict)
+def _setting(name: str, hint: Any, default: Any, owner: Any) -> Setting:
+    return Setting(name, _type(hint), default, owner, get_origin(hint) is dict)
 
 
 def _type(hint: Any) -> str:
@@ -139,5 +146,5 @@ def _field_docs(options: Any) -> dict[str, str]:
             isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name)
             and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
         ):
-            found[before.target.id] = str(after.value.value).replace("|", "\\|")
+            found[before.target.id] = " ".join(str(after.value.value).split()).replace("|", "\\|")
     return found
