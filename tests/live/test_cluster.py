@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.live.contexts import context
 from tests.server.pair import ask, two, until
 from tests.services import PostgresServer, RedisServer, postgres, redis
+from voiceguard.live.cluster import Cluster
 from voiceguard.live.feed import CallView, Hub
 
 
@@ -123,10 +125,11 @@ def test_call_that_is_live_here_is_not_replaced_by_another_workers_old_view() ->
 
 def test_people_of_another_worker_are_present_for_a_few_seconds() -> None:
     async def run() -> list[Any]:
-        hub = Hub()
-        hub.join(person="ann")
-        hub.seen_elsewhere("w", ["bob"])
-        return [hub.people(), hub.people(here=True)]
+        here = context()
+        cluster = Cluster(here)
+        here.hub.join(person="ann")
+        cluster.hear("w", {"machine": "m", "people": ["bob"]})
+        return [cluster.people(), here.hub.people()]
 
     assert [{"ann", "bob"}, {"ann"}] == asyncio.run(run())
 

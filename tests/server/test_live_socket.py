@@ -214,7 +214,7 @@ def test_only_what_people_need(tmp_path: Path) -> None:
         assert [] == [secret for secret in secrets if secret in sent]
         assert {
             "decision": {"action_id", "action", "tier", "decision", "state", "reasons", "rule", "challenge", "person"},
-            "transcript": {"channel", "text"}, "flag": {"channel", "rules", "text"},
+            "transcript": {"channel", "text"}, "flag": {"channel", "rules", "source", "text"},
             "media": {"media", "channel", "ms"},
         } == fields
         assert {

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -16,16 +18,28 @@ import structlog
 from voiceguard.adapters.logs import described
 from voiceguard.adapters.store import StoreError
 from voiceguard.live.context import LiveContext
-from voiceguard.live.feed import ELSEWHERE_S
 
 FEED, PEOPLE, HELLO, LOST, VOICES = "feed", "people", "hello", "lost", "voices"
 """Topics: news of a call; who is at the desk; send me everything; a worker is dead; voice lists have changed."""
 PAUSE_S = 0.05
 """Least time between two notices of one call."""
+ELSEWHERE_S = 5.0
+"""Time for which another worker's word of itself holds."""
 PEOPLE_S = 1.0
 """Period in which a worker names the people at its desk."""
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What another worker last said of itself."""
+
+    at: float
+    """The loop's time."""
+    machine: str
+    people: frozenset[str]
+    """Who is at its desk."""
 
 
 class Cluster:
@@ -37,9 +51,8 @@ class Cluster:
         self._own = self._hub.join(is_own=True)
         self._refreshing: asyncio.Task[None] | None = None
         self._bus.on_notice(FEED, self._mirror)
-        self._bus.on_notice(PEOPLE, self._seen)
-        self._seen_at: dict[str, tuple[float, str]] = {}
-        """Other worker to the loop's time of its last word, and its machine."""
+        self._bus.on_notice(PEOPLE, self.hear)
+        self._others: dict[str, Seen] = {}
         self._bus.on_notice(HELLO, lambda _, __: self._hub.restart(self._own))
         self._bus.on_notice(LOST, lambda _, body: self._hub.lose_worker(body["worker"]))
         self._bus.on_notice(VOICES, lambda _, __: self._refresh_voices())
@@ -53,19 +66,28 @@ class Cluster:
 
     def neighbours(self) -> list[str]:
         """The other workers on this machine, by what they said lately."""
-        now, here = asyncio.get_running_loop().time(), platform.node()
-        return [
-            worker for worker, (at, machine) in self._seen_at.items() if now - at < ELSEWHERE_S and machine == here
-        ]
+        here = platform.node()
+        return [worker for worker, seen in self._lately().items() if seen.machine == here]
+
+    def people(self) -> set[str]:
+        """Who follows the calls now, at any worker."""
+        return self._hub.people().union(*(seen.people for seen in self._lately().values()))
+
+    def hear(self, worker: str, said: Mapping[str, Any]) -> None:
+        """Another worker names its machine and the people at its desk."""
+        now = asyncio.get_running_loop().time()
+        self._others[worker] = Seen(now, said["machine"], frozenset(said["people"]))
 
     def lose_worker(self, worker: str) -> None:
         """Tell everybody that this worker is dead and its calls are lost."""
         self._hub.lose_worker(worker)
         self._bus.publish(LOST, {"worker": worker})
 
-    def _seen(self, worker: str, body: Any) -> None:
-        self._seen_at[worker] = asyncio.get_running_loop().time(), body["machine"]
-        self._hub.seen_elsewhere(worker, body["people"])
+    def _lately(self) -> Mapping[str, Seen]:
+        """The other workers whose last word still holds; older words are forgotten."""
+        now = asyncio.get_running_loop().time()
+        self._others = {worker: seen for worker, seen in self._others.items() if now - seen.at < ELSEWHERE_S}
+        return self._others
 
     def _start_anew(self) -> None:
         """Notices may have been missed in both directions."""
@@ -95,6 +117,6 @@ class Cluster:
 
     async def _publish_people(self) -> None:
         while True:
-            people = sorted(self._hub.people(here=True))
+            people = sorted(self._hub.people())
             self._bus.publish(PEOPLE, {"machine": platform.node(), "people": people})
             await asyncio.sleep(PEOPLE_S)

@@ -21,8 +21,6 @@ from typing import Any
 
 from voiceguard.events.tenants import tenant_of, with_own_names
 
-ELSEWHERE_S = 5.0
-"""Time for which another worker's word of who is at its desk holds."""
 ENDED_KEPT = 50
 """Ended calls that stay on the page; older ones are read from the store."""
 
@@ -177,8 +175,6 @@ class Hub:
     def __init__(self) -> None:
         self.calls: OrderedDict[str, CallView] = OrderedDict()
         self._followers: set[Follower] = set()
-        self._elsewhere: dict[str, tuple[float, frozenset[str]]] = {}
-        """Other worker to the loop's time at which it named the people at its desk, and their names."""
 
     def start(self, view: CallView) -> None:
         """A call begins; one of the same id that ended before makes room."""
@@ -259,24 +255,14 @@ class Hub:
                 ]
                 self.end(view.call_id, "lost")
 
-    def seen_elsewhere(self, worker: str, people: Collection[str]) -> None:
-        """Another worker names the people at its desk."""
-        self._elsewhere[worker] = asyncio.get_running_loop().time(), frozenset(people)
-
     @property
     def follower_count(self) -> int:
         """How many follow the calls now."""
         return len(self._followers)
 
-    def people(self, *, here: bool = False) -> set[str]:
-        """Who follows the calls now, at this worker (`here`) or at any."""
-        people = {follower.person for follower in self._followers if follower.person is not None}
-        if not here and self._elsewhere:
-            now = asyncio.get_running_loop().time()
-            for at, names in self._elsewhere.values():
-                if now - at < ELSEWHERE_S:
-                    people |= names
-        return people
+    def people(self) -> set[str]:
+        """Who follows the calls at this worker now."""
+        return {follower.person for follower in self._followers if follower.person is not None}
 
     def join(
         self, topics: frozenset[str] | None = None, person: str | None = None, tenant: str | None = None, *,

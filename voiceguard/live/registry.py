@@ -267,7 +267,8 @@ class Registry:
 
     def tick(self) -> None:
         """Let the time-outs of every call fire; a fault in one call is logged and leaves the others alone."""
-        present, now, settings = self.context.hub.people(), self.context.now(), self.context.settings
+        now, settings = self.context.now(), self.context.settings
+        present = (self.cluster or self.context.hub).people()
         while self._ended and next(iter(self._ended.values())).at < now - settings.resume_s:
             self._ended.popitem(last=False)
         for call in list(self.calls.values()):
