@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
-from tests.services import RedisServer, redis
+from tests.server import endings
+from tests.services import RedisServer
 from voiceguard.adapters.bus import Bus, BusError, LocalBus, RedisBus, open_bus
 from voiceguard.errors import ConfigurationError
 
 CIPHER = Fernet(Fernet.generate_key())
 PATIENCE_S = 20.0
-
-
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
-    with redis() as running:
-        yield running
+until = partial(endings.until, patience_s=PATIENCE_S)
 
 
 def keeping(inbox: list[Any], worker: str) -> Callable[[str, Any], None]:
@@ -38,16 +35,9 @@ async def up(url: str, cipher: Fernet = CIPHER) -> AsyncIterator[Bus]:
         yield bus
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what takes its time on a busy machine."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 what it waits for is in another process
-            await asyncio.sleep(0.02)
-
-
-def test_notice_reaches_every_other_worker_and_not_its_sender(server: RedisServer) -> None:
+def test_notice_reaches_every_other_worker_and_not_its_sender(redis_server: RedisServer) -> None:
     async def run() -> list[list[Any]]:
-        async with up(server.url) as one, up(server.url) as two, up(server.url) as three:
+        async with up(redis_server.url) as one, up(redis_server.url) as two, up(redis_server.url) as three:
             heard: list[list[Any]] = [[], [], []]
             for bus, inbox in zip((one, two, three), heard, strict=True):
                 bus.on_notice("voices", keeping(inbox, one.worker))
@@ -60,9 +50,9 @@ def test_notice_reaches_every_other_worker_and_not_its_sender(server: RedisServe
     assert [[], both, both] == asyncio.run(run())
 
 
-def test_question_is_answered_by_the_asked_worker_alone(server: RedisServer) -> None:
+def test_question_is_answered_by_the_asked_worker_alone(redis_server: RedisServer) -> None:
     async def run() -> tuple[Any, int]:
-        async with up(server.url) as one, up(server.url) as two, up(server.url) as three:
+        async with up(redis_server.url) as one, up(redis_server.url) as two, up(redis_server.url) as three:
             asked = 0
 
             async def answer(body: Any) -> Any:
@@ -77,9 +67,9 @@ def test_question_is_answered_by_the_asked_worker_alone(server: RedisServer) -> 
     assert ({"twice": 42}, 1) == asyncio.run(run())
 
 
-def test_question_to_a_worker_that_is_gone_or_fails_raises(server: RedisServer) -> None:
+def test_question_to_a_worker_that_is_gone_or_fails_raises(redis_server: RedisServer) -> None:
     async def run() -> None:
-        async with up(server.url) as one, up(server.url) as two:
+        async with up(redis_server.url) as one, up(redis_server.url) as two:
             async def fail(_: Any) -> Any:
                 raise ValueError
 
@@ -91,9 +81,9 @@ def test_question_to_a_worker_that_is_gone_or_fails_raises(server: RedisServer) 
     asyncio.run(run())
 
 
-def test_bus_is_down_while_redis_is_gone_or_frozen_and_comes_back(server: RedisServer) -> None:
+def test_bus_is_down_while_redis_is_gone_or_frozen_and_comes_back(redis_server: RedisServer) -> None:
     async def run() -> tuple[int, bool]:
-        async with up(server.url) as one, up(server.url) as two:
+        async with up(redis_server.url) as one, up(redis_server.url) as two:
             ups = 0
 
             def count() -> None:
@@ -101,7 +91,7 @@ def test_bus_is_down_while_redis_is_gone_or_frozen_and_comes_back(server: RedisS
                 ups += 1
 
             one.on_up(count)
-            for down, back in ((server.stop, server.start), (server.freeze, server.thaw)):
+            for down, back in ((redis_server.stop, redis_server.start), (redis_server.freeze, redis_server.thaw)):
                 down()
                 await until(lambda: not one.is_up)
                 with pytest.raises(BusError):
@@ -117,14 +107,14 @@ def test_bus_is_down_while_redis_is_gone_or_frozen_and_comes_back(server: RedisS
     assert (2, True) == asyncio.run(run())
 
 
-def test_message_of_another_key_or_of_garbage_is_dropped_and_counted(server: RedisServer) -> None:
+def test_message_of_another_key_or_of_garbage_is_dropped_and_counted(redis_server: RedisServer) -> None:
     async def run() -> tuple[list[Any], int]:
-        async with up(server.url) as bus, up(server.url, Fernet(Fernet.generate_key())) as stranger:
+        async with up(redis_server.url) as bus, up(redis_server.url, Fernet(Fernet.generate_key())) as stranger:
             assert isinstance(bus, RedisBus)
             heard: list[Any] = []
             bus.on_notice("voices", lambda _, body: heard.append(body))
             stranger.publish("voices", "forged")
-            raw = Redis.from_url(server.url)
+            raw = Redis.from_url(redis_server.url)
             for data in (b"", b"{}", CIPHER.encrypt(b"[]"), CIPHER.encrypt(b'{"topic": 1}'), CIPHER.encrypt(b"\xff")):
                 await raw.publish("voiceguard:all", data)
             await raw.aclose()
@@ -134,9 +124,9 @@ def test_message_of_another_key_or_of_garbage_is_dropped_and_counted(server: Red
     assert ([], True) == asyncio.run(run())
 
 
-def test_notice_that_fails_leaves_the_bus_reading(server: RedisServer) -> None:
+def test_notice_that_fails_leaves_the_bus_reading(redis_server: RedisServer) -> None:
     async def run() -> list[Any]:
-        async with up(server.url) as one, up(server.url) as two:
+        async with up(redis_server.url) as one, up(redis_server.url) as two:
             heard: list[Any] = []
             two.on_notice("odd", lambda _, body: body["missing"])
             two.on_notice("even", lambda _, body: heard.append(body))

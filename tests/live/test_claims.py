@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.server.pair import ask, two
 from tests.server.serving import heard, said, speak, start
-from tests.services import PostgresServer, RedisServer, postgres, redis
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[PostgresServer]:
-    with postgres() as running:
-        yield running
-
-
-@pytest.fixture
-def bus() -> Iterator[RedisServer]:
-    with redis() as running:
-        yield running
+from tests.services import PostgresServer, RedisServer
 
 
 def test_stream_that_comes_back_to_another_worker_goes_on_from_the_record(
-    tmp_path: Path, database: PostgresServer, bus: RedisServer
+    tmp_path: Path, postgres_server: PostgresServer, redis_server: RedisServer
 ) -> None:
     """The old stream still hangs there; the risk stays as a floor, and the call's first worker lets it go."""
     async def run() -> list[Any]:
-        async with two(tmp_path, database, bus, reconnect_s=30.0) as (one, other):
+        async with two(tmp_path, postgres_server, redis_server, reconnect_s=30.0) as (one, other):
             one.voice.llr = 2.0
             await one.service.store.customers.upsert("customer-1")
             async with one.stream() as hanging:
@@ -56,10 +41,10 @@ def test_stream_that_comes_back_to_another_worker_goes_on_from_the_record(
 
 
 def test_stream_of_another_customer_is_refused_at_every_worker(
-    tmp_path: Path, database: PostgresServer, bus: RedisServer
+    tmp_path: Path, postgres_server: PostgresServer, redis_server: RedisServer
 ) -> None:
     async def run() -> list[Any]:
-        async with two(tmp_path, database, bus) as (one, other):
+        async with two(tmp_path, postgres_server, redis_server) as (one, other):
             async with one.call("same-1"), other.stream(key=one.key) as back:
                 await back.send(start("same-1", customer_ref="customer-2"))
                 refused = await said(back, "error")

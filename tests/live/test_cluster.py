@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.live.contexts import context
 from tests.server.pair import ask, two, until
-from tests.services import PostgresServer, RedisServer, postgres, redis
+from tests.services import PostgresServer, RedisServer
 from voiceguard.live.cluster import Cluster
 from voiceguard.live.feed import CallView, Hub
 
 
-@pytest.fixture(scope="module")
-def database() -> Iterator[PostgresServer]:
-    with postgres() as running:
-        yield running
-
-
-@pytest.fixture
-def bus() -> Iterator[RedisServer]:
-    with redis() as running:
-        yield running
-
-
 def test_feed_shows_the_calls_of_every_worker_and_their_end(
-    tmp_path: Path, database: PostgresServer, bus: RedisServer
+    tmp_path: Path, postgres_server: PostgresServer, redis_server: RedisServer
 ) -> None:
     async def run() -> list[Any]:
-        async with two(tmp_path, database, bus) as (one, other):
+        async with two(tmp_path, postgres_server, redis_server) as (one, other):
             async with one.call("feed-1"):
                 await ask(one, "feed-1")
                 views = [served.service.live.hub.calls for served in (one, other)]
@@ -50,9 +36,11 @@ def test_feed_shows_the_calls_of_every_worker_and_their_end(
     assert ["customer-1", True, True, "stopped"] == asyncio.run(run())
 
 
-def test_job_of_the_cluster_runs_at_one_worker(tmp_path: Path, database: PostgresServer, bus: RedisServer) -> None:
+def test_job_of_the_cluster_runs_at_one_worker(
+    tmp_path: Path, postgres_server: PostgresServer, redis_server: RedisServer
+) -> None:
     async def run() -> int:
-        async with two(tmp_path, database, bus) as (one, other):
+        async with two(tmp_path, postgres_server, redis_server) as (one, other):
             leases = [
                 await served.service.store.workers.lease("audit checkpoint", served.service.live.bus.worker, 0.0, 60.0)
                 for served in (one, other)
@@ -140,10 +128,10 @@ def shown(hub: Hub) -> list[Any]:
 
 
 def test_metrics_of_a_machine_are_those_of_all_its_workers(
-    tmp_path: Path, database: PostgresServer, bus: RedisServer
+    tmp_path: Path, postgres_server: PostgresServer, redis_server: RedisServer
 ) -> None:
     async def run() -> list[Any]:
-        async with two(tmp_path, database, bus) as (one, other):
+        async with two(tmp_path, postgres_server, redis_server) as (one, other):
             workers = {served.service.live.bus.worker for served in (one, other)}
             clusters = [served.service.registry.cluster for served in (one, other)]
             await until(lambda: all(cluster is not None and cluster.neighbours() for cluster in clusters))

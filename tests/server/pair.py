@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tests.server import endings
 from tests.server.serving import Served, Voice, serving
 from tests.services import PostgresServer, RedisServer
 
-PATIENCE_S = 30.0
+until = partial(endings.until, patience_s=30.0)
+"""Wait for news of another worker."""
 
 
 @asynccontextmanager
@@ -28,13 +30,6 @@ async def two(
             await until(lambda: one.service.live.bus.is_up and other.service.live.bus.is_up)
             other.key = one.key
             yield one, other
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for news of another worker."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 what it waits for came over a socket
-            await asyncio.sleep(0.02)
 
 
 async def ask(served: Served, call_id: str, action: str = "account_recovery", **headers: str) -> Any:

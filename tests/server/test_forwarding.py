@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.server.pair import ask, two, until
 from tests.server.serving import heard, speak
-from tests.services import PostgresServer, RedisServer, postgres, redis
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[PostgresServer]:
-    with postgres() as running:
-        yield running
-
-
-@pytest.fixture
-def bus() -> Iterator[RedisServer]:
-    with redis() as running:
-        yield running
+from tests.services import PostgresServer, RedisServer
 
 
 def test_request_about_a_call_of_another_worker_is_answered(
-    tmp_path: Path, database: PostgresServer, bus: RedisServer
+    tmp_path: Path, postgres_server: PostgresServer, redis_server: RedisServer
 ) -> None:
     """Asked, asked again with the same key, read, its code entered: at the worker that does not hold the call."""
     async def run() -> list[Any]:
-        async with two(tmp_path, database, bus) as (one, other):
+        async with two(tmp_path, postgres_server, redis_server) as (one, other):
             async with one.call("rest-1"):
                 asked = (await ask(other, "rest-1", **{"Idempotency-Key": "k"})).json()
                 again = (await ask(one, "rest-1", **{"Idempotency-Key": "k"})).json()
@@ -49,10 +34,10 @@ def test_request_about_a_call_of_another_worker_is_answered(
 
 
 def test_request_with_a_bad_key_is_refused_before_the_bus(
-    tmp_path: Path, database: PostgresServer, bus: RedisServer
+    tmp_path: Path, postgres_server: PostgresServer, redis_server: RedisServer
 ) -> None:
     async def run() -> tuple[int, str]:
-        async with two(tmp_path, database, bus) as (one, other):
+        async with two(tmp_path, postgres_server, redis_server) as (one, other):
             async with one.call("refused-1"), other.api("vg_wrong") as api:
                 answer = await api.post("/v1/calls/refused-1/actions", json={"action": "refund"})
                 return answer.status_code, answer.json()["code"]
@@ -61,18 +46,18 @@ def test_request_with_a_bad_key_is_refused_before_the_bus(
 
 
 def test_nothing_is_allowed_while_redis_is_gone_and_it_heals(
-    tmp_path: Path, database: PostgresServer, bus: RedisServer
+    tmp_path: Path, postgres_server: PostgresServer, redis_server: RedisServer
 ) -> None:
     """Streams go on and decisions are handovers; a request for another worker's call is refused for a while."""
     async def run() -> list[Any]:
-        async with two(tmp_path, database, bus) as (one, other):
+        async with two(tmp_path, postgres_server, redis_server) as (one, other):
             async with one.call("redis-1") as socket:
-                bus.stop()
+                redis_server.stop()
                 await until(lambda: not one.service.live.bus.is_up and not other.service.live.bus.is_up)
                 own, elsewhere = await ask(one, "redis-1"), await ask(other, "redis-1")
                 await speak(socket, 5.0, 10.0)
                 await heard(one, "redis-1", 15.0)
-                bus.start()
+                redis_server.start()
                 await until(lambda: one.service.live.bus.is_up and other.service.live.bus.is_up)
                 healed = await ask(other, "redis-1")
                 return [own.json()["decision"], own.json()["reasons"][0]["code"], elsewhere.status_code,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,29 +12,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, Table, func, inspect, select, text
 
-from tests.adapters.store.helpers import url
-from tests.services import PostgresServer, postgres
 from voiceguard.adapters.store.database import connect, migrations
 from voiceguard.adapters.store.tables import metadata
 
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(migrations()).walk_revisions()]
 """The newest first."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    """A database server of these tests' own."""
-    with postgres() as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """URL of an empty database."""
-    if request.param == "sqlite":
-        return url(tmp_path / "v.db")
-    database: PostgresServer = request.getfixturevalue("server")
-    return database.new_database()
 
 
 def on(database: str, use: Any) -> Any:
@@ -88,7 +68,7 @@ def differences(connection: Connection) -> list[Any]:
     return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata))
 
 
-def test_each_migration_goes_back_and_forward_with_rows_in_every_table(empty: str) -> None:
+def test_each_migration_goes_back_and_forward_with_rows_in_every_table(database: str) -> None:
     """From the newest revision down to the first, one at a time: tables that stay keep their rows, and the way up again
     leads to what the code expects each time."""
     def walk(connection: Connection) -> None:
@@ -111,7 +91,7 @@ def test_each_migration_goes_back_and_forward_with_rows_in_every_table(empty: st
         assert [] == differences(connection)
         assert set(metadata.tables) == set(counts(connection))
 
-    on(empty, walk)
+    on(database, walk)
 
 
 def shape(connection: Connection) -> dict[str, Any]:
@@ -125,12 +105,12 @@ def shape(connection: Connection) -> dict[str, Any]:
     }
 
 
-def test_tenants_are_not_taken_away_while_another_tenant_has_a_call(empty: str) -> None:
+def test_tenants_are_not_taken_away_while_another_tenant_has_a_call(database: str) -> None:
     """Everybody would see that call: the way back stops before anything is changed."""
     def foreign(connection: Connection) -> None:
         connection.execute(text("INSERT INTO calls (call_id, started_at, tenant) VALUES ('c', 1.0, 'brand')"))
 
-    on(empty, foreign)
+    on(database, foreign)
     with pytest.raises(RuntimeError, match="another tenant"):
-        on(empty, lambda connection: move(connection, "0007", up=False))
-    assert [] == on(empty, differences)
+        on(database, lambda connection: move(connection, "0007", up=False))
+    assert [] == on(database, differences)

@@ -4,35 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from cryptography.fernet import Fernet
 
 from tests.adapters.store.helpers import NOTE, STARTED, url
-from tests.services import PostgresServer, postgres
 from voiceguard.adapters.store import Store
 from voiceguard.adapters.store.outbox import BACK_OFF_S, CLAIM_S, Message, Tried
 
 CIPHER = Fernet(Fernet.generate_key())
 ALL = ["call.started", "call.ended", "verdict.given"]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    with postgres() as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
-    if request.param == "sqlite":
-        return url(tmp_path / "v.db")
-    made: str = request.getfixturevalue("server").new_database()
-    return made
 
 
 def run(database: str, use: Callable[[Store, str], Awaitable[Any]], tenant: str = "default") -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ import pytest
 from cryptography.fernet import Fernet
 
 from tests.adapters.store.helpers import DENY, ENDED, STARTED, STEP_UP, WRONG, decide, url
-from tests.services import PostgresServer, postgres
 from voiceguard.adapters.store import Store
 from voiceguard.adapters.store.outcomes import WEEK_S
 from voiceguard.events import ActionState, Decision
@@ -26,21 +25,6 @@ HANDED = replace(
 TAKEN = replace(HANDED, rule="accepted", person="ann")
 LAPSED = replace(STEP_UP, state=ActionState.LAPSED, rule="call_ended", challenge=None)
 DAY_S = 86400.0
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    with postgres() as running:
-        yield running
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
-    if request.param == "sqlite":
-        return url(tmp_path / "v.db")
-    made: str = request.getfixturevalue("server").new_database()
-    return made
 
 
 def run(database: str, use: Callable[[Store], Awaitable[Any]]) -> Any:

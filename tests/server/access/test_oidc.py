@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.server.serving import Served, serving
+from tests.services import free_port
 from voiceguard.settings import OidcOptions
 
 PROVIDER = Path(__file__).with_name("provider")
@@ -28,13 +28,6 @@ pytestmark = [
         reason="no provider to sign in by: run `npm ci` in tests/server/access/provider",
     ),
 ]
-
-
-def free_port() -> int:
-    """A port that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import base64
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -113,3 +113,15 @@ def small_buffers(writer: asyncio.StreamWriter) -> None:
 def settings(**changes: object) -> Settings:
     """Settings that read no environment of the test's."""
     return Settings(**changes)  # type: ignore[arg-type]
+
+
+def withstood(folder: Path, case: Callable[[Served], Coroutine[Any, Any, Any]], limits: LimitOptions) -> Any:
+    """What a case gives on a service within these limits, which it leaves as many descriptors as before."""
+    async def main() -> Any:
+        async with besieged(folder, limits) as served:
+            before = descriptors()
+            result = await case(served)
+            await left_alone(served, before)
+            return result
+
+    return asyncio.run(main())

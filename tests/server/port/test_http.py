@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
-from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,11 @@ from tests.server.endings import until
 from tests.server.port.strangers import (
     BRISK,
     answer,
-    besieged,
     connected,
-    descriptors,
-    left_alone,
     pour,
     refused,
     small_buffers,
+    withstood,
 )
 from tests.server.serving import Served
 from voiceguard.settings import LimitOptions
@@ -29,15 +27,7 @@ PATIENT = LimitOptions()
 """The limits that ship: a cut within a test is no matter of time."""
 
 
-def _on(folder: Path, case: Callable[[Served], Coroutine[Any, Any, Any]], limits: LimitOptions = PATIENT) -> Any:
-    async def main() -> Any:
-        async with besieged(folder, limits) as served:
-            before = descriptors()
-            result = await case(served)
-            await left_alone(served, before)
-            return result
-
-    return asyncio.run(main())
+_on = partial(withstood, limits=PATIENT)
 
 
 def test_headers_without_end_are_cut_and_fill_no_memory(tmp_path: Path) -> None:
@@ -112,7 +102,7 @@ def test_half_sent_heads_are_cut(tmp_path: Path, reason: str, sent: bytes) -> No
             writer.transport.abort()
         return refused(served, reason)
 
-    assert 40.0 == _on(tmp_path, case, BRISK)
+    assert 40.0 == _on(tmp_path, case, limits=BRISK)
 
 
 def test_slow_body_is_cut_where_anybody_may_ask(tmp_path: Path) -> None:
@@ -128,7 +118,7 @@ def test_slow_body_is_cut_where_anybody_may_ask(tmp_path: Path) -> None:
             )
             return await answer(reader)
 
-    assert b"HTTP/1.1 408 Request Timeout" in _on(tmp_path, case, BRISK)
+    assert b"HTTP/1.1 408 Request Timeout" in _on(tmp_path, case, limits=BRISK)
 
 
 def test_answer_that_nobody_reads_is_cut(tmp_path: Path) -> None:
@@ -147,7 +137,7 @@ def test_answer_that_nobody_reads_is_cut(tmp_path: Path) -> None:
                     await asyncio.sleep(0.01)
         return refused(served, "unread")
 
-    assert 1.0 == _on(tmp_path, case, BRISK)
+    assert 1.0 == _on(tmp_path, case, limits=BRISK)
 
 
 def test_many_pipelined_requests_are_cut(tmp_path: Path) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,15 +13,13 @@ from tests.server.endings import until
 from tests.server.port.strangers import (
     BRISK,
     answer,
-    besieged,
     connected,
-    descriptors,
     frame,
-    left_alone,
     pour,
     refused,
     small_buffers,
     upgrade,
+    withstood,
 )
 from tests.server.serving import Served, start
 from voiceguard.server.port import websocket
@@ -31,15 +28,7 @@ from voiceguard.settings import LimitOptions
 TEXT, BINARY, CONTINUED, PING, PONG = 1, 2, 0, 9, 10
 
 
-def _on(folder: Path, case: Callable[[Served], Coroutine[Any, Any, Any]], limits: LimitOptions = BRISK) -> Any:
-    async def main() -> Any:
-        async with besieged(folder, limits) as served:
-            before = descriptors()
-            result = await case(served)
-            await left_alone(served, before)
-            return result
-
-    return asyncio.run(main())
+_on = partial(withstood, limits=BRISK)
 
 
 def _native(served: Served) -> bytes:
@@ -62,7 +51,7 @@ def test_flood_of_control_frames_is_cut(tmp_path: Path, kind: int) -> None:
             await answer(reader)
         return refused(served, "control_frames")
 
-    assert 1.0 == _on(tmp_path, case, LimitOptions())
+    assert 1.0 == _on(tmp_path, case, limits=LimitOptions())
 
 
 def test_keep_alive_pings_are_answered(tmp_path: Path) -> None:
@@ -75,7 +64,7 @@ def test_keep_alive_pings_are_answered(tmp_path: Path) -> None:
             writer.write(frame(PING, b"here") * 20)
             return await reader.readexactly(20 * 6)
 
-    assert bytes([0x80 | PONG, 4]) + b"here" == _on(tmp_path, case, LimitOptions())[:6]
+    assert bytes([0x80 | PONG, 4]) + b"here" == _on(tmp_path, case, limits=LimitOptions())[:6]
 
 
 def test_message_of_empty_fragments_is_closed(tmp_path: Path) -> None:
@@ -88,7 +77,7 @@ def test_message_of_empty_fragments_is_closed(tmp_path: Path) -> None:
             writer.write(frame(BINARY, fin=False) + frame(CONTINUED, fin=False) * websocket.MAX_FRAGMENTS)
             return await answer(reader), refused(served, "fragments")
 
-    assert (b"\x88\x02\x03\xf1", 1.0) == _on(tmp_path, case, LimitOptions())
+    assert (b"\x88\x02\x03\xf1", 1.0) == _on(tmp_path, case, limits=LimitOptions())
 
 
 def test_text_that_is_not_utf8_closes_without_an_error_in_the_log(
@@ -104,7 +93,7 @@ def test_text_that_is_not_utf8_closes_without_an_error_in_the_log(
             return await answer(reader), refused(served, "not_utf8")
 
     with caplog.at_level(logging.WARNING):
-        closed, count = _on(tmp_path, case, LimitOptions())
+        closed, count = _on(tmp_path, case, limits=LimitOptions())
 
     assert (True, 1.0) == (b"\x88\x02\x03\xef" in closed, count)
     assert [] == [record for record in caplog.records if record.levelno >= logging.ERROR]
@@ -121,7 +110,7 @@ def test_bad_handshake_does_not_hang(tmp_path: Path, lines: list[str]) -> None:
             writer.write(upgrade("/v1/live", *lines))
             await answer(reader)
 
-    _on(tmp_path, case, LimitOptions())
+    _on(tmp_path, case, limits=LimitOptions())
 
 
 def test_stream_that_starts_no_call_is_closed_however_it_chatters(tmp_path: Path) -> None:
