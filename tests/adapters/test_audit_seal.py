@@ -176,3 +176,24 @@ def test_audit_seal_witness_without_a_secret_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match="witness_secret"):
         asyncio.run(use())
+
+
+def test_demand_waits_for_the_first_mark_of_a_worker_beside_it(tmp_path: Path) -> None:
+    """The first checkpoint is in the database a moment before its mark is in the folder that two workers share; a mark
+    that does not come is gone."""
+    options = settings(tmp_path)
+    sealed(options, three_calls)
+    mark = options.data_dir / "audit-mark.json"
+    content = mark.read_bytes()
+    mark.unlink()
+
+    async def demand(_: Store, seal: AuditSeal) -> None:
+        with pytest.raises(AuditBroken, match="is gone"):
+            await seal.demand()
+        waiting = asyncio.create_task(seal.demand())
+        await asyncio.sleep(0.1)
+        mark.write_bytes(content)
+        mark.chmod(0o600)
+        await waiting
+
+    sealed(options, demand)

@@ -17,6 +17,10 @@ from voiceguard.audit.checkpoint import Mark
 from voiceguard.errors import ConfigurationError
 from voiceguard.settings import Settings
 
+FIRST_MARK_S = 2.0
+"""Time that the first mark has after its checkpoint; without it the mark counts as gone."""
+LOOK_S = 0.05
+
 
 class AuditSeal:
     """One service's checkpoints and marks. `tell` brings each new mark, as a line, to a witness elsewhere."""
@@ -33,7 +37,7 @@ class AuditSeal:
         """Raises AuditBroken when the database does not lead to the mark in the data folder and to the witness's last
         one, NotAMark when one of them is not this service's."""
         try:
-            await self._audit.demand(self.marks.newest())
+            await self._demand_newest()
             witnessed = await asyncio.to_thread(self.marks.witnessed)
             if witnessed is not None:
                 await self._audit.demand(witnessed)
@@ -41,6 +45,19 @@ class AuditSeal:
             raise AuditBroken(
                 f"{error}. Find out why; voiceguard audit accept-restore goes on from the database as it is"
             ) from None
+
+    async def _demand_newest(self) -> None:
+        """Compare with the mark in the folder, for whose first one a worker beside may still be on the way: it commits
+        the checkpoint before it writes the mark."""
+        deadline = asyncio.get_running_loop().time() + FIRST_MARK_S
+        while True:
+            mark = self.marks.newest()
+            try:
+                return await self._audit.demand(mark)
+            except AuditBroken:
+                if mark is not None or asyncio.get_running_loop().time() > deadline:
+                    raise
+            await asyncio.sleep(LOOK_S)
 
     async def checkpoint(self, now: float) -> Mark | None:
         """Sign a checkpoint and keep its mark; the mark, None while nothing was ever recorded.
