@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from benchmarks.detection.conditions import Recording
 from benchmarks.detection.scoring import Fused
-from voiceguard.measures import metrics
+from voiceguard.measures import metrics, outcomes
 from voiceguard.risk import RiskOptions
 
 ATTACKS = ("tts", "clone", "vc")
@@ -25,7 +25,6 @@ FALSE_ALARMS = 0.05
 LEAST_GROUP = 20
 """Genuine clips of a language, gender or kind that has a row of its own."""
 _SEED = 20261123
-_Z = 1.96
 _Llrs = NDArray[np.float64]
 _Rows = NDArray[np.bool_]
 
@@ -206,10 +205,8 @@ def _false_alarms(scores: Scores, column: NDArray[np.str_], high_llr: float) -> 
 
 def wilson(hits: int, trials: int) -> dict[str, float]:
     """A share with its 95 % interval (Wilson 1927). `trials` is at least 1."""
-    share, z2 = hits / trials, _Z**2
-    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = _Z * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
-    return {"value": share, "low": max(0.0, middle - half), "high": min(1.0, middle + half)}
+    low, high = outcomes.wilson(hits, trials)
+    return {"value": hits / trials, "low": low, "high": high}
 
 
 def first_decisions(recordings: Sequence[Recording], calls: Sequence[Fused]) -> dict[str, Any]:

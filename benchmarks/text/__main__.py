@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.timing import quick_ms
 from voiceguard.adapters.models.text import load_reader
+from voiceguard.measures.outcomes import wilson
 from voiceguard.text import guard
 from voiceguard.text.pii import mask
 from voiceguard.text.reader import Reader
@@ -33,10 +32,8 @@ HOSTILE = {
 
 def rate(found: Sequence[bool]) -> str:
     """A share with its 95 % interval (Wilson)."""
-    count, share = len(found), float(np.mean(found))
-    middle = (share + 1.92 / count) / (1 + 3.84 / count)
-    half = 1.96 * ((share * (1 - share) + 0.96 / count) / count) ** 0.5 / (1 + 3.84 / count)
-    return f"{share:.4f} ({max(middle - half, 0):.4f} to {min(middle + half, 1):.4f}) of {count}"
+    low, high = wilson(sum(found), len(found))
+    return f"{sum(found) / len(found):.4f} ({low:.4f} to {high:.4f}) of {len(found)}"
 
 
 def wishes(name: str, sentences: Sequence[Sentence], reader: Reader) -> Iterator[str]:
