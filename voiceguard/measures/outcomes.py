@@ -129,7 +129,8 @@ def wilson(count: int, of: int) -> tuple[float, float]:
     share, square = count / of, Z * Z
     middle = (share + square / (2 * of)) / (1 + square / of)
     half = Z * math.sqrt(share * (1 - share) / of + square / (4 * of * of)) / (1 + square / of)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # None and all have 0 and 1 as bounds, which rounding would miss by a digit.
+    return 0.0 if count == 0 else max(0.0, middle - half), 1.0 if count == of else min(1.0, middle + half)
 
 
 def difference(before: tuple[int, int], after: tuple[int, int]) -> tuple[float, float]:
